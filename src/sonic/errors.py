@@ -1,0 +1,64 @@
+"""Every failure that a user can cause, as one tree.
+
+    SonicError                exit code 1
+    ├── SettingError          2   a knob outside its range, a preset that cannot be read
+    ├── MediaError            3   a file that is not what its place needs
+    │   ├── PhotoError            the picture
+    │   └── SpeechError           the recording
+    ├── FaceError             4   no face, several faces, a face that cannot be animated
+    ├── ConsentError          5   no grounds to make this video
+    ├── OutputError           6   the result cannot be written
+    └── InstallError          7   weights or an optional package missing or damaged
+
+A message is one line: the value, the rule, the remedy. The exit code of the command line is ``exit_code``.
+"""
+
+
+class SonicError(Exception):
+    """The root: catch this to catch everything that Sonic raises on purpose."""
+
+    exit_code = 1
+
+
+class SettingError(SonicError):
+    """A setting outside its range or of the wrong kind."""
+
+    exit_code = 2
+
+
+class MediaError(SonicError):
+    """A file that is missing, damaged, too large, or of a kind that is not accepted."""
+
+    exit_code = 3
+
+
+class PhotoError(MediaError):
+    """The picture cannot be used."""
+
+
+class SpeechError(MediaError):
+    """The recording cannot be used."""
+
+
+class FaceError(SonicError):
+    """The picture holds no face that can be animated, or does not say which one."""
+
+    exit_code = 4
+
+
+class ConsentError(SonicError):
+    """There are no recorded grounds to animate this person."""
+
+    exit_code = 5
+
+
+class OutputError(SonicError):
+    """The video or its record cannot be written."""
+
+    exit_code = 6
+
+
+class InstallError(SonicError):
+    """Weights are missing or differ from their hash, or an optional package is not installed."""
+
+    exit_code = 7

@@ -1,0 +1,57 @@
+"""FaceMesh and the selfie matte: MediaPipe behind two small functions. Nothing else imports mediapipe."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from sonic.types import F32, N_LANDMARKS, U8
+
+
+def find_faces(rgb: U8, *, max_faces: int = 10, min_confidence: float = 0.3) -> list[F32]:
+    """Landmarks of the faces in one picture, each (478, 3) in px (z in the same px, smaller is nearer), unordered.
+
+    Kartynnik et al. 2019, "Real-time facial surface geometry from monocular video on mobile GPUs".
+    """
+    with _face_mesh(static_image_mode=True, max_num_faces=max_faces, min_detection_confidence=min_confidence) as mesh:
+        return _landmarks(mesh, rgb)
+
+
+def track_face(frames: Iterable[U8]) -> Iterator[F32 | None]:
+    """Landmarks of the one face in each frame of a video, or None where there is none."""
+    with _face_mesh(static_image_mode=False, max_num_faces=1) as mesh:
+        for rgb in frames:
+            found = _landmarks(mesh, rgb)
+            yield found[0] if found else None
+
+
+def person_matte(rgb: U8) -> F32:
+    """(H, W) in [0, 1]: how much of each pixel belongs to a person (MediaPipe selfie segmentation, general model)."""
+    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
+
+    with SelfieSegmentation(model_selection=0) as segmentation:
+        return np.asarray(segmentation.process(rgb).segmentation_mask, np.float32)
+
+
+@contextmanager
+def _face_mesh(**options: Any) -> Iterator[Any]:
+    from mediapipe.python.solutions.face_mesh import FaceMesh
+
+    with FaceMesh(refine_landmarks=True, **options) as mesh:
+        yield mesh
+
+
+def _landmarks(mesh: Any, rgb: U8) -> list[F32]:
+    height, width = rgb.shape[:2]
+    found = mesh.process(rgb).multi_face_landmarks or []
+    scale = np.array([width, height, width], np.float32)
+    return [_points(face, scale) for face in found]
+
+
+def _points(face: Any, scale: F32) -> F32:
+    points = np.array([(p.x, p.y, p.z) for p in face.landmark], np.float32) * scale
+    assert points.shape == (N_LANDMARKS, 3)  # noqa: S101 - the model's own promise, not user input
+    # MediaPipe places the centre of the first pixel at 0.5.
+    points[:, :2] -= 0.5
+    return points

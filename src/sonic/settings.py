@@ -1,0 +1,199 @@
+"""Every knob once: default, range, unit and help. The command line, the nodes and the docs build themselves from here."""
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sonic.errors import SettingError
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """What a front end needs to offer one setting."""
+
+    help: str
+    """One sentence: what it does, in the words of a user."""
+    kind: type
+    """int, float, Fraction or str."""
+    low: float | None = None
+    high: float | None = None
+    step: float | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    recommended: tuple[float, float] | None = None
+    """Values outside give a notice, not an error."""
+    outside: str = ""
+    """The notice: what to expect outside the recommended range."""
+    unset: str = ""
+    """What None means; empty where None is not allowed."""
+
+
+def _knob(default: Any, help: str, kind: type, **rest: Any) -> Any:  # noqa: A002
+    return dataclasses.field(default=default, metadata={"knob": Knob(help, kind, **rest)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a video is made. Immutable; an impossible value raises SettingError when it is set."""
+
+    engine: str = _knob("light", "Engine that makes the video; `sonic doctor` lists those installed.", str)
+    duration: float | None = _knob(
+        None, "Length of the video; less than the recording trims picture and sound.", float,
+        low=0.04, high=36_000, step=0.1, unit="s", unset="the recording's own length",
+    )  # fmt: skip
+    min_resolution: int | None = _knob(
+        None, "Shorter side of the video; 1024 gives 1080p-class video.", int,
+        low=128, high=2048, step=2, unit="px", unset="the photo's own, at most 1080",
+    )  # fmt: skip
+    framing: str = _knob(
+        "full", "What the video shows: the full photo, a square around the face, or the face in a fixed format.", str,
+        choices=("full", "face", "9:16", "16:9", "1:1"),
+    )  # fmt: skip
+    expand_ratio: float = _knob(
+        0.18, "Room around the face when the framing crops, so that no movement is cut.", float,
+        low=0, high=1, step=0.01, recommended=(0.15, 0.20),
+        outside="below 0.15 a moving head may touch the edge, above 0.20 the face gets small",
+    )  # fmt: skip
+    face: int | None = _knob(
+        None, "Which face to animate, counted from the left.", int, low=1, high=99, step=1, unset="the only one"
+    )
+    inference_steps: int = _knob(
+        25, "Denoising steps of the motion model; more is slower.", int,
+        low=1, high=100, step=1, recommended=(20, 30),
+        outside="below 20 the lips get less precise, above 30 there is nothing to gain",
+    )  # fmt: skip
+    dynamic_scale: float = _knob(
+        1.0, "How far the mouth moves; 0 keeps it still.", float,
+        low=0, high=2, step=0.05, recommended=(0.8, 1.2),
+        outside="below 0.8 the mouth hardly opens, above 1.2 it looks overdone",
+    )  # fmt: skip
+    motion_scale: float = _knob(
+        1.0, "How far head, gaze and brows move; 0 keeps them still.", float,
+        low=0, high=2, step=0.05, recommended=(0.0, 1.3),
+        outside="above 1.3 the head looks restless and its edges may bend",
+    )  # fmt: skip
+    blink_scale: float = _knob(
+        1.0, "How often the eyes blink, relative to a speaking person; 0 is never.", float,
+        low=0, high=2, step=0.05,
+    )  # fmt: skip
+    fps: Fraction = _knob(
+        Fraction(25), "Frames per second; the motion is resampled, never sped up.", Fraction,
+        low=12.5, high=60, step=0.5, unit="1/s",
+    )  # fmt: skip
+    seed: int = _knob(0, "Same inputs, settings and seed give the same motion.", int, low=0, high=2**31 - 1, step=1)
+    smoothing: float = _knob(
+        0.5, "How much the motion is smoothed; 0 is off.", float, low=0, high=1, step=0.05,
+        recommended=(0.0, 0.8), outside="above 0.8 quick closures such as p and b get lost",
+    )  # fmt: skip
+    audio_offset_ms: float = _knob(
+        0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",
+        float, low=-200, high=200, step=5, unit="ms", recommended=(-50, 50),
+        outside="beyond 50 ms people see that lips and sound disagree",
+    )  # fmt: skip
+    crf: int = _knob(
+        18, "Video quality, H.264 constant rate factor: lower is better and larger.", int,
+        low=0, high=40, step=1, recommended=(14, 26), outside="below 14 files grow for nothing, above 26 blocks show",
+    )  # fmt: skip
+    encoder_preset: str = _knob(
+        "veryfast", "x264 speed: slower presets make smaller files.", str,
+        choices=("ultrafast", "superfast", "veryfast", "faster", "medium", "slow"),
+    )  # fmt: skip
+    label_position: str = _knob(
+        "auto", "Corner of the visible AI label; auto takes a top corner away from the face.", str,
+        choices=("auto", "top-left", "top-right", "bottom-left", "bottom-right"),
+    )  # fmt: skip
+    label_span: str = _knob(
+        "throughout", "When the visible AI label shows: throughout, or in the opening seconds.", str,
+        choices=("throughout", "opening"),
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        for name, knob in knobs().items():
+            object.__setattr__(self, name, _checked(name, knob, getattr(self, name)))
+
+    def notices(self) -> tuple[str, ...]:
+        """One line for each value outside the range that the field recommends."""
+        lines = []
+        for name, knob in knobs().items():
+            value = getattr(self, name)
+            if knob.recommended and not knob.recommended[0] <= value <= knob.recommended[1]:
+                low, high = knob.recommended
+                lines.append(f"{name} {value:g}: {low:g} to {high:g} is recommended; {knob.outside}")
+        return tuple(lines)
+
+    def replace(self, **changes: Any) -> "Settings":
+        """A copy with these settings changed; an unknown name raises SettingError."""
+        _refuse_unknown(changes)
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, str | int | float | None]:
+        """Plain values, for records and messages; fps as a fraction's text."""
+        return {name: str(v) if isinstance(v := getattr(self, name), Fraction) else v for name in knobs()}
+
+
+def knobs() -> dict[str, Knob]:
+    """Name of each setting -> its knob, in the order in which front ends show them."""
+    return {field.name: field.metadata["knob"] for field in dataclasses.fields(Settings)}
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The settings of a preset: a bundled name (see preset_names) or the path of a TOML file.
+
+    Raises SettingError if there is no such preset, or the file is not TOML or names an unknown setting.
+    """
+    bundled = resources.files("sonic").joinpath("assets", "presets", f"{name}.toml")
+    source = bundled if name in preset_names() else Path(name)
+    try:
+        values = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(preset_names())
+        raise SettingError(f"preset {name!r} cannot be read; use one of {known}, or the path of a TOML file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingError(f"preset {name!r} is not valid TOML: {error}") from error
+    _refuse_unknown(values)
+    return values
+
+
+def preset_names() -> tuple[str, ...]:
+    """The bundled presets."""
+    folder = resources.files("sonic").joinpath("assets", "presets")
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def _refuse_unknown(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name not in knobs():
+            raise SettingError(f"{name!r} is not a setting; the settings are {', '.join(knobs())}")
+
+
+def _checked(name: str, knob: Knob, value: Any) -> Any:
+    if value is None and knob.unset:
+        return None
+    value = _converted(name, knob, value)
+    if knob.choices and value not in knob.choices:
+        raise SettingError(f"{name} is {value!r}; choose one of {', '.join(knob.choices)}")
+    if knob.low is not None and knob.high is not None and not knob.low <= value <= knob.high:
+        unit = f" {knob.unit}" if knob.unit else ""
+        raise SettingError(f"{name} is {float(value):g}; it must be between {knob.low:g} and {knob.high:g}{unit}")
+    return value
+
+
+def _converted(name: str, knob: Knob, value: Any) -> Any:
+    """``value`` as the knob's type, without losing anything: 25.5 is no int and "fast" is no number."""
+    try:
+        if isinstance(value, bool) or (knob.kind is str) != isinstance(value, str | Fraction) and knob.kind is str:
+            raise ValueError
+        if knob.kind is Fraction:
+            return Fraction(value).limit_denominator(1001)
+        converted = knob.kind(value)
+        if knob.kind is int and converted != float(value):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
+        kind = {int: "a whole number", float: "a number", Fraction: "a number or a fraction", str: "a text"}[knob.kind]
+        raise SettingError(f"{name} is {value!r}; it must be {kind}") from error
+    return converted

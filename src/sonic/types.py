@@ -1,0 +1,186 @@
+"""What flows between the steps: one frozen dataclass between each two.
+
+Frames of reference: ``photo px`` are pixels of the upright photo; ``crop px`` are pixels of the output picture. Both have
+x to the right, y down and the centre of the first pixel at (0, 0). Depth z, where there is one, grows away from the camera.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+U8 = NDArray[np.uint8]
+F32 = NDArray[np.float32]
+F64 = NDArray[np.float64]
+
+SPEECH_RATE_HZ = 16_000
+"""Sample rate of all analysis."""
+
+N_LANDMARKS = 478
+"""FaceMesh with refined eyes: 468 surface points and two irises of 5."""
+
+
+def _check(array: NDArray[np.generic], name: str, shape: tuple[int | None, ...], dtype: type[np.generic]) -> None:
+    """Raise ValueError unless ``array`` has this dtype and shape (None: any length)."""
+    fits = array.ndim == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
+    if not fits or array.dtype != dtype:
+        want = tuple("N" if n is None else n for n in shape)
+        raise ValueError(f"{name} must be {np.dtype(dtype)} of shape {want}, got {array.dtype} of shape {array.shape}")
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A picture as a person sees it."""
+
+    rgb: U8
+    """(H, W, 3) sRGB, upright (EXIF orientation applied), alpha composed on white."""
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    name: str
+    """File name for messages and records, without folders."""
+
+    def __post_init__(self) -> None:
+        _check(self.rgb, "Photo.rgb", (None, None, 3), np.uint8)
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A recording, once for analysis and once untouched for the sound track."""
+
+    samples: F32
+    """(N,) mono at SPEECH_RATE_HZ in [-1, 1]: what the motion is made from."""
+    source: Path
+    """The untouched file; its sound goes into the video at its own rate and channels."""
+    sha256: str
+    """Of the source's bytes, hexadecimal."""
+
+    def __post_init__(self) -> None:
+        _check(self.samples, "Speech.samples", (None,), np.float32)
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the decoded sound, not of what a header says."""
+        return len(self.samples) / SPEECH_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class FaceQuality:
+    """What a person should know about a face before animating it."""
+
+    eye_distance_px: float
+    """Between the eye centres, in photo px."""
+    sharpness: float
+    """0 (a smear) .. 1 (crisp), on the face's own scale."""
+    mouth_gap: float
+    """Distance of the inner lips over the eye distance; above 0.035 the mouth is open."""
+    notices: tuple[str, ...] = ()
+    """One line each: what is not ideal and what would make a better photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face found in a picture."""
+
+    points_px: F32
+    """(478, 3) FaceMesh landmarks; z in the same px, smaller is nearer."""
+    box_px: tuple[float, float, float, float]
+    """(left, top, right, bottom) of the landmarks."""
+    pose_deg: tuple[float, float, float]
+    """(yaw, pitch, roll), signs as in geometry.rotation_from_pose."""
+    quality: FaceQuality
+
+    def __post_init__(self) -> None:
+        _check(self.points_px, "Face.points_px", (N_LANDMARKS, 3), np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Portrait:
+    """A photo, framed at the output's size, ready to be animated."""
+
+    photo: Photo
+    crop: U8
+    """(h, w, 3) sRGB: the output picture at rest; h and w are even."""
+    crop_from_photo: F64
+    """(2, 3) affine: crop px = A @ (photo px, 1)."""
+    face: Face
+    """In crop px."""
+    matte: F32
+    """(h, w) in [0, 1]: how much of a pixel belongs to the person."""
+
+    def __post_init__(self) -> None:
+        _check(self.crop, "Portrait.crop", (None, None, 3), np.uint8)
+        _check(self.crop_from_photo, "Portrait.crop_from_photo", (2, 3), np.float64)
+        _check(self.matte, "Portrait.matte", self.crop.shape[:2], np.float32)
+        if self.crop.shape[0] % 2 or self.crop.shape[1] % 2:
+            raise ValueError(f"Portrait.crop must have even sides for 4:2:0 video, got {self.crop.shape[:2]}")
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """(width, height) of the output."""
+        return self.crop.shape[1], self.crop.shape[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of the video."""
+
+    rgb: U8
+    """(h, w, 3) sRGB; owned by the receiver, who may draw on it."""
+    index: int
+    """0-based; shown from index / fps."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelStyle:
+    """The visible mark, as pixels to be laid over a frame."""
+
+    rgba: U8
+    """(h, w, 4) straight alpha."""
+    left_px: int
+    top_px: int
+    n_frames: int
+    """Shown on frames 0 .. n_frames - 1."""
+
+    def __post_init__(self) -> None:
+        _check(self.rgba, "LabelStyle.rgba", (None, None, 4), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A labelled video that has not been written yet."""
+
+    frames: Iterator[Frame]
+    """Lazy; already labelled. Closing it closes the renderer behind it."""
+    n_frames: int
+    fps: Fraction
+    size_px: tuple[int, int]
+    """(width, height)"""
+    speech: Speech
+    duration_s: float
+    """Of picture and sound: the speech's, or less where settings.duration trims it."""
+    label: LabelStyle
+    """Not optional: what is drawn on the frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report from a running job."""
+
+    stage: str
+    """analyse | motion | video"""
+    done: int
+    total: int
+    """Both count the stage's own units: steps, windows, frames."""
+
+
+OnProgress = Callable[[Progress], None]
+OnNotice = Callable[[str], None]
+"""Receives one line that a person should read; not an error."""
