@@ -1,0 +1,82 @@
+"""Sonic: one portrait and one speech recording become a labelled video of the portrait speaking.
+
+    import sonic
+
+    consent = sonic.Consent(subject="Ada Example", basis="self")
+    sonic.generate("portrait.jpg", "speech.mp3", "out.mp4", consent=consent)
+
+Names are loaded when they are first used, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sonic.errors import (
+        ConsentError,
+        FaceError,
+        InstallError,
+        MediaError,
+        OutputError,
+        PhotoError,
+        SettingError,
+        SonicError,
+        SpeechError,
+    )
+    from sonic.motion import Motion
+    from sonic.pipeline import Result, generate, stream
+    from sonic.provenance.consent import Consent
+    from sonic.settings import Settings
+    from sonic.types import Frame, Progress
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "sonic.errors": (
+        "ConsentError",
+        "FaceError",
+        "InstallError",
+        "MediaError",
+        "OutputError",
+        "PhotoError",
+        "SettingError",
+        "SonicError",
+        "SpeechError",
+    ),
+    "sonic.motion": ("Motion",),
+    "sonic.pipeline": ("Result", "generate", "stream"),
+    "sonic.provenance.consent": ("Consent",),
+    "sonic.settings": ("Settings",),
+    "sonic.types": ("Frame", "Progress"),
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Consent",
+    "ConsentError",
+    "FaceError",
+    "Frame",
+    "InstallError",
+    "MediaError",
+    "Motion",
+    "OutputError",
+    "PhotoError",
+    "Progress",
+    "Result",
+    "SettingError",
+    "Settings",
+    "SonicError",
+    "SpeechError",
+    "generate",
+    "stream",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module 'sonic' has no attribute {name!r}")
+    return getattr(import_module(_MODULE[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -15,8 +15,8 @@ def smoothstep(low: float, high: float, x: ArrayLike) -> F64:
 def rotation_from_pose(pose_deg: ArrayLike) -> F64:
     """(..., 3) of (yaw, pitch, roll) in degrees -> (..., 3, 3) rotation of points in camera axes.
 
-    Positive yaw turns the face towards the right of the picture, positive pitch tilts it down (a nod), positive roll leans
-    the head clockwise as seen in the picture. Order: roll first, then pitch, then yaw.
+    Positive yaw turns the face towards the right of the picture, positive pitch tilts it down (a nod), positive roll
+    leans the head clockwise as seen in the picture. Order: roll first, then pitch, then yaw.
     """
     yaw, pitch, roll = np.moveaxis(np.deg2rad(np.asarray(pose_deg, np.float64)), -1, 0)
     one, zero = np.ones_like(yaw), np.zeros_like(yaw)

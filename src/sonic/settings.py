@@ -1,4 +1,4 @@
-"""Every knob once: default, range, unit and help. The command line, the nodes and the docs build themselves from here."""
+"""Every knob once: default, range, unit and help. Command line, nodes and docs build themselves from here."""
 
 import dataclasses
 import tomllib
@@ -33,7 +33,7 @@ class Knob:
     """What None means; empty where None is not allowed."""
 
 
-def _knob(default: Any, help: str, kind: type, **rest: Any) -> Any:  # noqa: A002
+def _knob(default: Any, help: str, kind: type, **rest: Any) -> Any:
     return dataclasses.field(default=default, metadata={"knob": Knob(help, kind, **rest)})
 
 
@@ -81,7 +81,7 @@ class Settings:
         1.0, "How often the eyes blink, relative to a speaking person; 0 is never.", float,
         low=0, high=2, step=0.05,
     )  # fmt: skip
-    fps: Fraction = _knob(
+    fps: Fraction = _knob(  # noqa: RUF009
         Fraction(25), "Frames per second; the motion is resampled, never sped up.", Fraction,
         low=12.5, high=60, step=0.5, unit="1/s",
     )  # fmt: skip
@@ -186,7 +186,7 @@ def _checked(name: str, knob: Knob, value: Any) -> Any:
 def _converted(name: str, knob: Knob, value: Any) -> Any:
     """``value`` as the knob's type, without losing anything: 25.5 is no int and "fast" is no number."""
     try:
-        if isinstance(value, bool) or (knob.kind is str) != isinstance(value, str | Fraction) and knob.kind is str:
+        if isinstance(value, bool) or ((knob.kind is str) != isinstance(value, str | Fraction) and knob.kind is str):
             raise ValueError
         if knob.kind is Fraction:
             return Fraction(value).limit_denominator(1001)

@@ -1,0 +1,1 @@
+"""Front ends: each parses, calls the pipeline, and shows what came of it."""

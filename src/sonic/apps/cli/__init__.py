@@ -1,0 +1,5 @@
+"""The command ``sonic``."""
+
+from sonic.apps.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,151 @@
+"""One function a command. Heavy imports happen here, when a command is chosen."""
+
+import argparse
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonic.apps.cli.show import Reporter
+from sonic.errors import ConsentError
+from sonic.settings import Settings, knobs, preset
+
+if TYPE_CHECKING:
+    from sonic.provenance.consent import Consent
+
+BASES = ("self", "written", "licensed", "synthetic")
+N_PREVIEW = 8
+
+
+def generate(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic generate``"""
+    settings = _settings(arguments)
+    consent = _consent(arguments)
+    out = arguments.out or _free_name(f"{Path(arguments.portrait).stem}-{Path(arguments.speech).stem}", ".mp4")
+    _generate(arguments.portrait, arguments.speech, out, consent, settings, reporter)
+
+
+def demo(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic demo``"""
+    from sonic.provenance.consent import Consent
+
+    assets = Path(__file__).parents[2] / "assets" / "demo"
+    consent = Consent(
+        subject="Mira Sonic, a fictional person",
+        basis="synthetic",
+        given_on=date.today(),
+        evidence="drawn by code that ships with Sonic",
+    )
+    _generate(assets / "portrait.png", assets / "speech.flac", arguments.out, consent, _settings(arguments), reporter)
+
+
+def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic preview``"""
+    from sonic.sheet import contact_sheet
+
+    out = Path(arguments.out or f"{Path(arguments.portrait).stem}-preview.png")
+    contact_sheet(
+        arguments.portrait,
+        arguments.speech,
+        out,
+        n_frames=N_PREVIEW,
+        settings=_settings(arguments),
+        on_progress=reporter.progress,
+        on_notice=reporter.notice,
+    )
+    reporter.result(f"{out}", picture=str(out))
+
+
+def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic inspect``"""
+    from sonic.inspection import inspect_photo
+
+    out = Path(arguments.out or f"{Path(arguments.portrait).stem}-inspect.png")
+    seen = inspect_photo(Path(arguments.portrait), out, _settings(arguments))
+    reporter.result(seen.to_text(), **seen.to_dict())
+
+
+def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic evaluate``"""
+    from sonic.evaluate import evaluate_video
+
+    video = Path(arguments.video)
+    out = Path(arguments.out or f"{video.stem}-evaluate.png")
+    report = evaluate_video(video, out, on_progress=reporter.progress)
+    reporter.result(report.to_text(), plot=str(out), **report.to_dict())
+
+
+def doctor(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic doctor``"""
+    from sonic.doctor import examine
+
+    report = examine()
+    reporter.result(report.to_text(), **report.to_dict())
+
+
+def _generate(
+    portrait: str | Path,
+    speech: str | Path,
+    out: str | Path,
+    consent: "Consent",
+    settings: Settings,
+    reporter: Reporter,
+) -> None:
+    from sonic.pipeline import generate as run
+
+    result = run(
+        portrait,
+        speech,
+        out,
+        consent=consent,
+        settings=settings,
+        on_progress=reporter.progress,
+        on_notice=reporter.notice,
+    )
+    width, height = result.size_px
+    reporter.result(
+        f"{result.video}  {width}x{height}, {result.duration_s:.2f} s, labelled AI-generated\n"
+        f"{result.record}  consent and hashes; show the label wherever the video is shown",
+        video=str(result.video),
+        record=str(result.record),
+        duration_s=round(result.duration_s, 3),
+        n_frames=result.n_frames,
+        width=width,
+        height=height,
+    )
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
+    given = {name: value for name in knobs() if (value := getattr(arguments, name, None)) is not None}
+    return Settings().replace(**values | given)
+
+
+def _consent(arguments: argparse.Namespace) -> "Consent":
+    from sonic.provenance.consent import Consent
+
+    if arguments.consent not in BASES:
+        return Consent.from_file(Path(arguments.consent))
+    if not arguments.subject:
+        raise ConsentError(f"--consent {arguments.consent} names nobody; add --subject with the person's name")
+    return Consent(
+        subject=arguments.subject,
+        basis=arguments.consent,
+        given_on=_date(arguments.consent_given, "--consent-given") or date.today(),
+        expires_on=_date(arguments.consent_expires, "--consent-expires"),
+        evidence=arguments.evidence,
+    )
+
+
+def _date(text: str | None, option: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise ConsentError(f"{option} is {text!r}; write a date as YYYY-MM-DD") from error
+
+
+def _free_name(stem: str, suffix: str) -> Path:
+    """A name in this folder that nothing has yet: a default never replaces a file."""
+    number = 1
+    while (path := Path(f"{stem}{'' if number == 1 else f'-{number}'}{suffix}")).exists():
+        number += 1
+    return path

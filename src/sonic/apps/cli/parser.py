@@ -1,0 +1,160 @@
+"""The command line's grammar. Every setting's option is built from its knob in settings.py."""
+
+import argparse
+from fractions import Fraction
+from typing import Any
+
+from sonic import __version__
+from sonic.apps.cli import commands
+from sonic.settings import Knob, knobs, preset_names
+
+EXIT_CODES = """\
+exit codes:
+  0 done                      5 no recorded consent
+  1 other failure             6 the output cannot be written
+  2 a setting or argument     7 weights or a package missing
+  3 a photo or a recording  130 stopped with Ctrl-C
+  4 the face                143 terminated
+"""
+
+GENERATE_EXAMPLES = """\
+examples:
+  sonic generate portrait.jpg speech.mp3 -o out.mp4 --consent self --subject "Ada Example"
+  sonic generate portrait.jpg speech.mp3 --preset quality --min-resolution 1024 --consent consent.json
+  sonic generate portrait.png lesson.m4a --framing 9:16 --expand-ratio 0.2 \\
+      --consent written --subject "Ada Example" --evidence "release form 2026-014"
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole grammar; ``arguments.run(arguments, reporter)`` runs the chosen command."""
+    parser = argparse.ArgumentParser(
+        prog="sonic",
+        description="One portrait and one speech recording become a labelled video of the portrait speaking.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"sonic {__version__}")
+    commands_ = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_generate(commands_)
+    _add_preview(commands_)
+    _add_inspect(commands_)
+    _add_evaluate(commands_)
+    _add_doctor(commands_)
+    _add_demo(commands_)
+    return parser
+
+
+def _command(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = parent.add_parser(
+        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_generate(parent: Any) -> None:
+    command = _command(
+        parent, "generate", "Make a video of a portrait speaking.", commands.generate, GENERATE_EXAMPLES + EXIT_CODES
+    )
+    _add_inputs(command)
+    command.add_argument("-o", "--out", metavar="MP4", help="the video (default: PORTRAIT-SPEECH.mp4 in this folder)")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+    _add_consent(command)
+    _add_settings(command)
+
+
+def _add_preview(parent: Any) -> None:
+    command = _command(parent, "preview", "Draw a contact sheet of eight frames, in seconds.", commands.preview)
+    _add_inputs(command)
+    command.add_argument("-o", "--out", metavar="PNG", help="the picture (default: PORTRAIT-preview.png)")
+    _add_settings(command)
+
+
+def _add_inspect(parent: Any) -> None:
+    help_ = "Draw what the face analysis sees on a photo, and say what would make a better one."
+    command = _command(parent, "inspect", help_, commands.inspect)
+    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, BMP or TIFF")
+    command.add_argument("-o", "--out", metavar="PNG", help="the picture (default: PORTRAIT-inspect.png)")
+    _add_settings(command, only=("framing", "expand_ratio", "face", "min_resolution"))
+
+
+def _add_evaluate(parent: Any) -> None:
+    help_ = "Measure a video by tracking its pixels: lips against sound, silence, head, blinks, flicker."
+    command = _command(parent, "evaluate", help_, commands.evaluate)
+    command.add_argument("video", help="a video with sound, made by Sonic or not")
+    command.add_argument(
+        "-o", "--out", metavar="PNG", help="plot of mouth opening against loudness (default: VIDEO-evaluate.png)"
+    )
+
+
+def _add_doctor(parent: Any) -> None:
+    help_ = "Report versions, codecs, weights with their hashes, and the speed of this machine."
+    _command(parent, "doctor", help_, commands.doctor)
+
+
+def _add_demo(parent: Any) -> None:
+    help_ = "Make a video of the bundled fictional portrait saying the bundled recording."
+    command = _command(parent, "demo", help_, commands.demo)
+    command.add_argument("-o", "--out", metavar="MP4", default="demo.mp4", help="the video (default: %(default)s)")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+    _add_settings(command)
+
+
+def _add_inputs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, BMP or TIFF")
+    command.add_argument("speech", help="a recording: WAV, MP3, FLAC, OGG/Opus, M4A/AAC, or the sound of a video")
+
+
+def _add_consent(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("consent", "who allowed this video; recorded beside it")
+    group.add_argument(
+        "--consent",
+        required=True,
+        metavar="BASIS|FILE",
+        help="self (you are the person), written, licensed, synthetic (no real person), or a consent JSON file",
+    )
+    group.add_argument("--subject", help="the person in the portrait")
+    group.add_argument("--evidence", help="where the permission can be found; required for written and licensed")
+    group.add_argument("--consent-given", metavar="DATE", help="day it was given, YYYY-MM-DD (default: today)")
+    group.add_argument("--consent-expires", metavar="DATE", help="last day it holds, YYYY-MM-DD (default: never)")
+
+
+def _add_settings(command: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
+    group = command.add_argument_group("settings")
+    group.add_argument(
+        "--preset",
+        metavar="NAME|FILE",
+        help=f"start from these settings: {', '.join(preset_names())}, or a TOML file; options override it",
+    )
+    for name, knob in knobs().items():
+        if not only or name in only:
+            group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=_metavar(knob), help=knob_help(name))
+
+
+def knob_help(name: str) -> str:
+    """One setting's help line: what it does, its range or choices, its default."""
+    knob = knobs()[name]
+    default = _default_text(name, knob)
+    parts = [knob.help]
+    if knob.choices:
+        parts.append(", ".join(knob.choices) + ";")
+    elif knob.low is not None and knob.high is not None:
+        parts.append(f"{knob.low:g} to {knob.high:g}{' ' + knob.unit if knob.unit else ''};")
+    if knob.recommended:
+        parts.append(f"recommended {knob.recommended[0]:g} to {knob.recommended[1]:g};")
+    return " ".join([*parts, f"default {default}"]).replace("%", "%%")
+
+
+def _default_text(name: str, knob: Knob) -> str:
+    from sonic.settings import Settings
+
+    value = getattr(Settings(), name)
+    if value is None:
+        return knob.unset
+    return f"{float(value):g}" if isinstance(value, float | int | Fraction) else str(value)
+
+
+def _metavar(knob: Knob) -> str:
+    return {int: "N", float: "X", Fraction: "FPS", str: "NAME"}[knob.kind]

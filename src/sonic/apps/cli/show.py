@@ -1,0 +1,111 @@
+"""What a person or a machine sees while a command runs."""
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # a help text needs no numpy
+    from sonic.errors import SonicError
+    from sonic.types import Progress
+
+REFRESH_S = 0.1
+"""A terminal's progress line is redrawn at most this often."""
+QUIET_REFRESH_S = 5.0
+"""A log file gets a line at most this often."""
+
+
+class Reporter:
+    """Progress, notices and results: text on stderr and stdout, or JSON lines on stdout."""
+
+    def __init__(self, *, json_lines: bool, quiet: bool) -> None:
+        self._json = json_lines
+        self._quiet = quiet
+        self._terminal = sys.stderr.isatty()
+        self._stage = ""
+        self._stage_began_s = 0.0
+        self._last_drawn_s = 0.0
+        self._line_open = False
+
+    def progress(self, report: "Progress") -> None:
+        """Stage, units per second and remaining time."""
+        now_s = time.monotonic()
+        if report.stage != self._stage:
+            self._stage, self._stage_began_s, self._last_drawn_s = report.stage, now_s, 0.0
+        pause_s = REFRESH_S if self._terminal or self._json else QUIET_REFRESH_S
+        finished = report.done >= report.total
+        if self._quiet or (now_s - self._last_drawn_s < pause_s and not finished):
+            return
+        self._last_drawn_s = now_s
+        rate, remaining_s = _rate(report, now_s - self._stage_began_s)
+        if self._json:
+            self._emit("progress", stage=report.stage, done=report.done, total=report.total,
+                       per_second=round(rate, 2), remaining_s=round(remaining_s, 1))  # fmt: skip
+            return
+        self._draw(progress_line(report, rate, remaining_s), finished=finished)
+
+    def notice(self, line: str) -> None:
+        """Something a person should read; not an error."""
+        if self._json:
+            self._emit("notice", message=line)
+        else:
+            self._text(f"note: {line}")
+
+    def result(self, text: str, **values: Any) -> None:
+        """What came of the command."""
+        if self._json:
+            self._emit("result", **values)
+        else:
+            self._close_line()
+            print(text)
+
+    def error(self, error: "SonicError") -> None:
+        """One line; the exit code follows."""
+        if self._json:
+            self._emit("error", kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
+        else:
+            self._text(f"sonic: {error}")
+
+    def stopped(self) -> None:
+        """The user stopped the command."""
+        if self._json:
+            self._emit("stopped", message="stopped; nothing was written")
+        else:
+            self._text("sonic: stopped; nothing was written")
+
+    def _emit(self, event: str, **values: Any) -> None:
+        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+
+    def _text(self, line: str) -> None:
+        self._close_line()
+        print(line, file=sys.stderr, flush=True)
+
+    def _draw(self, line: str, *, finished: bool) -> None:
+        if not self._terminal:
+            print(line, file=sys.stderr, flush=True)
+            return
+        print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)
+        self._line_open = True
+        if finished:
+            self._close_line()
+
+    def _close_line(self) -> None:
+        if self._line_open:
+            print(file=sys.stderr)
+            self._line_open = False
+
+
+def progress_line(report: "Progress", per_second: float, remaining_s: float) -> str:
+    """``video     120/250  48%   31.0 frames/s   0:04 left``"""
+    share = report.done / max(report.total, 1)
+    unit = "frames/s" if report.stage == "video" else "/s"
+    if report.done >= report.total:
+        return f"{report.stage:<8} {report.done}/{report.total}  done   {per_second:.1f} {unit}"
+    clock = f"{int(remaining_s) // 60}:{int(remaining_s) % 60:02d} left" if report.done else ""
+    return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}   {per_second:.1f} {unit}   {clock}".rstrip()
+
+
+def _rate(report: "Progress", elapsed_s: float) -> tuple[float, float]:
+    """(units per second, seconds remaining)."""
+    rate = report.done / max(elapsed_s, 1e-3)
+    return rate, (report.total - report.done) / rate if rate > 0 else 0.0

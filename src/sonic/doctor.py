@@ -1,0 +1,120 @@
+"""What this installation is made of and whether it works: for bug reports and for people whose first video failed."""
+
+import os
+import platform
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sonic import __version__
+from sonic.analyse import analyse
+from sonic.engines import engine_names
+from sonic.errors import SonicError
+from sonic.load import load_photo
+from sonic.motion import Motion
+from sonic.render import Renderer
+from sonic.settings import Settings
+from sonic.weights import table, verify
+
+PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "mediapipe", "opencv-python-headless", "torch")
+CODECS = ("libx264", "aac", "mp3", "opus", "flac", "vorbis")
+N_TIMED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """Findings, in the order in which they are printed."""
+
+    sonic: str
+    python: str
+    system: str
+    cores: int
+    engines: tuple[str, ...]
+    packages: dict[str, str]
+    codecs: dict[str, bool]
+    weights: dict[str, str]
+    """File -> the first hexadecimals of its SHA-256, or what is wrong with it."""
+    render_ms_512: float
+    """Milliseconds a frame at 512 px, rendering only; 0 if it did not work."""
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def to_text(self) -> str:
+        """For a person."""
+        lines = [f"sonic {self.sonic}, Python {self.python}, {self.system}, {self.cores} cores"]
+        lines.append("engines   " + ", ".join(self.engines))
+        lines += [f"package   {name} {found}" for name, found in self.packages.items()]
+        lines.append("codecs    " + ", ".join(f"{n}{'' if ok else ' MISSING'}" for n, ok in self.codecs.items()))
+        lines += [f"weights   {name} {state}" for name, state in self.weights.items()]
+        if self.render_ms_512:
+            lines.append(f"speed     {self.render_ms_512:.1f} ms a frame at 512 px, rendering only")
+        lines += [f"PROBLEM   {line}" for line in self.problems] or ["no problems found"]
+        return "\n".join(lines)
+
+
+def examine() -> Examination:
+    """Look at versions, codecs and weights, and render the bundled portrait once."""
+    problems: list[str] = []
+    codecs = {name: _has_codec(name) for name in CODECS}
+    problems += [f"codec {name} is missing from PyAV; reinstall av" for name, found in codecs.items() if not found]
+    weights = {}
+    for spec in table():
+        try:
+            verify(spec)
+            weights[spec.file] = f"{spec.sha256[:12]} {spec.licence}"
+        except SonicError as error:
+            weights[spec.file] = "DAMAGED"
+            problems.append(str(error))
+    speed_ms = 0.0
+    try:
+        speed_ms = _render_ms()
+    except SonicError as error:
+        problems.append(str(error))
+    return Examination(
+        sonic=__version__,
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.machine()}",
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        engines=engine_names(),
+        packages={name: _version(name) for name in PACKAGES},
+        codecs=codecs,
+        weights=weights,
+        render_ms_512=speed_ms,
+        problems=tuple(problems),
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _has_codec(name: str) -> bool:
+    import av
+
+    return name in av.codecs_available
+
+
+def _render_ms() -> float:
+    """Median over a short nod and an open mouth."""
+    photo = load_photo(Path(__file__).parent / "assets" / "demo" / "portrait.png")
+    portrait = analyse(photo, Settings(min_resolution=512), lambda line: None)
+    still = Motion.still(N_TIMED, Fraction(25))
+    wave = np.sin(np.linspace(0, 12, N_TIMED, dtype=np.float32))
+    still.pose_deg[:, 1] = 3 * wave
+    still.lip_gap[:] = 4 + 4 * wave
+    times, began = [], time.perf_counter()
+    for _ in Renderer(portrait).render(still):
+        times.append(time.perf_counter() - began)
+        began = time.perf_counter()
+    return float(np.median(times[1:]) * 1000)

@@ -1,0 +1,25 @@
+"""Engine ``light``: our own small weights on a CPU, motion decoded and rendered by warping the photo."""
+
+from collections.abc import Iterator
+
+from sonic.drive import drive
+from sonic.motion import Motion
+from sonic.render import Renderer
+from sonic.settings import Settings
+from sonic.types import Frame, OnProgress, Portrait, Speech
+
+
+class LightEngine:
+    """The default engine. Implements engines.Engine[Motion]."""
+
+    name = "light"
+
+    def drive(
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress
+    ) -> Motion:
+        """Motion for this speech; the same for every portrait, because Motion is relative to its neutral."""
+        return drive(speech, settings, duration_s, on_progress)
+
+    def render(self, portrait: Portrait, motion: Motion) -> Iterator[Frame]:
+        """Frames at the size of portrait.crop."""
+        return Renderer(portrait).render(motion)

@@ -1,0 +1,172 @@
+"""generate(): the six steps, in order. load -> analyse -> drive -> render -> finish -> write."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sonic.analyse import analyse
+from sonic.engines import Engine, open_engine
+from sonic.errors import OutputError, SettingError
+from sonic.finish import finish
+from sonic.load import load_photo, load_speech
+from sonic.provenance.consent import Consent
+from sonic.provenance.label import make_label
+from sonic.provenance.manifest import Record
+from sonic.settings import Settings
+from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Portrait, Progress, Speech
+from sonic.write import record_path, write
+
+SAME_LENGTH_S = 0.1
+"""A duration this close to the recording's own counts as equal to it."""
+N_OPENING_STAGES = 3
+"""Units of the stage "analyse": photo, speech, face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What generate() made."""
+
+    video: Path
+    record: Path
+    """JSON: who allowed what, and what the video was made from and with."""
+    duration_s: float
+    n_frames: int
+    size_px: tuple[int, int]
+    notices: tuple[str, ...]
+    """Everything that a person should read about this job."""
+
+
+def generate(
+    portrait: str | Path,
+    speech: str | Path,
+    out: str | Path,
+    *,
+    consent: Consent,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    on_notice: OnNotice | None = None,
+) -> Result:
+    """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
+
+    The output appears under its final name only when it is complete. Raises a SonicError for anything a user can mend.
+    """
+    out = _output_path(out, portrait, speech)
+    job = _Job(settings or Settings(), on_progress, on_notice)
+    photo, recording, grounds, clip = _open_clip(job, portrait, speech, consent)
+    record = Record.of(
+        consent=grounds, photo=photo, speech=recording, settings=job.settings, clip=clip, notices=tuple(job.notices)
+    )
+    with closing(clip.frames):  # type: ignore[type-var]
+        video = write(clip, out, record=record, settings=job.settings, on_progress=job.on_progress)
+    return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
+
+
+def stream(
+    portrait: str | Path,
+    speech: str | Path,
+    *,
+    consent: Consent,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    on_notice: OnNotice | None = None,
+) -> Iterator[Frame]:
+    """The labelled frames of the video, one at a time, at settings.fps; closing the iterator stops all work.
+
+    Sound is not part of the stream: frame i belongs to the sound from i / fps.
+    """
+    job = _Job(settings or Settings(), on_progress, on_notice)
+    *_, clip = _open_clip(job, portrait, speech, consent)
+    return clip.frames
+
+
+def preview(
+    portrait: str | Path,
+    speech: str | Path,
+    *,
+    settings: Settings | None = None,
+    on_progress: OnProgress | None = None,
+    on_notice: OnNotice | None = None,
+) -> Iterator[Frame]:
+    """Labelled frames of a draft, for looking at stills only: nothing here can be saved as a video with sound."""
+    job = _Job(settings or Settings(), on_progress, on_notice)
+    photo, recording = _load(job, portrait, speech)
+    return _make_clip(job, photo, recording).frames
+
+
+class _Job:
+    """The settings and listeners of one call; collects the notices for the record."""
+
+    def __init__(self, settings: Settings, on_progress: OnProgress | None, on_notice: OnNotice | None) -> None:
+        self.settings = settings
+        self.on_progress: OnProgress = on_progress or (lambda progress: None)
+        self.notices: list[str] = []
+        self._tell = on_notice or (lambda line: None)
+        for line in settings.notices():
+            self.notice(line)
+
+    def notice(self, line: str) -> None:
+        self.notices.append(line)
+        self._tell(line)
+
+    def analysed(self, done: int) -> None:
+        self.on_progress(Progress("analyse", done, N_OPENING_STAGES))
+
+
+def _open_clip(
+    job: _Job, portrait: str | Path, speech: str | Path, consent: Consent
+) -> tuple[Photo, Speech, Consent, Clip]:
+    photo, recording = _load(job, portrait, speech)
+    grounds = consent.bound_to(photo)
+    return photo, recording, grounds, _make_clip(job, photo, recording)
+
+
+def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, Speech]:
+    job.analysed(0)
+    photo = load_photo(Path(portrait))
+    job.analysed(1)
+    recording = load_speech(Path(speech), job.notice)
+    job.analysed(2)
+    return photo, recording
+
+
+def _make_clip(job: _Job, photo: Photo, recording: Speech) -> Clip:
+    settings = job.settings
+    duration_s = _duration_s(recording, settings, job.notice)
+    engine: Engine[Any] = open_engine(settings.engine)
+    portrait: Portrait = analyse(photo, settings, job.notice)
+    job.analysed(3)
+    motion = engine.drive(portrait, recording, settings, duration_s, job.on_progress)
+    n_frames = max(1, round(duration_s * settings.fps))
+    label = make_label(portrait, settings, n_frames)
+    return finish(
+        engine.render(portrait, motion),
+        size_px=portrait.size_px,
+        n_frames=n_frames,
+        fps=settings.fps,
+        speech=recording,
+        duration_s=duration_s,
+        label=label,
+    )
+
+
+def _duration_s(speech: Speech, settings: Settings, on_notice: OnNotice) -> float:
+    """Audio decides the length: settings.duration may only shorten it."""
+    wanted, own = settings.duration, speech.duration_s
+    if wanted is None or abs(wanted - own) <= SAME_LENGTH_S:
+        return own
+    if wanted > own:
+        raise SettingError(
+            f"duration is {wanted:g} s but the recording has {own:.2f} s: the rest would be silent; "
+            f"leave duration out or give at most {own:.2f}"
+        )
+    on_notice(f"duration {wanted:g} s trims the recording of {own:.2f} s; picture and sound end together")
+    return wanted
+
+
+def _output_path(out: str | Path, *inputs: str | Path) -> Path:
+    out = Path(out)
+    if any(out.exists() and Path(source).exists() and out.samefile(source) for source in inputs):
+        raise OutputError(f"{out} is an input of this job; give another output name")
+    return out
