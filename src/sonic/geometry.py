@@ -36,7 +36,7 @@ def pose_from_rotation(rotation: ArrayLike) -> F64:
     pitch = np.arcsin(np.clip(-r[..., 1, 2], -1.0, 1.0))
     yaw = np.arctan2(-r[..., 0, 2], r[..., 2, 2])
     roll = np.arctan2(r[..., 1, 0], r[..., 1, 1])
-    return np.rad2deg(np.stack([yaw, pitch, roll], -1))
+    return np.asarray(np.rad2deg(np.stack([yaw, pitch, roll], -1)))
 
 
 def similarity(source: ArrayLike, target: ArrayLike) -> tuple[float, F64, F64]:

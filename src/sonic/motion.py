@@ -1,7 +1,7 @@
 """Motion: what moves, in numbers that can be plotted, edited, saved and rendered by any renderer.
 
-This is decoded motion, never the diffusion latent, and it is relative to the portrait's own neutral (lips closed, eyes as in
-the photo, head as in the photo), scaled by the size of the face, so that it fits any face.
+This is decoded motion, never the diffusion latent, and it is relative to the portrait's own neutral (lips closed, eyes
+as in the photo, head as in the photo), scaled by the size of the face, so that it fits any face.
 """
 
 from dataclasses import dataclass
