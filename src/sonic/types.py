@@ -1,8 +1,7 @@
 """What flows between the steps: one frozen dataclass between each two.
 
 Frames of reference: ``photo px`` are pixels of the upright photo; ``crop px`` are pixels of the output picture. Both
-have x to the right, y down and the centre of the first pixel at (0, 0). Depth z, where there is one, grows away from the
-camera.
+have x to the right, y down and the centre of the first pixel at (0, 0). Depth z grows away from the camera.
 """
 
 from collections.abc import Callable, Iterator
