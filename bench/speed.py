@@ -2,12 +2,13 @@
 
     python bench/speed.py [--runs 5] [--long]
 
-Method: each figure is one ``sonic`` process timed from outside, after one uncounted run. "video s per s" is the length of
-the video over the wall time of the whole command (interpreter start, analysis, motion, rendering, encoding). Peak memory is
-the operating system's maximum resident set. ``--long`` adds ten minutes of speech.
+Method: each figure is one ``sonic`` process timed from outside, after one uncounted run. "video s per s" is the length
+of the video over the wall time of the whole command (interpreter start, analysis, motion, rendering, encoding). Peak
+memory is the operating system's maximum resident set. ``--long`` adds ten minutes of speech.
 """
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -72,8 +73,6 @@ def _install_mb() -> float:
         environment = {"UV_PROJECT_ENVIRONMENT": folder, "UV_LINK_MODE": "copy", "UV_PYTHON_DOWNLOADS": "never"}
         uv = shutil.which("uv") or str(site / ".tools" / "bin" / "uv")
         command = [uv, "sync", "--frozen", "--no-dev", "--no-editable", "--quiet", "--project", str(site)]
-        import os
-
         subprocess.run([*command, "--python", sys.executable], check=True, env=os.environ | environment)
         files = [p for p in Path(folder).rglob("*") if p.is_file() and not p.is_symlink()]
         return sum(p.stat().st_blocks * 512 for p in files) / 1e6
@@ -88,7 +87,9 @@ def _videos(folder: Path, runs: int, *, long: bool) -> list[bool]:
         peaks[side] = statistics.median(job.peak_mb for job in done)
         name = f"generate, 10 s of speech, {side} px, 25 fps"
         passed.append(
-            _row(f"{name}: speed", 10 / statistics.median(j.wall_s for j in done), "video s per s", target, at_most=False)
+            _row(
+                f"{name}: speed", 10 / statistics.median(j.wall_s for j in done), "video s per s", target, at_most=False
+            )
         )
         first = statistics.median(j.first_frame_s or float("nan") for j in done)
         passed.append(_row(f"{name}: first frame", first, "s", MAX_FIRST_FRAME_S, at_most=True))
