@@ -1,0 +1,255 @@
+"""Step 2: the face model (template and deformation basis) from tracked clips.
+
+    python -m sonic.train.face CACHE --out face_model.npz
+
+Template: generalised Procrustes mean of the closed-lip neutrals, every speaker with the same weight, made symmetric. Basis:
+principal components of the lower face's displacement from the clip's own closed-lip neutral, mirrored frames included, so
+that each component is either symmetric or antisymmetric.
+"""
+
+import argparse
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonic.facemesh import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, RIGHT_EYE, STABLE
+from sonic.geometry import pose_from_rotation, rotation_from_pose, similarity, smoothstep
+from sonic.motion import N_SHAPE
+from sonic.types import F32, F64
+
+log = logging.getLogger(__name__)
+
+N_SURFACE = 468
+EYE_DISTANCE_MM = 63.0
+"""Between the eye centres: the unit of the canonical face."""
+DEAD_ZONE_MM = 0.6
+"""Openings below this are the tracker's noise on closed lips: they become exactly 0."""
+CLOSED_PERCENTILE = 8
+MAX_CLOSED_MM = 3.0
+"""A clip whose smallest openings exceed this never closes its lips and has no neutral."""
+SMOOTH = np.array([-3, 12, 17, 12, -3]) / 35
+"""Savitzky-Golay, five frames, second order: takes the tracker's jitter, keeps closures."""
+MOUTH_CORNERS = (
+    *((61, 291), (76, 306), (62, 292), (78, 308), (146, 375), (77, 307)),
+    *((96, 325), (95, 324), (185, 409), (184, 408), (183, 407), (191, 415)),
+)
+"""Mirror pairs that lie too close together to be found by distance."""
+MIRROR = np.array([-1.0, 1.0, 1.0])
+_STABLE = list(STABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class CanonicalClip:
+    """A clip in canonical axes, head pose removed."""
+
+    speaker: str
+    points: F64
+    """(T, 468, 3) mm, origin at the mean of STABLE."""
+    closed: F64
+    """(468, 3) mm: this clip's closed-lip neutral."""
+    lip_gap: F32
+    """(T,) mm; 0 is closed."""
+    pose_deg: F64
+    """(T, 3) camera pose of the head: yaw, pitch, roll."""
+
+
+def load_tracks(cache: Path) -> dict[str, list[F32]]:
+    """Landmarks of every clip in a prepared cache, (T, 478, 3) px each, by speaker."""
+    tracks: dict[str, list[F32]] = defaultdict(list)
+    for path in sorted(cache.glob("*.npz")):
+        with np.load(path) as clip:
+            tracks[str(clip["speaker"])].append(clip["points"])
+    return dict(tracks)
+
+
+def canonical_clip(points_px: F32, template: F64, speaker: str = "") -> CanonicalClip | None:
+    """Remove the head's pose from a clip; None if its lips never close.
+
+    Two passes, because a first fit to a stranger's template biases the pose: the second fit is to the clip's own median face.
+    """
+    points, _ = _without_pose(points_px[:, :N_SURFACE].astype(np.float64), template)
+    own = np.median(points, axis=0)
+    points, rotations = _without_pose(points_px[:, :N_SURFACE].astype(np.float64), own)
+    points = _smoothed(points)
+    gap = np.linalg.norm(points[:, LIP_TOP] - points[:, LIP_BOTTOM], axis=-1)
+    level = float(np.percentile(gap, CLOSED_PERCENTILE))
+    if level > MAX_CLOSED_MM:
+        return None
+    closed = points[gap <= level + 1e-9].mean(0)
+    lip_gap = np.maximum(gap - level - DEAD_ZONE_MM, 0).astype(np.float32)
+    return CanonicalClip(speaker, points, closed, lip_gap, pose_from_rotation(rotations))
+
+
+def _without_pose(points: F64, face: F64) -> tuple[F64, F64]:
+    """(T, 468, 3) px -> the same in the face's axes and unit, and the (T, 3, 3) rotations."""
+    fits = [similarity(face[_STABLE], frame[_STABLE]) for frame in points]
+    posed = [((frame - t) @ r) / s for frame, (s, r, t) in zip(points, fits, strict=True)]
+    return np.stack(posed), np.stack([r for _, r, _ in fits])
+
+
+def _smoothed(points: F64) -> F64:
+    padded = np.pad(points, ((2, 2), (0, 0), (0, 0)), mode="edge")
+    n = len(points)
+    return np.asarray(sum(w * padded[i : i + n] for i, w in enumerate(SMOOTH)))
+
+
+def fit_template(tracks: dict[str, list[F32]], max_clips: int = 12) -> tuple[F64, NDArray[np.intp]]:
+    """(468, 3) mm, the symmetric mean of the speakers' closed-lip neutrals, and (468,) the mirror image of each landmark.
+
+    Every speaker has the same weight and gives at most ``max_clips`` clips.
+    """
+    mean = _normalised(next(iter(tracks.values()))[0][0, :N_SURFACE].astype(np.float64))
+    for _ in range(4):
+        faces, yawns = [], []
+        for clips in tracks.values():
+            picked = clips[:: max(1, len(clips) // max_clips)][:max_clips]
+            neutrals = [c for points in picked if (c := canonical_clip(points[::2], mean))]
+            if neutrals:
+                # The camera's view, not the first face's axes: frontal is what the speakers' average calls frontal.
+                faces.append(np.mean([_to_camera(c, c.closed) for c in neutrals], axis=0))
+                yawns.append(np.mean([_to_camera(c, c.points[int(c.lip_gap.argmax())]) for c in neutrals], axis=0))
+        mean = _procrustes_mean(faces)
+    order = mirror_order(_procrustes_mean(yawns))
+    return _symmetric(mean, order), order
+
+
+def _to_camera(clip: CanonicalClip, face: F64) -> F64:
+    return np.asarray(face @ rotation_from_pose(np.median(clip.pose_deg, axis=0)).T)
+
+
+def _procrustes_mean(faces: Sequence[F64]) -> F64:
+    mean = _normalised(faces[0])
+    for _ in range(5):
+        fits = [similarity(face, mean) for face in faces]
+        mean = np.mean([s * face @ r.T + t for face, (s, r, t) in zip(faces, fits, strict=True)], axis=0)
+        # A mean of similarity fits shrinks and keeps the first face's axes: rescale, and turn to the average view.
+        turn = np.mean([r for _, r, _ in fits], axis=0)
+        u, _, vt = np.linalg.svd(turn)
+        mean = _normalised(mean @ (u @ vt))
+    return mean
+
+
+def _normalised(face: F64) -> F64:
+    """Origin at the mean of STABLE, eye centres EYE_DISTANCE_MM apart."""
+    eyes = [face[list(eye.corners)].mean(0) for eye in (LEFT_EYE, RIGHT_EYE)]
+    face = face * (EYE_DISTANCE_MM / np.linalg.norm(eyes[0] - eyes[1]))
+    return np.asarray(face - face[_STABLE].mean(0))
+
+
+def mirror_order(face: F64) -> NDArray[np.intp]:
+    """(468,) index of each landmark's mirror image, from an almost symmetric face with its mouth open.
+
+    With closed lips the upper and the lower lip coincide, and nearest neighbours pair them. Raises ValueError if nearest
+    neighbours do not pair up, which means that the face is not frontal.
+    """
+    left, right = np.array(MOUTH_CORNERS).T
+    for _ in range(6):
+        order = np.argmin(((face * MIRROR)[:, None] - face[None]) ** 2 @ np.ones(3), axis=1)
+        order[left], order[right] = right, left
+        odd = order[order] != np.arange(len(face))
+        pairs = np.flatnonzero(~odd)
+        _, turn, shift = similarity((face * MIRROR)[pairs], face[order[pairs]])
+        # Half of the rotation between the face and its mirror image turns the plane of symmetry to x = 0.
+        half = rotation_from_pose(pose_from_rotation(turn) / 2)
+        face = (face - shift / 2) @ half
+    if odd.any():
+        raise ValueError(f"{int(odd.sum())} landmarks have no mirror partner: {np.flatnonzero(odd)[:9]}")
+    return np.asarray(order)
+
+
+def _symmetric(face: F64, order: NDArray[np.intp]) -> F64:
+    """Mean of the face and its mirror image, with the plane of symmetry at x = 0."""
+    for _ in range(3):
+        flipped = face[order] * MIRROR
+        s, r, t = similarity(flipped, face)
+        face = (face + s * flipped @ r.T + t) / 2
+        across = face[RIGHT_EYE.corners[0]] - face[LEFT_EYE.corners[0]]
+        face = _normalised(face @ _turn(across, np.array([1.0, 0, 0])).T)
+    face = (face + face[order] * MIRROR) / 2
+    # Frontal by definition: forehead and chin at the same depth.
+    return _normalised(face @ _turn(face[CHIN_TIP] - face[FOREHEAD], np.array([0, 1.0, 0])).T)
+
+
+def _turn(source: F64, target: F64) -> F64:
+    """Rotation that turns ``source`` to ``target`` by the smallest angle (Rodrigues)."""
+    a, b = source / np.linalg.norm(source), target / np.linalg.norm(target)
+    v = np.cross(a, b)
+    k = np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
+    return np.asarray(np.eye(3) + k + k @ k / (1 + a @ b))
+
+
+def lower_face_weight(template: F64) -> F64:
+    """(468,) in [0, 1]: how far speech moves a landmark; 0 at the eyes and above, less on the nose."""
+    x, y = template[:, 0], template[:, 1]
+    nose = np.exp(-((x / 14) ** 2)) * smoothstep(60, 48, y)
+    return np.asarray(smoothstep(22, 48, y) * (1 - 0.6 * nose))
+
+
+def displacement(clip: CanonicalClip, weight: F64) -> F64:
+    """(T, 468, 3) mm from the clip's closed neutral, lower face only."""
+    return np.asarray((clip.points - clip.closed) * weight[:, None])
+
+
+def fit_basis(clips: Sequence[CanonicalClip], template: F64, mirror: NDArray[np.intp]) -> F64:
+    """(N_SHAPE, 468, 3) mm per unit coefficient; coefficients have unit mean square on these clips, speakers balanced."""
+    weight = lower_face_weight(template)
+    moment = np.zeros((N_SURFACE * 3, N_SURFACE * 3))
+    speakers = sorted({clip.speaker for clip in clips})
+    for speaker in speakers:
+        d = np.concatenate([displacement(c, weight)[::2] for c in clips if c.speaker == speaker][:80])
+        d = np.concatenate([d, d[:, mirror] * MIRROR]).reshape(-1, N_SURFACE * 3)
+        moment += d.T @ d / len(d) / len(speakers)
+    values, vectors = np.linalg.eigh(moment)
+    values, vectors = values[::-1][:N_SHAPE], vectors[:, ::-1][:, :N_SHAPE].T
+    return np.asarray((vectors * np.sqrt(values)[:, None]).reshape(N_SHAPE, N_SURFACE, 3))
+
+
+def coefficients(displacements: F64, basis: F64) -> F32:
+    """(T, N_SHAPE) that reproduce (T, 468, 3) displacements best; the rows of the basis are orthogonal."""
+    flat = basis.reshape(len(basis), -1)
+    return np.asarray(displacements.reshape(len(displacements), -1) @ flat.T / (flat**2).sum(1), np.float32)
+
+
+def rms_error_mm(clips: Sequence[CanonicalClip], template: F64, basis: F64) -> float:
+    """Root mean square distance between tracked and reproduced landmarks below the nose bridge."""
+    weight = lower_face_weight(template)
+    moving = weight > 0.5
+    squares = []
+    for clip in clips:
+        d = displacement(clip, weight)
+        residual = d - np.tensordot(coefficients(d, basis), basis, 1)
+        squares.append((residual[:, moving] ** 2).sum(-1).mean())
+    return float(np.sqrt(np.mean(squares)))
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="sonic.train.face", description=__doc__.partition("\n")[0])
+    parser.add_argument("cache", type=Path, help="folder made by sonic.train.prepare")
+    parser.add_argument("--out", type=Path, required=True, help="the .npz to write")
+    parser.add_argument("--held-out", default="", help="speakers left out of the error report's basis, by comma")
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    tracks = load_tracks(options.cache)
+    template, mirror = fit_template(tracks)
+    clips = [c for name, group in tracks.items() for points in group if (c := canonical_clip(points, template, name))]
+    log.info("%d speakers, %d clips with closed lips", len(tracks), len(clips))
+    held_out = set(options.held_out.split(",")) & set(tracks)
+    if held_out:
+        partial = fit_basis([c for c in clips if c.speaker not in held_out], template, mirror)
+        error = rms_error_mm([c for c in clips if c.speaker in held_out], template, partial)
+        log.info("rms error on held-out %s: %.2f mm", ",".join(sorted(held_out)), error)
+    basis = fit_basis(clips, template, mirror)
+    arrays = {"template": template.astype(np.float32), "basis": basis.astype(np.float32)}
+    np.savez_compressed(options.out, mirror=mirror.astype(np.int16), **arrays)
+    log.info("rms error on the fitted clips: %.2f mm; wrote %s", rms_error_mm(clips, template, basis), options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
