@@ -1,18 +1,27 @@
 """Motion: what moves, in numbers that can be plotted, edited, saved and rendered by any renderer.
 
 This is decoded motion, never the diffusion latent, and it is relative to the portrait's own neutral (lips closed, eyes
-as in the photo, head as in the photo), scaled by the size of the face, so that it fits any face.
+and head as in the photo), scaled by the size of the face, so that it fits any face.
+
+The algebra below the dataclass is pure: each function returns a new Motion.
 """
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from sonic.types import F32
+from sonic.errors import MediaError
+from sonic.types import F32, F64
 
 N_SHAPE = 32
 """Coefficients of the shipped deformation basis (assets/face_model.npz)."""
+_WIDTHS = {"shape": N_SHAPE, "lids": 2, "gaze": 2, "brows": 2, "pose_deg": 3, "shift": 3}
+_CHANNELS = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
+_JSON_FORMAT = "sonic-motion-1"
+Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,11 @@ class Motion:
 
     def __post_init__(self) -> None:
         n = len(self.lip_gap)
-        widths = {"shape": N_SHAPE, "lids": 2, "gaze": 2, "brows": 2, "pose_deg": 3, "shift": 3}
-        for name, width in widths.items():
+        for name, width in _WIDTHS.items():
             got = getattr(self, name).shape
             if got != (n, width):
                 raise ValueError(f"Motion.{name} must have shape ({n}, {width}), got {got}")
-        for name in (*widths, "lip_gap"):
+        for name in _CHANNELS:
             array = getattr(self, name)
             if array.dtype != np.float32 or not np.isfinite(array).all():
                 raise ValueError(f"Motion.{name} must be finite float32, got {array.dtype}")
@@ -62,3 +70,293 @@ class Motion:
 
         lids = np.ones((n_frames, 2), np.float32)
         return cls(fps, zeros(N_SHAPE), zeros(), lids, zeros(2), zeros(2), zeros(3), zeros(3))
+
+
+def smooth(motion: Motion, strength: float) -> Motion:
+    """Less jitter, same timing: a zero-phase Gaussian over mouth, head and brows; 0 is off, 1 is strong.
+
+    Lip closures keep their depth: at a minimum of lip_gap that is low against its neighbourhood the mouth is what it
+    was before. Lids and gaze pass unchanged, because blinks and saccades are as quick as frames.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"strength must be between 0 and 1, got {strength:g}")
+    if strength == 0 or len(motion) < 2:
+        return motion
+    fps = float(motion.fps)
+    mouth_sigma, head_sigma = 0.055 * strength * fps, 0.12 * strength * fps
+    kept = _spread(_closure(motion.lip_gap, fps), 0.04 * fps)
+
+    def mouth(x: F32) -> F32:
+        y = _gaussian(x, mouth_sigma)
+        return _f32(y + _column(kept, x) * (x - y))
+
+    return replace(
+        motion,
+        shape=mouth(motion.shape),
+        lip_gap=np.maximum(mouth(motion.lip_gap), 0),
+        brows=_f32(_gaussian(motion.brows, head_sigma / 2)),
+        pose_deg=_f32(_gaussian(motion.pose_deg, head_sigma)),
+        shift=_f32(_gaussian(motion.shift, head_sigma)),
+    )
+
+
+def limit(motion: Motion) -> Motion:
+    """Soft limits of what a renderer can show from one photo; values up to 70 % of a limit stay as they are.
+
+    Rotation 10 degrees and shift 0.08 face widths (length of the vector), 3.5 standard deviations a shape coefficient,
+    lip gap 24 mm, gaze 2 mm, brows 4 mm; lids are cut to 0 .. 1.15.
+    """
+    return replace(
+        motion,
+        shape=_soft(motion.shape, 3.5),
+        lip_gap=_soft(motion.lip_gap, 24.0),
+        lids=np.clip(motion.lids, np.float32(0), np.float32(1.15)),
+        gaze=_soft_length(motion.gaze, 2.0),
+        brows=_soft(motion.brows, 4.0),
+        pose_deg=_soft_length(motion.pose_deg, 10.0),
+        shift=_soft_length(motion.shift, 0.08),
+    )
+
+
+def scale_mouth(motion: Motion, gain: float) -> Motion:
+    """Mouth motion times ``gain``; 0 leaves the lips closed and still."""
+    return replace(motion, shape=_f32(motion.shape * gain), lip_gap=_f32(motion.lip_gap * gain))
+
+
+def scale_rest(motion: Motion, gain: float) -> Motion:
+    """Head, gaze and brow motion times ``gain``, and the part of the lids that follows them; blinks stay."""
+    gaze, brows = _f32(motion.gaze * gain), _f32(motion.brows * gain)
+    blink = motion.lids / lid_follow(motion.gaze, motion.brows)
+    blink = np.where(np.abs(blink - 1) < 1e-5, np.float32(1), blink)
+    return replace(
+        motion,
+        lids=_f32(blink * lid_follow(gaze, brows)),
+        gaze=gaze,
+        brows=brows,
+        pose_deg=_f32(motion.pose_deg * gain),
+        shift=_f32(motion.shift * gain),
+    )
+
+
+def lid_follow(gaze: F32, brows: F32) -> F32:
+    """(T, 2) factor on the lids: the upper lid sinks with a look down and rises with a look up or a raised brow."""
+    return _f32(np.clip(1.0 - 0.07 * gaze[:, 1:] + 0.012 * brows, 0.7, 1.15))
+
+
+def blend(a: Motion, b: Motion, weight: float | ArrayLike) -> Motion:
+    """``a`` where weight is 0, ``b`` where it is 1; weight is one number or (T,), in [0, 1].
+
+    Raises ValueError if the two differ in length or fps.
+    """
+    if a.fps != b.fps or len(a) != len(b):
+        raise ValueError(f"cannot blend {len(a)} frames at {a.fps}/s with {len(b)} frames at {b.fps}/s; retime one")
+    w = np.broadcast_to(np.asarray(weight, np.float64), (len(a),))
+    mixed = {n: _f32((x := getattr(a, n)) * (1 - _column(w, x)) + getattr(b, n) * _column(w, x)) for n in _CHANNELS}
+    return Motion(fps=a.fps, **mixed)
+
+
+def offset(motion: Motion, seconds: float) -> Motion:
+    """All channels later by ``seconds`` (earlier if negative) at the same length; the ends hold."""
+    return _sample(motion, np.arange(len(motion)) / float(motion.fps) - seconds, motion.fps)
+
+
+def retime(motion: Motion, fps: Fraction, n_frames: int) -> Motion:
+    """The same motion at another frame rate; after its end the last sample holds.
+
+    Head and shape are cubic, the rest linear between samples. Each blink and each lip closure lands on the nearest new
+    frame at its full depth, so that neither is lost at 12.5 frames a second.
+    """
+    if fps == motion.fps and n_frames == len(motion):
+        return motion
+    return _sample(motion, np.arange(n_frames) / float(fps), fps)
+
+
+def close_in_silence(
+    motion: Motion, speaking: NDArray[np.bool_], *, close_s: float = 0.16, open_s: float = 0.12
+) -> Motion:
+    """Closes the lips within ``close_s`` after speech and opens them from ``open_s`` before it; keeps speech as it is.
+
+    ``speaking`` is (T,) at motion.fps, without gaps that a mouth would not close in (below some 0.2 s). The opening
+    ahead of speech goes towards the first spoken frame, so a word that starts with p, b or m starts closed.
+    """
+    n, fps = len(motion), float(motion.fps)
+    if speaking.shape != (n,):
+        raise ValueError(f"speaking must have shape ({n},), got {speaking.shape}")
+    frames = np.arange(n)
+    last = np.maximum.accumulate(np.where(speaking, frames, -(10**9)))
+    following = np.minimum.accumulate(np.where(speaking, frames, 10**9)[::-1])[::-1]
+    after = _fall((frames - last) / fps / close_s)
+    before = _fall((following - frames) / fps / open_s)
+    gate = np.maximum(after, before)
+    toward = _f32(motion.lip_gap[np.minimum(following, n - 1)] * np.where(speaking, 0, 0.6 * before)) if n else 0
+    return replace(
+        motion,
+        shape=_f32(motion.shape * gate[:, None]),
+        lip_gap=np.maximum(_f32(motion.lip_gap * gate), toward),
+    )
+
+
+def estimate_lag_s(motion: Motion, loudness: ArrayLike) -> float:
+    """How much later the lips open than the sound gets loud, in seconds; negative where the lips lead.
+
+    ``loudness`` is (T,) linear at motion.fps. The peak of the cross-correlation within 300 ms; 0 if either is constant.
+    """
+    return lag_and_correlation(motion.lip_gap, loudness, float(motion.fps))[0]
+
+
+def lag_and_correlation(opening: ArrayLike, loudness: ArrayLike, fps: float) -> tuple[float, float]:
+    """(lag in s, Pearson correlation there) of two (T,) tracks: the best within 300 ms, to a fraction of a frame.
+
+    A positive lag means that the opening comes later than the loudness; (0, 0) where either is constant or too short.
+    """
+    a, b = np.asarray(opening, np.float64), np.asarray(loudness, np.float64)
+    reach = min(int(np.ceil(0.3 * fps)), len(a) - 3)
+    if a.shape != b.shape:
+        raise ValueError(f"opening and loudness must have the same length, got {a.shape} and {b.shape}")
+    if reach < 1:
+        return 0.0, 0.0
+    r = np.array([_pearson(a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)])
+                  for k in range(-reach, reach + 1)])  # fmt: skip
+    top = int(np.argmax(r))
+    if r[top] <= 0:
+        return 0.0, 0.0
+    shift, peak = 0.0, float(r[top])
+    if 0 < top < len(r) - 1 and (bend := r[top - 1] - 2 * r[top] + r[top + 1]) < 0:
+        shift = float(0.5 * (r[top - 1] - r[top + 1]) / bend)
+        peak -= float(0.25 * (r[top - 1] - r[top + 1]) * shift)
+    return (top - reach + shift) / fps, min(peak, 1.0)
+
+
+def to_json(motion: Motion) -> str:
+    """The motion as text that people can edit; from_json gives it back bit for bit."""
+    body = {name: _rows(getattr(motion, name)) for name in _CHANNELS}
+    return json.dumps({"format": _JSON_FORMAT, "fps": str(motion.fps), **body})
+
+
+def from_json(text: str) -> Motion:
+    """The motion of to_json. Raises MediaError for anything else."""
+    try:
+        data = json.loads(text)
+        if data["format"] != _JSON_FORMAT:
+            raise ValueError(f"its format is {data['format']!r}")
+        n = len(data["lip_gap"])
+        fps = Fraction(data["fps"])
+        arrays = {k: np.array(data[k], np.float32).reshape(n, *([_WIDTHS[k]] * (k in _WIDTHS))) for k in _CHANNELS}
+        if fps <= 0:
+            raise ValueError(f"its fps is {fps}")
+        return Motion(fps=fps, **arrays)
+    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+        raise MediaError(f"motion file: {error}; it must be {_JSON_FORMAT} JSON as written by Sonic") from error
+
+
+def _f32(x: ArrayLike) -> F32:
+    return np.asarray(x, np.float32)
+
+
+def _column(weight: Floats, like: F32) -> Floats:
+    """(T,) -> (T,) or (T, 1), whichever multiplies ``like``."""
+    return weight if like.ndim == 1 else weight[:, None]
+
+
+def _rows(array: F32) -> list[float] | list[list[float]]:
+    if array.ndim == 2:
+        return [[float(f"{v:.9g}") for v in row] for row in array]
+    return [float(f"{v:.9g}") for v in array]
+
+
+def _pearson(a: F64, b: F64) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    energy = float((a * a).sum() * (b * b).sum())
+    return float((a * b).sum()) / energy**0.5 if energy > 1e-18 else 0.0
+
+
+def _fall(x: Floats) -> F64:
+    """1 at x <= 0, 0 at x >= 1, zero slope at both."""
+    t = np.clip(1.0 - x, 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t))
+
+
+def _gaussian(x: F32, sigma: float) -> F64:
+    """Gaussian filter along axis 0, edges reflected about the end samples' values; sigma in frames."""
+    reach = int(np.ceil(3 * sigma))
+    if reach < 1:
+        return np.asarray(x, np.float64)
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    taps /= taps.sum()
+    padded = np.pad(x.astype(np.float64), [(reach, reach), *[(0, 0)] * (x.ndim - 1)], mode="edge")
+    return np.asarray(sum(tap * padded[i : i + len(x)] for i, tap in enumerate(taps)))
+
+
+def _soft(x: Floats, most: float) -> F32:
+    """Odd and monotone: identity up to 70 % of ``most``, then bending towards it."""
+    size = np.abs(x)
+    knee = 0.7 * most
+    bent = knee + (most - knee) * np.tanh((size - knee) / (most - knee))
+    return _f32(np.where(size <= knee, x, np.sign(x) * bent))
+
+
+def _soft_length(x: F32, most: float) -> F32:
+    """_soft on the length of each row."""
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    return _f32(x * (_soft(length, most) / np.maximum(length, 1e-9)))
+
+
+def _is_minimum(x: F32) -> NDArray[np.bool_]:
+    """(T,) where a sample is not above its neighbours."""
+    padded = np.pad(x, 1, mode="edge")
+    return np.asarray((x <= padded[:-2]) & (x <= padded[2:]))
+
+
+def _closure(gap: F32, fps: float) -> F64:
+    """(T,) 1 at minima of lip_gap that are closures, fading to 0 at 60 % of the largest gap within 0.25 s."""
+    reach = max(1, round(0.25 * fps))
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(gap, reach, mode="edge"), 2 * reach + 1)
+    around = np.maximum(windows.max(1), 1e-3)
+    weight = _fall((gap / around - 0.3) / 0.3)
+    return np.where(_is_minimum(gap) | (gap == 0), weight, 0.0)
+
+
+def _spread(weight: F64, width: float) -> F64:
+    """Each peak of (T,) as a triangle of ``width`` frames to either side."""
+    out = weight.copy()
+    for k in range(1, int(np.ceil(width)) + 1):
+        fade = max(0.0, 1 - k / (width + 1))
+        out[k:] = np.maximum(out[k:], fade * weight[:-k])
+        out[:-k] = np.maximum(out[:-k], fade * weight[k:])
+    return out
+
+
+def _sample(motion: Motion, times_s: F64, fps: Fraction) -> Motion:
+    """The motion at these evenly spaced times, minima of lids and lip_gap on the nearest of them."""
+    rate = float(motion.fps)
+    at = np.clip(times_s * rate, 0, max(len(motion) - 1, 0))
+    out = {n: _f32(_cubic(getattr(motion, n), at)) for n in ("shape", "pose_deg", "shift")}
+    out |= {n: _f32(_linear(getattr(motion, n), at)) for n in ("lip_gap", "lids", "gaze", "brows")}
+    if len(motion) and len(at):
+        nearest = np.rint((np.arange(len(motion)) / rate - times_s[0]) * float(fps)).astype(np.int64)
+        _keep_minima(out["lip_gap"], motion.lip_gap, nearest, _closure(motion.lip_gap, rate) > 0.5)
+        for eye in range(2):
+            lid = motion.lids[:, eye]
+            _keep_minima(out["lids"][:, eye], lid, nearest, _is_minimum(lid) & (lid < 0.9))
+    return Motion(fps=fps, **out)
+
+
+def _keep_minima(out: F32, source: F32, nearest: NDArray[np.int64], chosen: NDArray[np.bool_]) -> None:
+    """Lowers ``out`` in place to the chosen source samples, each at its nearest place."""
+    chosen = chosen & (nearest >= 0) & (nearest < len(out))
+    np.minimum.at(out, nearest[chosen], source[chosen])
+
+
+def _linear(x: F32, at: F64) -> F64:
+    """Rows of ``x`` at fractional positions."""
+    low = np.minimum(at.astype(np.int64), max(len(x) - 2, 0))
+    f = (at - low).reshape(-1, *[1] * (x.ndim - 1))
+    return np.asarray(x[low] * (1 - f) + x[np.minimum(low + 1, len(x) - 1)] * f)
+
+
+def _cubic(x: F32, at: F64) -> F64:
+    """Rows of ``x`` at fractional positions, through the samples (Catmull and Rom 1974)."""
+    low = np.minimum(at.astype(np.int64), max(len(x) - 2, 0))
+    f = (at - low).reshape(-1, *[1] * (x.ndim - 1))
+    a, b, c, d = (x[np.clip(low + k, 0, len(x) - 1)].astype(np.float64) for k in (-1, 0, 1, 2))
+    return np.asarray(b + 0.5 * f * (c - a + f * (2 * a - 5 * b + 4 * c - d + f * (3 * (b - c) + d - a))))
