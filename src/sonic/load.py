@@ -1,0 +1,217 @@
+"""Step 1, load: the files of a person become a Photo and a Speech, or a message that says what to mend."""
+
+import hashlib
+import io
+import logging
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from sonic.errors import PhotoError, SpeechError
+from sonic.media import MAX_SOUND_BYTES, decode_sound, open_file, read_file
+from sonic.media.sniff import HEAD_BYTES, sniff
+from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, OnNotice, Photo, Speech
+
+MAX_PHOTO_BYTES = 64 * 1024**2
+MAX_PHOTO_PIXELS = 64_000_000
+MIN_PHOTO_SIDE_PX = 64
+MIN_SPEECH_S = 0.1
+SILENT_DBFS = -60.0
+"""A recording that never exceeds this counts as silent."""
+QUIET_PEAK = 0.3
+"""Quieter speech is raised to this peak for analysis; the sound track stays as it is."""
+
+_FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WebP picture": "WEBP", "BMP": "BMP", "TIFF": "TIFF"}
+_ACCEPTED = "JPEG, PNG, WebP, BMP or TIFF"
+_ORIENTATION_TAG = 0x0112
+_CANCELLED = 0.25
+"""If the mean of the channels keeps less than this share of the loudest one's power, they cancel each other."""
+_NONSENSE = 1e6
+"""Sample values beyond this are no sound; 32768 still is: a file of floats on the scale of 16 bits."""
+
+_log = logging.getLogger(__name__)
+
+
+def load_photo(path: Path) -> Photo:
+    """The picture at ``path``, upright, in sRGB, alpha on white; of an animation the first picture.
+
+    Accepts JPEG, PNG, WebP, BMP and TIFF in any colour mode, up to 64 MB and 64 megapixels. Raises PhotoError.
+    """
+    data = read_file(path, MAX_PHOTO_BYTES, "photo", error=PhotoError)
+    kind = sniff(data[:HEAD_BYTES])
+    if kind not in _FORMATS:
+        what = {"text": "a text", "unknown": "no picture that Sonic knows"}.get(kind, f"of the kind {kind}")
+        raise PhotoError(f"photo {path.name!r} is {what}, by its content; save it as {_ACCEPTED}")
+    rgb = _decode(data, _FORMATS[kind], path.name)
+    return Photo(rgb, hashlib.sha256(data).hexdigest(), path.name.encode("utf-8", "replace").decode())
+
+
+def load_speech(path: Path, on_notice: OnNotice) -> Speech:
+    """The recording at ``path``, or the sound of a video, as mono 16 kHz for analysis.
+
+    Channels that cancel in a mix are replaced by the loudest one; a constant offset is removed and quiet speech is
+    raised, all for the analysis alone. ``on_notice`` hears of silence and of repaired values. Raises SpeechError.
+    """
+    with open_file(path, MAX_SOUND_BYTES, "recording", error=SpeechError) as file:
+        sha256 = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
+    samples, n_broken = _mono(path)
+    duration_s = len(samples) / SPEECH_RATE_HZ
+    if duration_s < MIN_SPEECH_S:
+        raise SpeechError(
+            f"recording {path.name!r} holds {duration_s * 1000:.0f} ms of sound; at least {MIN_SPEECH_S * 1000:.0f} ms "
+            "are needed, record it again"
+        )
+    if n_broken:
+        on_notice(f"recording {path.name!r}: {n_broken} samples are no numbers and count as silence")
+    samples -= samples.mean(dtype=np.float64)
+    peak = _peak(samples)
+    if not peak:
+        on_notice(f"recording {path.name!r} is silent: the mouth will stay closed")
+    elif peak < QUIET_PEAK or peak > 1:
+        samples *= (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
+    np.clip(samples, -1, 1, out=samples)
+    return Speech(samples, path, sha256)
+
+
+def _decode(data: bytes, format_name: str, name: str) -> U8:
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns about odd metadata; a person can do nothing about it. Its limit on pixels is an error here.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=[format_name])
+            _check_size(image.size, name)
+            # A TIFF is turned while it is decoded and then forgets its orientation; the others keep it.
+            image.load()
+            orientation = _orientation(image)
+            rgb = _on_white(image)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PhotoError(f"photo {name!r} claims more than 90 MP; at most 64 MP are read, scale it down") from error
+    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error) as error:
+        _log.info("photo %r: %s", name, error)
+        raise PhotoError(f"photo {name!r} is damaged or cut off; save or export it again as {_ACCEPTED}") from error
+    except (MemoryError, OverflowError) as error:
+        raise PhotoError(f"photo {name!r} needs more memory than there is; scale it down") from error
+    return np.ascontiguousarray(_upright(rgb, orientation))
+
+
+def _check_size(size_px: tuple[int, int], name: str) -> None:
+    width, height = size_px
+    if width * height > MAX_PHOTO_PIXELS:
+        raise PhotoError(
+            f"photo {name!r} has {width}x{height} = {width * height / 1e6:.0f} MP; "
+            f"at most {MAX_PHOTO_PIXELS // 10**6} MP are read, scale it down"
+        )
+    if min(width, height) < MIN_PHOTO_SIDE_PX:
+        raise PhotoError(
+            f"photo {name!r} is {width}x{height} px; the shorter side must have at least {MIN_PHOTO_SIDE_PX} px, "
+            "give a larger picture"
+        )
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # damaged EXIF can raise nearly anything, and the picture is fine without it
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def _upright(rgb: U8, orientation: int) -> U8:
+    """Undo an EXIF orientation, 1 to 8: swap rows and columns, then reverse rows, then columns, each where it says."""
+    if orientation >= 5:
+        rgb = rgb.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        rgb = rgb[::-1]
+    if orientation in (2, 3, 6, 7):
+        rgb = rgb[:, ::-1]
+    return rgb
+
+
+def _on_white(image: Image.Image) -> U8:
+    """(H, W, 3) sRGB of a decoded picture in any mode."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _grey_from_wide(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("P", "PA", "LA", "La", "RGBa", "RGBA") or "transparency" in image.info:
+        return _composed(image.convert("RGBA"), profile)
+    return np.array(_to_srgb(image, profile))
+
+
+def _composed(image: Image.Image, profile: bytes | None) -> U8:
+    white = Image.new("RGB", image.size, (255, 255, 255))
+    white.paste(_to_srgb(image.convert("RGB"), profile), mask=image.getchannel("A"))
+    return np.array(white)
+
+
+def _grey_from_wide(image: Image.Image) -> U8:
+    """16- and 32-bit grey: the range is the smallest usual one that holds the values, 1, 255 or 65535."""
+    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    if image.mode.startswith("I;16"):
+        white = 65_535.0
+    else:
+        highest = float(values.max())
+        white = next((w for w in (1.0, 255.0, 65_535.0) if highest <= w), highest)
+    grey = np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """RGB in sRGB, through the picture's ICC profile if it has one that fits its mode."""
+    if image.mode == "1":
+        image = image.convert("L")
+    if profile and image.mode in ("RGB", "L", "CMYK"):
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "sRGB" not in (source.profile.profile_description or ""):
+                converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+                return converted if converted is not None else image.convert("RGB")
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+            _log.warning("the photo's colour profile is damaged or of another mode and is not used: %s", error)
+    elif image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        return converted if converted is not None else image.convert("RGB")
+    return image.convert("RGB")
+
+
+def _mono(path: Path) -> tuple[F32, int]:
+    """(samples, how many were no numbers) of the mean of all channels, or of the loudest one if that mean cancels."""
+    mixed, power, n_broken = _collect(path, channel=None)
+    if len(power) > 1 and len(mixed):
+        mixed_power = float(np.square(mixed, dtype=np.float32).sum(dtype=np.float64))
+        # A mean of n channels of which one speaks keeps 1/n^2 of its power: that is no cancelling.
+        if mixed_power < _CANCELLED * power.max() / len(power) ** 2:
+            mixed, _, n_broken = _collect(path, channel=int(power.argmax()))
+    return mixed, n_broken
+
+
+def _collect(path: Path, channel: int | None) -> tuple[F32, F64, int]:
+    """One pass over the file: mean of its channels or one of them, power of each, how many values were no numbers."""
+    samples = np.empty(60 * SPEECH_RATE_HZ, np.float32)
+    power, n, n_broken = np.zeros(1), 0, 0
+    for chunk in decode_sound(path, rate_hz=SPEECH_RATE_HZ):
+        sound = np.abs(chunk) < _NONSENSE
+        n_broken += int(sound.size - np.count_nonzero(sound))
+        chunk = np.where(sound, chunk, np.float32(0))
+        mono = chunk.mean(1) if channel is None else chunk[:, channel]
+        power = power + np.square(chunk, dtype=np.float64).sum(0)
+        while n + len(mono) > len(samples):
+            # refcheck only protects views, of which there are none: growing in place costs no second copy.
+            samples.resize(len(samples) * 3 // 2, refcheck=False)
+        samples[n : n + len(mono)] = mono
+        n += len(mono)
+    samples.resize(n, refcheck=False)
+    return samples, power, n_broken
+
+
+def _peak(samples: F32) -> float:
+    """Level that one in a thousand of the audible samples exceeds (a click is no loudness); 0 if none is audible."""
+    sparse = np.abs(samples[:: max(1, len(samples) // 1_000_000)])
+    audible = sparse[sparse > 10 ** (SILENT_DBFS / 20)]
+    return float(np.quantile(audible, 0.999)) if len(audible) else 0.0
