@@ -1,0 +1,98 @@
+"""finish: frames of the renderer -> Clip. Draws the visible label; there is no Clip without one."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonic.errors import OutputError
+from sonic.types import U8, Clip, Frame, LabelStyle, Speech
+
+
+def finish(
+    frames: Iterator[Frame],
+    *,
+    size_px: tuple[int, int],
+    n_frames: int,
+    fps: Fraction,
+    speech: Speech,
+    duration_s: float,
+    label: LabelStyle,
+) -> Clip:
+    """The clip of these frames, labelled one by one as they are asked for.
+
+    ``size_px`` is (width, height) and ``n_frames`` the number that ``frames`` must give. ``clip.frames`` has ``close()``,
+    which closes ``frames``; it closes itself at the end and on an error. Raises ValueError for a label that does not fit,
+    and, while frames are taken, OutputError if the engine gives other frames than these.
+    """
+    height, width = label.rgba.shape[:2]
+    fits = 0 <= label.left_px <= size_px[0] - width and 0 <= label.top_px <= size_px[1] - height
+    if not fits or label.n_frames < 1:
+        raise ValueError(
+            f"label of {width}x{height} px at {label.left_px, label.top_px} does not lie in a {size_px} picture"
+        )
+    labelled = LabelledFrames(frames, size_px, n_frames, label)
+    return Clip(labelled, n_frames, fps, size_px, speech, duration_s, label)
+
+
+class LabelledFrames(Iterator[Frame]):
+    """Exactly ``n_frames`` frames of ``size_px``, with the label drawn on."""
+
+    def __init__(self, frames: Iterator[Frame], size_px: tuple[int, int], n_frames: int, label: LabelStyle) -> None:
+        self._frames, self._size_px, self._n_frames = frames, size_px, n_frames
+        self._label = label
+        self._ink, self._keep = premultiplied(label.rgba)
+        self._next = 0
+
+    def __next__(self) -> Frame:
+        try:
+            frame = self._checked(next(self._frames, None))
+        except BaseException:
+            self.close()
+            raise
+        if frame is None:
+            self.close()
+            raise StopIteration
+        self._next += 1
+        return self._labelled(frame) if frame.index < self._label.n_frames else frame
+
+    def close(self) -> None:
+        """Stop: close the renderer behind the frames. Harmless when repeated."""
+        if close := getattr(self._frames, "close", None):
+            close()
+
+    def _checked(self, frame: Frame | None) -> Frame | None:
+        if (frame is None) != (self._next == self._n_frames):
+            got = "more" if frame else f"only {self._next}"
+            raise OutputError(
+                f"the engine gave {got} frames where {self._n_frames} were due; this is a fault of the engine"
+            )
+        width, height = self._size_px
+        if frame and (
+            frame.rgb.shape != (height, width, 3) or frame.rgb.dtype != np.uint8 or frame.index != self._next
+        ):
+            raise OutputError(
+                f"the engine gave frame {frame.index} as {frame.rgb.dtype} of shape {frame.rgb.shape} where frame "
+                f"{self._next} of shape {(height, width, 3)} was due; this is a fault of the engine"
+            )
+        return frame
+
+    def _labelled(self, frame: Frame) -> Frame:
+        label = self._label
+        rgb = frame.rgb if frame.rgb.flags.writeable else frame.rgb.copy()
+        height, width = label.rgba.shape[:2]
+        blend(rgb[label.top_px : label.top_px + height, label.left_px : label.left_px + width], self._ink, self._keep)
+        return Frame(rgb, frame.index)
+
+
+def premultiplied(rgba: U8) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    """(h, w, 4) straight alpha -> colour times alpha (h, w, 3) and 255 - alpha (h, w, 1), for ``blend``."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    return rgba[..., :3] * alpha, np.uint16(255) - alpha
+
+
+def blend(rgb: U8, ink: NDArray[np.uint16], keep: NDArray[np.uint16]) -> None:
+    """Lay ``premultiplied`` pixels over ``rgb`` (h, w, 3) in place, exactly rounded; alpha 0 changes nothing."""
+    total = rgb * keep + ink + np.uint16(128)  # at most 255 * 255 + 128: fits 16 bits
+    rgb[...] = (total + (total >> 8)) >> 8  # division by 255, exact for these numbers

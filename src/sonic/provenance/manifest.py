@@ -1,0 +1,203 @@
+"""What a video says about itself: the AIGC metadata inside it and the record beside it.
+
+The record of ``out.mp4`` is ``out.json``: one UTF-8 JSON object. Times are UTC, dates YYYY-MM-DD, hashes
+SHA-256 in hexadecimal.
+
+    record          "sonic/1": the kind and version of this format
+    produce_id      unique name of this video; the ProduceID of its AIGC metadata
+    made_at         when it was made, 2026-05-31T12:00:00Z
+    made_with       {"name": "sonic-talk", "version"}
+    statement       one sentence for people: the video is AI-generated
+    consent         {"subject", "basis", "given_on", "expires_on", "evidence", "photo_sha256"}, see provenance.consent
+    photo, audio    {"name", "sha256"} of the input files, names without folders
+    video           {"name", "sha256", "width", "height", "fps" as a fraction's text, "n_frames", "duration_s"}
+    engine          name of the engine that made it
+    weights         {file: sha256} of the weights it used
+    seed            the seed
+    settings        every setting by name
+    label           {"text", "left_px", "top_px", "width_px", "height_px", "n_frames"}: the visible label
+    aigc            the AIGC metadata, as written into the video
+    notices         the lines that were shown while it was made
+
+ReservedCode1 of the AIGC metadata is "sha256:" and the hash of the record without "aigc" and "video" (JSON with sorted
+keys, no spaces, ASCII): the video names its record, the record names its video.
+"""
+
+import hashlib
+import json
+import os
+import string
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from sonic.errors import SettingError
+from sonic.provenance.consent import Consent
+from sonic.provenance.label import SUBTEXT, TEXT
+from sonic.settings import Settings
+from sonic.types import Clip, Photo, Speech
+
+PRODUCER_VARIABLE = "SONIC_CONTENT_PRODUCER"
+"""Environment variable: ContentProducer of the AIGC metadata, for instance a registered provider's code."""
+DEFAULT_PRODUCER = "Sonic"
+RECORD_KIND = "sonic/1"
+STATEMENT = (
+    "This video is AI-generated: the face was animated from one photo and one recording. Say so wherever it is shown."
+)
+
+_ASCII = frozenset(string.ascii_letters + string.digits + string.punctuation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All that is known of a video before it is written; ``to_dict`` adds the video's own hash."""
+
+    produce_id: str
+    producer: str
+    made_at: datetime
+    consent: Consent
+    photo_name: str
+    photo_sha256: str
+    audio_name: str
+    audio_sha256: str
+    settings: Settings
+    weights: Mapping[str, str]
+    """File name -> SHA-256."""
+    clip: Clip
+    notices: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        consent: Consent,
+        photo: Photo,
+        speech: Speech,
+        settings: Settings,
+        clip: Clip,
+        notices: tuple[str, ...] = (),
+        weights: Mapping[str, str] | None = None,
+    ) -> "Record":
+        """A record with a fresh ``produce_id``, made now. Raises ConsentError unless the consent holds for this photo,
+        and SettingError if PRODUCER_VARIABLE is set to something that the metadata cannot hold.
+        """
+        return cls(
+            produce_id=uuid.uuid4().hex,
+            producer=content_producer(),
+            made_at=datetime.now(UTC).replace(microsecond=0),
+            consent=consent.bound_to(photo),
+            photo_name=photo.name,
+            photo_sha256=photo.sha256,
+            audio_name=speech.source.name,
+            audio_sha256=speech.sha256,
+            settings=settings,
+            weights=dict(weights or {}),
+            clip=clip,
+            notices=notices,
+        )
+
+    def aigc(self) -> str:
+        """The AIGC metadata: one line of JSON in printable ASCII, with the fields of GB 45438-2025, Annex E."""
+        return aigc_json(self.producer, self.produce_id, f"sha256:{_digest(self._core())}")
+
+    def to_dict(self, video_name: str, video_sha256: str) -> dict[str, Any]:
+        """The record of the written video, as described at the top of this module."""
+        width, height = self.clip.size_px
+        video = {
+            "name": video_name,
+            "sha256": video_sha256,
+            "width": width,
+            "height": height,
+            "fps": str(self.clip.fps),
+            "n_frames": self.clip.n_frames,
+            "duration_s": round(self.clip.duration_s, 6),
+        }
+        return self._core() | {"video": video, "aigc": json.loads(self.aigc())}
+
+    def to_json(self, video_name: str, video_sha256: str) -> str:
+        """``to_dict`` as the text of the file."""
+        return json.dumps(self.to_dict(video_name, video_sha256), indent=2, ensure_ascii=False) + "\n"
+
+    def _core(self) -> dict[str, Any]:
+        label = self.clip.label
+        return {
+            "record": RECORD_KIND,
+            "produce_id": self.produce_id,
+            "made_at": self.made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "made_with": {"name": "sonic-talk", "version": _version()},
+            "statement": STATEMENT,
+            "consent": self.consent.to_dict(),
+            "photo": {"name": _text(self.photo_name), "sha256": self.photo_sha256},
+            "audio": {"name": _text(self.audio_name), "sha256": self.audio_sha256},
+            "engine": self.settings.engine,
+            "weights": dict(self.weights),
+            "seed": self.settings.seed,
+            "settings": self.settings.to_dict(),
+            "label": {
+                "text": f"{TEXT} {SUBTEXT}",
+                "left_px": label.left_px,
+                "top_px": label.top_px,
+                "width_px": label.rgba.shape[1],
+                "height_px": label.rgba.shape[0],
+                "n_frames": label.n_frames,
+            },
+            "notices": [_text(line) for line in self.notices],
+        }
+
+
+def aigc_json(producer: str, produce_id: str, reserved: str = "") -> str:
+    """The AIGC object for a video made by ``producer``: Label "1" says that it is AI-generated.
+
+    The propagator's fields are empty: whoever publishes the video fills them.
+    """
+    fields = {
+        "Label": "1",
+        "ContentProducer": producer,
+        "ProduceID": produce_id,
+        "ReservedCode1": reserved,
+        "ContentPropagator": "",
+        "PropagateID": "",
+        "ReservedCode2": "",
+    }
+    return json.dumps(fields, separators=(",", ":"))
+
+
+def content_producer() -> str:
+    """PRODUCER_VARIABLE, or DEFAULT_PRODUCER.
+
+    Raises SettingError unless it is 1 to 64 printable ASCII characters without spaces.
+    """
+    producer = os.environ.get(PRODUCER_VARIABLE, DEFAULT_PRODUCER)
+    if not 1 <= len(producer) <= 64 or not _ASCII.issuperset(producer):
+        raise SettingError(
+            f"{PRODUCER_VARIABLE} is {producer!r}; it must be 1 to 64 printable ASCII characters without spaces"
+        )
+    return producer
+
+
+def is_record(data: bytes) -> bool:
+    """Whether these bytes are a record of ours, of any version."""
+    try:
+        values = json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and str(values.get("record", "")).startswith("sonic/")
+
+
+def _digest(values: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
+
+
+def _text(text: str) -> str:
+    """Names that are not Unicode (stray bytes in a file name) as readable escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _version() -> str:
+    try:
+        return version("sonic-talk")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,176 @@
+"""write: Clip -> .mp4 with its record beside it. The only place that opens an output container.
+
+The renderer runs in the caller's thread, the encoder in its own; a short queue is between them. Both files are made
+under temporary names in the output's folder, read back, and only then renamed; whatever goes wrong leaves nothing behind.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.error
+
+from sonic.errors import OutputError
+from sonic.provenance.manifest import Record, is_record
+from sonic.settings import Settings
+from sonic.types import Clip, OnProgress
+from sonic.write.encode import encode
+
+TEMPORARY = ".part"
+"""In the name of every unfinished file: .sonic-<random>.part.mp4"""
+_MAX_RECORD_BYTES = 4 * 1024 * 1024
+
+
+def write(
+    clip: Clip,
+    out: Path,
+    *,
+    record: Record,
+    settings: Settings,
+    on_progress: OnProgress,
+    sign: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
+
+    H.264 yuv420p, BT.709, and AAC with the speech source's own sound, both as long as the clip to within one frame. An
+    earlier video and record of these names are replaced, but only by complete ones; clip.frames is closed in any case.
+    ``sign`` is the place for Content Credentials: it gets the complete, still temporary file and changes it in place;
+    what it leaves is read back and hashed.
+
+    Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the renderer
+    or the sound decoder raise.
+    """
+    try:
+        check_output(out, clip.speech.source)
+        with _temporary(out.parent, ".mp4") as video, _temporary(out.parent, ".json") as beside:
+            encode(clip, video, settings=settings, metadata=_metadata(record, out), on_progress=on_progress)
+            if sign is not None:
+                sign(video)
+            verify(video, clip, record.aigc())
+            with _writing(out):
+                beside.write_text(record.to_json(_readable(out.name), _sha256(video)), encoding="utf-8")
+                _publish(video, beside, out)
+    finally:
+        if close := getattr(clip.frames, "close", None):
+            close()
+    return out
+
+
+def record_path(out: Path) -> Path:
+    """Where the record of the video ``out`` lies: the same name with .json."""
+    return out.with_suffix(".json")
+
+
+def check_output(out: Path, *inputs: Path) -> None:
+    """Raise OutputError unless ``out`` can become a video beside these input files; cheap, so ask before the work."""
+    if out.suffix.lower() != ".mp4":
+        raise OutputError(
+            f"output {out.name!r} does not end in .mp4; only MP4 is written, name it {out.stem or 'video'}.mp4"
+        )
+    with _writing(out):
+        if not out.parent.is_dir():
+            raise OutputError(f"output folder {str(out.parent)!r} does not exist; create it first")
+        for path in (out, record_path(out)):
+            if not _exists(path):
+                continue
+            if path.is_dir():
+                raise OutputError(f"{path} is a folder; give another output name")
+            if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
+                raise OutputError(f"{path} is an input of this job and would be overwritten; give another output name")
+        beside = record_path(out)
+        if _exists(beside) and not (beside.stat().st_size <= _MAX_RECORD_BYTES and is_record(beside.read_bytes())):
+            raise OutputError(f"{beside} exists and is no record of a video, so it is kept; give another output name")
+        if not os.access(out.parent, os.W_OK):
+            raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")
+
+
+def verify(video: Path, clip: Clip, aigc: str) -> None:
+    """Raise OutputError unless the file has this AIGC metadata, and one picture and one sound as long as the clip."""
+    try:
+        with av.open(str(video), format="mp4") as container:
+            metadata, streams = container.metadata, container.streams
+            kinds = [stream.type for stream in streams]
+            if kinds != ["video", "audio"]:
+                raise OutputError(f"the written video has the streams {kinds}, not one of picture and one of sound")
+            picture, sound = streams.video[0], streams.audio[0]
+            lengths = [Fraction(stream.duration or 0) * (stream.time_base or 0) for stream in (picture, sound)]
+            seen = (picture.codec_context.name, picture.codec_context.pix_fmt, sound.codec_context.name, picture.frames)
+            size = (picture.codec_context.width, picture.codec_context.height)
+    except (av.error.FFmpegError, OSError) as error:
+        raise OutputError(f"the written video cannot be read back ({error.strerror}); is the disk full?") from error
+    if metadata.get("AIGC") != aigc:
+        raise OutputError("the AIGC metadata did not survive writing; no video without it")
+    if seen != ("h264", "yuv420p", "aac", clip.n_frames) or size != clip.size_px:
+        raise OutputError(
+            f"the written video reads back as {seen} of {size}, not {clip.n_frames} frames of {clip.size_px}"
+        )
+    one_frame = 1 / clip.fps
+    if any(abs(length - Fraction(clip.duration_s)) > one_frame for length in lengths):
+        read = " and ".join(f"{float(length):.3f}" for length in lengths)
+        raise OutputError(f"picture and sound of the written video last {read} s, not {clip.duration_s:.3f} s")
+
+
+def _publish(video: Path, beside: Path, out: Path) -> None:
+    """Give both files their names; the record first, so that a video never stands without one."""
+    os.replace(beside, record_path(out))
+    try:
+        os.replace(video, out)
+    except OSError:
+        record_path(out).unlink(missing_ok=True)
+        raise
+
+
+def _metadata(record: Record, out: Path) -> dict[str, str]:
+    return {
+        "title": _readable(out.stem),
+        "comment": "AI-generated video (AI生成). Made with Sonic; its record says from what and by whose consent.",
+        "AIGC": record.aigc(),
+    }
+
+
+def _readable(name: str) -> str:
+    """A file name as text, even where its bytes are not."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+@contextmanager
+def _temporary(folder: Path, suffix: str) -> Iterator[Path]:
+    """A new empty file in ``folder``, with the rights of any new file, removed at the end unless it was renamed."""
+    # Absolute: a name such as "-x" or "http:" must not look like an option or a protocol to anybody.
+    path = Path(os.path.abspath(folder), f".sonic-{secrets.token_hex(6)}{TEMPORARY}{suffix}")
+    with _writing(folder):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield path
+    finally:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Errors of the file system as OutputError."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise OutputError(f"{str(path)!r} cannot be written ({reason}); choose another name or folder") from error
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something, even a dangling link; raises OSError for names that cannot be."""
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
