@@ -10,7 +10,7 @@ import sonic
 ROOT = Path(sonic.__file__).parent
 ROWS = (
     {"types", "motion", "settings", "errors"},
-    {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "weights", "provenance"},
+    {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "weights", "provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},
     {"engines"},
     {"pipeline", "evaluate", "inspection", "sheet", "doctor"},

@@ -1,0 +1,129 @@
+"""Measure a video on its own pixels: track the face anew, compare with the sound, report and plot.
+
+Works on any video with one face and sound, made by Sonic or filmed, so that both are judged by the same code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sonic.drive.prosody import prosody
+from sonic.errors import FaceError, MediaError
+from sonic.landmarks import track_face
+from sonic.load import load_speech
+from sonic.measure import Report, lip_opening, measure
+from sonic.media import decode_video, video_format
+from sonic.pictures import check_picture_name, save_picture
+from sonic.types import F32, F64, U8, OnProgress, Progress
+
+MIN_FRAMES = 10
+MAX_LOST = 0.1
+"""Share of frames in which the face may be missing."""
+
+_UNITS = {"_deg": "°", "_ms": "ms", "_px": "px", "seconds": "s", "_s": "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The measures of one video, and the curves behind them."""
+
+    report: Report
+    lost_frames: int
+    """Frames without a tracked face, filled from the frame before."""
+    fps: float
+    opening: F64
+    """(T,) lip opening over the outer-eye distance."""
+    loudness: F64
+    """(T,) linear RMS of 80 to 3000 Hz, relative to loud speech."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json: the measures, rounded."""
+        measures = {name: None if v is None else round(v, 5) for name, v in self.report.to_dict().items()}
+        return {**measures, "fps": self.fps, "lost_frames": self.lost_frames}
+
+    def to_text(self) -> str:
+        """For a person: one measure a line."""
+        lines = []
+        for name, value in self.report.to_dict().items():
+            unit = next((u for ending, u in _UNITS.items() if name.endswith(ending)), "")
+            number = "not measurable" if value is None else f"{value:.3f} {unit}"
+            lines.append(f"{name:<30} {number}")
+        if self.lost_frames:
+            lines.append(f"{'frames without a face':<30} {self.lost_frames}")
+        return "\n".join(lines)
+
+
+def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -> Evaluation:
+    """Track and measure ``video``; ``plot`` receives mouth opening against loudness (PNG or JPEG, None: no plot).
+
+    Raises MediaError if the file has no picture or no sound, FaceError if no face can be followed.
+    """
+    if plot is not None:
+        check_picture_name(plot)
+    speech = load_speech(video, lambda line: None)
+    fps = video_format(video).fps or Fraction(25)
+    points, means, lost = _track(video, round(speech.duration_s * fps), on_progress)
+    n = len(points)
+    voice = prosody(speech.samples, fps)
+    if len(voice) < n:
+        raise MediaError(f"{video.name} has {n / fps:.1f} s of picture but {speech.duration_s:.1f} s of sound")
+    loudness = 10.0 ** (voice.loudness_db[:n].astype(np.float64) / 20)
+    report = measure(points, fps=float(fps), loudness=loudness, speaking=voice.speaking[:n], frame_means=means)
+    evaluation = Evaluation(report, lost, float(fps), lip_opening(points.astype(np.float64)), loudness)
+    if plot is not None:
+        save_picture(draw_curves(evaluation, video.name), plot)
+    return evaluation
+
+
+def _track(video: Path, n_frames: int, on_progress: OnProgress) -> tuple[F32, F64, int]:
+    """((T, 478, 3) landmarks, (T, 3) mean Y Cb Cr of each frame, frames without a face)."""
+    means: list[F64] = []
+
+    def frames() -> Iterator[U8]:
+        for _, rgb in decode_video(video):
+            means.append(_mean_ycc(rgb))
+            on_progress(Progress("track", len(means), max(n_frames, len(means))))
+            yield rgb
+
+    tracked = list(track_face(frames()))
+    found = [i for i, points in enumerate(tracked) if points is not None]
+    lost = len(tracked) - len(found)
+    if len(tracked) < MIN_FRAMES or len(found) < (1 - MAX_LOST) * len(tracked):
+        raise FaceError(
+            f"{video.name}: a face in {len(found)} of {len(tracked)} frames; {1 - MAX_LOST:.0%} of at least "
+            f"{MIN_FRAMES} are needed, give a video of one face"
+        )
+    nearest = np.array(found)[np.clip(np.searchsorted(found, np.arange(len(tracked)), "right") - 1, 0, None)]
+    return np.stack([points for i in nearest if (points := tracked[i]) is not None]), np.stack(means), lost
+
+
+def _mean_ycc(rgb: U8) -> F64:
+    """Mean Y, Cb, Cr of a frame, 0 .. 255 (ITU-R BT.709)."""
+    r, g, b = (float(v) for v in rgb.reshape(-1, 3).mean(0))
+    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    return np.array([y, (b - y) / 1.8556, (r - y) / 1.5748])
+
+
+def draw_curves(evaluation: Evaluation, title: str) -> U8:
+    """Mouth opening and loudness over time as a picture (h, w, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    time_s = np.arange(len(evaluation.opening)) / evaluation.fps
+    figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
+    axes = figure.subplots()
+    axes.fill_between(time_s, evaluation.loudness, color="#c9d6e8", label="loudness (80 to 3000 Hz)")
+    axes.set(xlabel="seconds", ylabel="loudness, relative", xlim=(0, time_s[-1]))
+    opening = axes.twinx()
+    opening.plot(time_s, evaluation.opening, color="#b3312c", linewidth=1.4, label="mouth opening / eye distance")
+    opening.set(ylabel="mouth opening", ylim=(0, None))
+    report = evaluation.report
+    axes.set_title(f"{title}: lag {report.lag_ms:+.0f} ms, correlation {report.opening_loudness_correlation:.2f}")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
