@@ -22,9 +22,9 @@ def finish(
 ) -> Clip:
     """The clip of these frames, labelled one by one as they are asked for.
 
-    ``size_px`` is (width, height) and ``n_frames`` the number that ``frames`` must give. ``clip.frames`` has ``close()``,
-    which closes ``frames``; it closes itself at the end and on an error. Raises ValueError for a label that does not fit,
-    and, while frames are taken, OutputError if the engine gives other frames than these.
+    ``size_px`` is (width, height) and ``n_frames`` the number that ``frames`` must give. ``clip.frames`` has
+    ``close()``, which closes ``frames``; it closes itself at the end and on an error. Raises ValueError for a label
+    that does not fit, and, while frames are taken, OutputError if the engine gives other frames than these.
     """
     height, width = label.rgba.shape[:2]
     fits = 0 <= label.left_px <= size_px[0] - width and 0 <= label.top_px <= size_px[1] - height

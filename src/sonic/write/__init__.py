@@ -1,7 +1,7 @@
 """write: Clip -> .mp4 with its record beside it. The only place that opens an output container.
 
 The renderer runs in the caller's thread, the encoder in its own; a short queue is between them. Both files are made
-under temporary names in the output's folder, read back, and only then renamed; whatever goes wrong leaves nothing behind.
+under temporary names in the output's folder, read back, and only then renamed; a failure leaves nothing behind.
 """
 
 import hashlib
@@ -42,8 +42,8 @@ def write(
     ``sign`` is the place for Content Credentials: it gets the complete, still temporary file and changes it in place;
     what it leaves is read back and hashed.
 
-    Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the renderer
-    or the sound decoder raise.
+    Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
+    renderer or the sound decoder raise.
     """
     try:
         check_output(out, clip.speech.source)

@@ -38,8 +38,9 @@ MIN_CRF = 1
 def encode(clip: Clip, path: Path, *, settings: Settings, metadata: Mapping[str, str], on_progress: OnProgress) -> None:
     """Write the clip to ``path``, an MP4 with its index at the front and this metadata.
 
-    Frames are taken in the caller's thread, so that Ctrl-C reaches the renderer; whatever is raised there, in on_progress
-    or in the encoder's thread stops both and is raised here. Raises OutputError if the file cannot be written.
+    Frames are taken in the caller's thread, so that Ctrl-C reaches the renderer; whatever is raised there, in
+    on_progress or in the encoder's thread stops both and is raised here. Raises OutputError if the file cannot be
+    written.
     """
     encoder = _Encoder(clip, path, settings, metadata)
     encoder.start()
