@@ -1,5 +1,5 @@
 """The command ``sonic``."""
 
-from sonic.apps.cli.main import main
+from sonic.apps.cli.main import main, script
 
-__all__ = ["main"]
+__all__ = ["main", "script"]

@@ -19,10 +19,15 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM, treated as Ctrl-C so that the same clean-up runs."""
 
 
+def script() -> int:
+    """The console script: main() with the native libraries' chatter kept away from the terminal."""
+    _silence_native_libraries()
+    return main()
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code that ``sonic --help`` documents."""
     arguments = build_parser().parse_args(argv)
-    _quiet_native_logs()
     reporter = Reporter(json_lines=arguments.json, quiet=getattr(arguments, "quiet", False))
     previous = signal.signal(signal.SIGTERM, _on_sigterm)
     try:
@@ -45,7 +50,10 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     raise _Terminated
 
 
-def _quiet_native_logs() -> None:
-    """MediaPipe's C++ prints start-up chatter that no setting silences; keep only its errors out of the way of ours."""
-    os.environ.setdefault("GLOG_minloglevel", "3")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+def _silence_native_libraries() -> None:
+    """MediaPipe's C++ writes start-up chatter to file descriptor 2 that no setting turns off.
+
+    Python keeps the real stderr under another descriptor, so that our own lines and tracebacks are still seen.
+    """
+    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
