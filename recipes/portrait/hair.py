@@ -1,0 +1,198 @@
+"""Shoulder-length hair: sheets of locks, locks of strands, each strand lit along its own direction.
+
+A sheet is spanned by guide curves, from the one nearest the face (u = 0) to the silhouette (u = 1). Strands are lit after
+Kajiya and Kay 1989, "Rendering fur with three dimensional textures".
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.portrait import light
+from recipes.portrait.canvas import F32, Canvas, curve, linear, smoothstep
+from recipes.portrait.strands import Strands
+
+F64 = NDArray[np.float64]
+N_POINTS = 64
+ROOT, BODY, TIP = linear(44, 24, 17), linear(104, 58, 36), linear(150, 92, 58)
+GLEAM = linear(255, 208, 160)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    guides: F64
+    """(G, N_POINTS, 2) mm, evenly spread over u."""
+    n_locks: int
+    n_strands: int
+    wave_mm: float
+    dark: float
+    """Multiplies the light: 1 in front, less behind."""
+
+
+@dataclass(frozen=True)
+class Lock:
+    lines: F64
+    """(S, N_POINTS, 2) mm."""
+    across: F64
+    """(S,) -1 .. 1: where a strand lies in its lock."""
+    tone: float
+    dark: float
+    phase: float
+
+
+def _sheet(*guides: list[tuple[float, float]], n_locks: int, n_strands: int, wave_mm: float, dark: float = 1.0) -> Sheet:
+    return Sheet(np.stack([curve(g, N_POINTS) for g in guides]), n_locks, n_strands, wave_mm, dark)
+
+
+def sheets() -> dict[str, Sheet]:
+    """Parted on the right of the picture; behind the ear on the left, falling in front of it on the right."""
+    left = _sheet(
+        [(13, -55), (-6, -58), (-33, -51), (-55, -27), (-67, -2), (-75, 18), (-80, 52), (-76, 94), (-86, 134), (-70, 176)],
+        [(14, -72), (-10, -77), (-46, -67), (-70, -38), (-80, -6), (-86, 28), (-90, 66), (-86, 106), (-97, 146), (-76, 190)],
+        [(15, -90), (-14, -95), (-54, -84), (-80, -48), (-90, -8), (-96, 34), (-99, 76), (-98, 116), (-109, 154), (-86, 198)],
+        [(15, -105), (-18, -108), (-62, -94), (-88, -54), (-98, -8), (-103, 38), (-107, 82), (-108, 122), (-118, 158), (-96, 200)],
+        n_locks=30, n_strands=5600, wave_mm=4.2,
+    )
+    right = _sheet(
+        [(14, -55), (29, -56), (47, -46), (61, -22), (69, 12), (73, 46), (69, 80), (66, 114), (78, 152), (60, 196)],
+        [(15, -72), (33, -75), (60, -63), (76, -34), (83, 4), (86, 44), (83, 84), (81, 122), (93, 160), (73, 206)],
+        [(15, -90), (39, -93), (70, -78), (87, -42), (94, 2), (97, 44), (97, 88), (97, 128), (108, 164), (84, 210)],
+        [(15, -105), (44, -105), (78, -89), (97, -50), (103, -2), (106, 44), (108, 92), (110, 134), (119, 168), (96, 210)],
+        n_locks=30, n_strands=5600, wave_mm=4.4,
+    )
+    back = _sheet(
+        [(-60, 0), (-84, 50), (-90, 100), (-96, 150), (-84, 196)],
+        [(-40, 10), (-50, 60), (-52, 110), (-56, 160), (-50, 200)],
+        [(0, 20), (0, 60), (0, 110), (0, 160), (0, 200)],
+        [(40, 10), (50, 60), (52, 110), (56, 160), (50, 200)],
+        [(60, 0), (84, 50), (90, 100), (96, 150), (84, 196)],
+        n_locks=30, n_strands=3000, wave_mm=3.0, dark=0.30,
+    )
+    return {"left": left, "right": right, "back": back}
+
+
+def cap(canvas: Canvas) -> F32:
+    """(h, w) the scalp under the parting and behind the temples, where hair is thickest."""
+    top = [sheet.guides for name, sheet in sheets().items() if name != "back"]
+    crown = [np.vstack([g[0, :28], g[-1, :28][::-1]]) for g in top]
+    return np.asarray(np.maximum(canvas.fill(crown[0], 0.8), canvas.fill(crown[1], 0.8)), np.float32)
+
+
+def grow(sheet: Sheet, rng: np.random.Generator) -> list[Lock]:
+    """The locks of a sheet, the deepest first."""
+    centres = (np.arange(sheet.n_locks) + rng.uniform(0.2, 0.8, sheet.n_locks)) / sheet.n_locks
+    locks = []
+    for layer in range(3):
+        order = rng.permutation(sheet.n_locks)
+        for centre in centres[order]:
+            locks.append(_lock(sheet, centre + rng.normal(0, 0.01), layer, rng))
+    return locks
+
+
+def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> Lock:
+    v = np.linspace(0, 1, N_POINTS)
+    n = max(4, int(sheet.n_strands / sheet.n_locks * (0.45, 0.35, 0.20)[layer]))
+    across = np.clip(rng.normal(0, 0.45, n), -1.1, 1.1)
+    half = (1.5, 1.0, 0.6)[layer] / sheet.n_locks
+    spread = half * np.interp(v, [0, 0.35, 0.8, 1], [1.15, 1.0, 0.85, 0.25])
+    u = centre + across[:, None] * spread + rng.normal(0, 0.0025, (n, 1))
+    phase = rng.uniform(0, 2 * np.pi) * 0.5 + 5.0 * centre
+    sway = sheet.wave_mm * smoothstep(0.30, 0.75, v) * np.sin(phase + 11.5 * v) + rng.normal(0, 1.2) * v**2
+    lines = _between(sheet.guides, u)
+    lines[..., 0] += sway
+    lines += _frizz(n, v, rng)
+    length = np.clip(rng.normal(0.95, 0.035) - np.abs(rng.normal(0, 0.05, n)) - 0.05 * across**2, 0.7, 1.0)
+    lines = _cut(lines, length)
+    return Lock(lines, across, tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))), dark=sheet.dark * (0.72, 0.95, 1.12)[layer], phase=phase)
+
+
+def _between(guides: F64, u: F64) -> F64:
+    """Points of the sheet: guides (G, N, 2), u (S, N) in [0, 1] -> (S, N, 2)."""
+    at = np.clip(u, -0.02, 1.02) * (len(guides) - 1)
+    low = np.clip(np.floor(at).astype(int), 0, len(guides) - 2)
+    share = (at - low)[..., None]
+    column = np.arange(guides.shape[1])
+    return np.asarray(guides[low, column] * (1 - share) + guides[low + 1, column] * share)
+
+
+def _frizz(n: int, v: F64, rng: np.random.Generator) -> F64:
+    """Small slow wander of single strands, (n, N, 2) mm."""
+    a, b = rng.uniform(0, 6.28, (2, n, 1, 1))
+    size = np.abs(rng.normal(0, 0.55, (n, 1, 1)))
+    wander = np.concatenate([np.sin(a + 9 * v[None, :, None]), np.sin(b + 7 * v[None, :, None])], axis=2)
+    return np.asarray(size * wander * smoothstep(0, 0.3, v)[None, :, None])
+
+
+def _cut(lines: F64, length: F64) -> F64:
+    """Resampled so that each strand ends at its own part of the full length."""
+    at = np.clip(length[:, None] * np.linspace(0, 1, N_POINTS), 0, 1) * (N_POINTS - 1)
+    low = np.clip(at.astype(int), 0, N_POINTS - 2)
+    share = (at - low)[..., None]
+    row = np.arange(len(lines))[:, None]
+    return np.asarray(lines[row, low] * (1 - share) + lines[row, low + 1] * share)
+
+
+def shade(lock: Lock, rng: np.random.Generator) -> F64:
+    """(S, N_POINTS, 3) linear colours of a lock's strands."""
+    t, n = _frame(lock.lines)
+    v = np.linspace(0, 1, N_POINTS)[None, :, None]
+    base = ROOT + (BODY - ROOT) * smoothstep(0.0, 0.22, v) + (TIP - BODY) * smoothstep(0.5, 1.0, v) * 0.8
+    tone = lock.tone * np.exp(rng.normal(0, 0.16, (len(t), 1, 1)))
+    key, fill = light.LAMPS
+    half = light.unit(tuple(light.unit(key.towards) + [0, 0, 1]))
+    facing = np.clip((n @ light.unit(key.towards) + 0.35) / 1.35, 0, 1)
+    cylinder = 1 - 0.50 * np.clip(lock.across[:, None] * 0.7 + 0.35, 0, 1) ** 1.5 - 0.25 * lock.across[:, None] ** 2
+    diffuse = np.sqrt(np.clip(1 - (t @ light.unit(key.towards)) ** 2, 0, 1)) * facing
+    cool = np.sqrt(np.clip(1 - (t @ light.unit(fill.towards)) ** 2, 0, 1)) * 0.35
+    lit = (0.22 + 1.55 * diffuse + 0.45 * cool) * cylinder
+    shift = 0.06 * np.sin(lock.phase * 3) + rng.normal(0, 0.035, (len(t), 1))
+    narrow = np.exp(-(((t @ half + shift) / 0.13) ** 2)) * facing
+    broad = np.exp(-(((t @ half + shift - 0.10) / 0.30) ** 2)) * facing
+    edge = np.clip(1 - n[..., 2], 0, 1) ** 3 * np.clip(n[..., 0] * 0.8 - n[..., 1] * 0.4, 0, 1)
+    colour = base * tone * lit[..., None]
+    colour = colour + (0.16 * narrow * cylinder)[..., None] * GLEAM + (0.16 * broad)[..., None] * TIP + (0.30 * edge)[..., None] * GLEAM
+    return np.asarray(colour * lock.dark)
+
+
+def _frame(lines: F64) -> tuple[F64, F64]:
+    """Directions and surface normals (S, N, 3) of strands that lie on a head-shaped volume."""
+    x, y = lines[..., 0] / 112, np.where(lines[..., 1] < 10, (lines[..., 1] - 10) / 125, (lines[..., 1] - 10) / 700)
+    z = np.sqrt(np.clip(1 - x * x - y * y, 0.02, 1))
+    n = np.stack([x, y, z], -1)
+    n /= np.linalg.norm(n, axis=-1, keepdims=True)
+    flat = np.gradient(lines, axis=1)
+    dz = -(n[..., 0] * flat[..., 0] + n[..., 1] * flat[..., 1]) / n[..., 2]
+    t = np.concatenate([flat, dz[..., None]], -1)
+    return t / (np.linalg.norm(t, axis=-1, keepdims=True) + 1e-9), n
+
+
+def paint(canvas: Canvas, srgb: NDArray[np.uint8], locks: list[Lock], rng: np.random.Generator) -> None:
+    """The locks, in order, in place."""
+    brush = Strands(canvas, srgb)
+    for lock in locks:
+        colours = 255 * np.clip(shade(lock, rng), 0, 1) ** (1 / 2.2)
+        for line, colour in zip(lock.lines, colours, strict=True):
+            brush.strand(line, colour)
+
+
+def cover(canvas: Canvas, locks: list[Lock], thickness_mm: float = 0.6) -> F32:
+    """(h, w) 1 where hair hides what is behind."""
+    mask = np.zeros(canvas.shape, np.uint8)
+    width = max(1, round(thickness_mm * canvas.px_per_mm))
+    for lock in locks:
+        cv2.polylines(mask, list(np.round(canvas.px(lock.lines)).astype(np.int32)), False, 255, width)
+    return mask.astype(np.float32) / 255
+
+
+def cast(canvas: Canvas, hair: F32) -> F32:
+    """(h, w) 1 lit .. darker: the shadow hair throws on skin, away from the key lamp."""
+    near = canvas.blur(_moved(canvas, hair, (1.2, 1.6)), 1.3)
+    far = canvas.blur(_moved(canvas, hair, (5.0, 6.0)), 4.5)
+    return np.asarray((1 - 0.30 * near) * (1 - 0.38 * far), np.float32)
+
+
+def _moved(canvas: Canvas, image: F32, by_mm: tuple[float, float]) -> F32:
+    move = np.array([[1, 0, by_mm[0] * canvas.px_per_mm], [0, 1, by_mm[1] * canvas.px_per_mm]], np.float32)
+    return np.asarray(cv2.warpAffine(image, move, canvas.shape[::-1]), np.float32)

@@ -1,0 +1,57 @@
+"""Closed lips: colour, fine wrinkles, moisture and a clear seam."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recipes.portrait import light
+from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
+from recipes.portrait.head import Skin
+from sonic import facemesh
+
+F64 = NDArray[np.float64]
+UPPER, LOWER, SEAM = linear(178, 82, 80), linear(201, 102, 98), linear(70, 20, 24)
+
+
+def seam(p: F64, n: int = 96) -> F64:
+    """(n, 2) where the lips meet, from corner to corner."""
+    inner = 0.5 * (p[list(facemesh.UPPER_INNER), :2] + p[list(facemesh.LOWER_INNER), :2])
+    corners = p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT], :2]
+    line = np.vstack([corners[:1], inner, corners[1:]])
+    line[1:-1, 1] += 0.55 * np.exp(-((line[1:-1, 0] / 4.0) ** 2)) - 0.25 * np.exp(-(((np.abs(line[1:-1, 0]) - 9) / 5.0) ** 2))
+    return curve(line, n)
+
+
+def paint(canvas: Canvas, skin: Skin, image: F32) -> F32:
+    p = skin.points
+    line = seam(p)
+    upper = canvas.fill(np.vstack([curve(p[list(facemesh.UPPER_OUTER), :2], 96), line[::-1]]), 0.75)
+    lower = canvas.fill(np.vstack([curve(p[list(facemesh.LOWER_OUTER), :2], 96), line[::-1]]), 0.85)
+    level = image.mean(axis=2, keepdims=True) / 0.42
+    wrinkles = _wrinkles(canvas)
+    for mask, colour, strength in ((upper, UPPER, 0.80), (lower, LOWER, 0.72)):
+        toned = colour * np.clip(level, 0.15, 1.6) * (1 - 0.045 * wrinkles)[..., None]
+        image = mix(image, toned, strength * mask)
+    image = _shine(canvas, skin, image, np.clip(upper + lower, 0, 1), wrinkles)
+    ends = np.interp(np.linspace(0, 1, len(line)), [0, 0.06, 0.5, 0.94, 1], [0.3, 0.9, 1.0, 0.9, 0.3])
+    image = mix(image, SEAM * 1.6, 0.55 * canvas.stroke(line, 2.6 * ends, 0.8))
+    image = mix(image, SEAM, 0.92 * canvas.stroke(line, 0.95 * ends, 0.22))
+    for side in (0, -1):
+        image = mix(image, SEAM * 1.8, 0.50 * canvas.spot((line[side][0], line[side][1]), (1.5, 1.2)))
+    return image
+
+
+def _wrinkles(canvas: Canvas) -> F32:
+    """Fine folds that fan out from the middle of the mouth."""
+    rng = np.random.default_rng(5)
+    phase = rng.uniform(0, 6.28, 6)
+    fan = canvas.x * (1 - 0.004 * (canvas.y - 79.5) * np.sign(canvas.y - 79.5))
+    total = sum(np.sin(fan * f + a + 0.5 * np.sin(canvas.y * 0.6 + a)) for f, a in zip((2.1, 2.9, 3.7, 4.3, 5.3, 6.1), phase, strict=True))
+    return np.asarray(total / 2.4, np.float32)
+
+
+def _shine(canvas: Canvas, skin: Skin, image: F32, mask: F32, wrinkles: F32) -> F32:
+    n = light.normals(canvas, canvas.blur(skin.height, 0.7) + 0.018 * wrinkles)
+    gleam = 0.20 * light.gloss(n, light.LAMPS[0], 22) + 0.28 * light.gloss(n, light.LAMPS[0], 80)
+    soft = canvas.spot((-3.5, skin.points[17][1] - 6.0), (9, 1.8)) * (1 - 0.2 * np.clip(wrinkles, -1, 1))
+    gleam = gleam + 0.12 * np.clip(soft, 0, None)
+    return np.asarray(image + (gleam * mask)[..., None] * linear(255, 232, 226), np.float32)
