@@ -1,0 +1,164 @@
+"""Quality on rendered pixels: every portrait of a folder says every recording of a folder; faces are tracked anew.
+
+    python bench/quality.py [--portraits FOLDER] [--recordings FOLDER] [--seconds 8]
+
+Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side, and tracked with
+FaceMesh as any video would be. "background" is the largest difference to the source picture outside the box in which the
+renderer says anything may move; "box" is that box's share of the picture. Without folders the bundled portrait and recording
+are used. A row that fails a target says which; nothing is left out.
+"""
+
+import argparse
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import machine
+import numpy as np
+
+from sonic.analyse import analyse
+from sonic.drive import drive
+from sonic.drive.prosody import prosody
+from sonic.errors import SonicError
+from sonic.landmarks import track_face
+from sonic.load import load_photo, load_speech
+from sonic.measure import Report, measure
+from sonic.motion import Motion
+from sonic.render import Renderer
+from sonic.settings import Settings
+from sonic.types import F32, F64, U8, Photo, Portrait, Speech
+
+ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
+MAX_LAG_MS, MAX_SILENT, MAX_FLICKER = 40.0, 0.03, 0.5
+COLUMNS = "lag_ms", "corr", "silent", "gap_sd", "lips_px", "blinks", "head", "jitter", "flicker", "bg", "box", "lost"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One portrait with one recording."""
+
+    report: Report
+    box_share: float
+    lost: int
+
+    def misses(self) -> list[str]:
+        """Names of the targets that this row does not meet."""
+        r = self.report
+        checks = {
+            "lag": abs(r.lag_ms) <= MAX_LAG_MS,
+            "silent lips": (r.silent_lip_deviation or 0.0) <= MAX_SILENT,
+            "background": r.background_difference == 0,
+            "flicker": (r.flicker_luma or 0.0) <= MAX_FLICKER,
+        }
+        return [name for name, met in checks.items() if not met]
+
+    def cells(self) -> str:
+        r = self.report
+        values = (
+            f"{r.lag_ms:+.0f}", f"{r.opening_loudness_correlation:.2f}",
+            "-" if r.silent_lip_deviation is None else f"{r.silent_lip_deviation:.3f}", f"{r.lip_gap_sd:.3f}",
+            f"{r.lip_dynamics_px:.2f}", f"{r.blinks_per_minute:.0f}", f"{r.head_complexity:.1f}", f"{r.jitter:.4f}",
+            f"{r.flicker_luma or 0:.2f}", f"{r.background_difference or 0:.0f}", f"{self.box_share:.0%}", f"{self.lost}",
+        )  # fmt: skip
+        return " ".join(f"{v:>7}" for v in values)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--portraits", type=Path, help="folder of photos")
+    parser.add_argument("--recordings", type=Path, help="folder of recordings or videos with sound")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each recording")
+    arguments = parser.parse_args()
+    portraits = _files(arguments.portraits, ".png .jpg .jpeg .webp") or [ASSETS / "portrait.png"]
+    recordings = _files(arguments.recordings, ".wav .flac .ogg .mp3 .m4a .mp4 .mkv") or [ASSETS / "speech.flac"]
+    print(machine.describe())
+    print(f"method: rendered frames before encoding, tracked anew; {arguments.seconds:g} s of each recording\n")
+    print(f"{'portrait / recording':<48} " + " ".join(f"{c:>7}" for c in COLUMNS) + "  misses")
+    crashes, rows = 0, []
+    for photo in portraits:
+        for recording in recordings:
+            name = f"{photo.stem[:30]} / {recording.stem[:14]}"
+            try:
+                row = judge(photo, recording, arguments.seconds)
+            except SonicError as error:
+                print(f"{name:<48} refused: {error}")
+            except Exception:  # a crash is a result here, not an end
+                crashes += 1
+                print(f"{name:<48} CRASH {traceback.format_exc().splitlines()[-1]}")
+            else:
+                rows.append(row)
+                print(f"{name:<48} {row.cells()}  {', '.join(row.misses())}", flush=True)
+    print(f"\n{crashes} crashes; {sum(not row.misses() for row in rows)} of {len(rows)} rows meet every target")
+    return 0
+
+
+def _files(folder: Path | None, suffixes: str) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes.split()) if folder else []
+
+
+def judge(photo_path: Path, recording: Path, seconds: float) -> Row:
+    """Render, track and measure one pair; raises what the product raises."""
+    photo, speech = load_photo(photo_path), load_speech(recording, lambda line: None)
+    settings = Settings(min_resolution=_side(photo))
+    portrait = analyse(photo, settings, lambda line: None)
+    motion = drive(speech, settings, min(seconds, speech.duration_s), lambda progress: None)
+    return _measured(portrait, speech, motion)
+
+
+def _side(photo: Photo) -> int:
+    return max(128, min(512, min(photo.size_px)) // 2 * 2)
+
+
+def _measured(portrait: Portrait, speech: Speech, motion: Motion) -> Row:
+    renderer = Renderer(portrait)
+    left, top, right, bottom = renderer.moving_box_px
+    still = np.ones(portrait.crop.shape[:2], bool)
+    still[top:bottom, left:right] = False
+    worst, means = 0, []
+
+    def frames() -> Iterator[U8]:
+        nonlocal worst
+        for frame in renderer.render(motion):
+            difference = np.abs(frame.rgb[still].astype(np.int16) - portrait.crop[still])
+            worst = max(worst, int(difference.max(initial=0)))
+            means.append(_mean_ycc(frame.rgb))
+            yield frame.rgb
+
+    tracked = list(track_face(frames()))
+    points, lost = _filled(tracked)
+    voice = prosody(speech.samples, Fraction(motion.fps))
+    n = len(points)
+    report = measure(
+        points,
+        fps=float(motion.fps),
+        loudness=10.0 ** (voice.loudness_db[:n].astype(np.float64) / 20),
+        speaking=voice.speaking[:n],
+        frame_means=np.stack(means),
+        background_difference=float(worst),
+    )
+    return Row(report, 1 - float(still.mean()), lost)
+
+
+def _filled(tracked: list[F32 | None]) -> tuple[F32, int]:
+    """Lost frames repeat the last one found."""
+    found = [p for p in tracked if p is not None]
+    if not found:
+        raise RuntimeError("the rendered face was never found again")
+    points, last = [], found[0]
+    for p in tracked:
+        last = last if p is None else p
+        points.append(last)
+    return np.stack(points), len(tracked) - len(found)
+
+
+def _mean_ycc(rgb: U8) -> F64:
+    r, g, b = (float(v) for v in rgb.reshape(-1, 3).mean(0))
+    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    return np.array([y, (b - y) / 1.8556, (r - y) / 1.5748])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
