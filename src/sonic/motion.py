@@ -83,7 +83,7 @@ def smooth(motion: Motion, strength: float) -> Motion:
     if strength == 0 or len(motion) < 2:
         return motion
     fps = float(motion.fps)
-    mouth_sigma, head_sigma = 0.055 * strength * fps, 0.12 * strength * fps
+    mouth_sigma, head_sigma = 0.055 * strength * fps, 0.06 * strength * fps
     kept = _spread(_closure(motion.lip_gap, fps), 0.04 * fps)
 
     def mouth(x: F32) -> F32:
@@ -94,7 +94,7 @@ def smooth(motion: Motion, strength: float) -> Motion:
         motion,
         shape=mouth(motion.shape),
         lip_gap=np.maximum(mouth(motion.lip_gap), 0),
-        brows=_f32(_gaussian(motion.brows, head_sigma / 2)),
+        brows=_f32(_gaussian(motion.brows, head_sigma)),
         pose_deg=_f32(_gaussian(motion.pose_deg, head_sigma)),
         shift=_f32(_gaussian(motion.shift, head_sigma)),
     )
@@ -103,7 +103,7 @@ def smooth(motion: Motion, strength: float) -> Motion:
 def limit(motion: Motion) -> Motion:
     """Soft limits of what a renderer can show from one photo; values up to 70 % of a limit stay as they are.
 
-    Rotation 10 degrees and shift 0.08 face widths (length of the vector), 3.5 standard deviations a shape coefficient,
+    Rotation 10 degrees (length of the vector), shift 0.08 face widths (in the picture and in depth), 3.5 standard deviations a shape coefficient,
     lip gap 24 mm, gaze 2 mm, brows 4 mm; lids are cut to 0 .. 1.15.
     """
     return replace(
@@ -114,7 +114,7 @@ def limit(motion: Motion) -> Motion:
         gaze=_soft_length(motion.gaze, 2.0),
         brows=_soft(motion.brows, 4.0),
         pose_deg=_soft_length(motion.pose_deg, 10.0),
-        shift=_soft_length(motion.shift, 0.08),
+        shift=np.hstack([_soft_length(motion.shift[:, :2], 0.08), _soft(motion.shift[:, 2:], 0.08)]),
     )
 
 
@@ -210,7 +210,7 @@ def lag_and_correlation(opening: ArrayLike, loudness: ArrayLike, fps: float) -> 
     A positive lag means that the opening comes later than the loudness; (0, 0) where either is constant or too short.
     """
     a, b = np.asarray(opening, np.float64), np.asarray(loudness, np.float64)
-    reach = min(int(np.ceil(0.3 * fps)), len(a) - 3)
+    reach = min(int(0.3 * fps), len(a) - 3)
     if a.shape != b.shape:
         raise ValueError(f"opening and loudness must have the same length, got {a.shape} and {b.shape}")
     if reach < 1:

@@ -184,7 +184,7 @@ def _emphasis(level: F64, pitch_st: F64, speaking: Mask, rate: float) -> F64:
     louder = np.clip((_smoothed(level, 0.05 * rate) - mean) / 7.0, -1.0, 1.5)
     higher = np.clip(_smoothed(pitch_st, 0.06 * rate) / 5.0, -1.0, 1.5)
     prominence = np.maximum(0.65 * louder + 0.55 * higher, 0.0)
-    return (1 - np.exp(-1.3 * prominence)) * _smoothed(weight, 0.04 * rate) * speaking
+    return np.asarray((1 - np.exp(-1.3 * prominence)) * _smoothed(weight, 0.04 * rate) * speaking)
 
 
 def _smoothed(x: F64, sigma: float) -> F64:
