@@ -1,2 +1,344 @@
-/* placeholder until the renderer lands */
-int sonic_kernels_version(void) { return 1; }
+/* Hot loops of the light renderer: plain C11, no Python symbols, loaded with ctypes (see native.py).
+ *
+ * Conventions: pixel centres at integer coordinates, x right, y down, depth grows away from the camera. Colours are RGB. The
+ * wrapper has checked shapes and refused NaN; every loop clips to the picture, so vertices may lie anywhere.
+ */
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_WIN32)
+#define EXPORT __declspec(dllexport)
+#else
+#define EXPORT __attribute__((visibility("default")))
+#endif
+
+#define ABI_VERSION 3
+#define BAND_ROWS 32  /* rows rastered and sampled together: map and depth of a band stay in the cache */
+#define FAR_AWAY 1e30f
+#define STILL_PX 1e-3f /* shifts below this leave a pixel as it is */
+
+EXPORT int sonic_abi_version(void) { return ABI_VERSION; }
+EXPORT int sonic_band_rows(void) { return BAND_ROWS; }
+
+static inline float minf(float a, float b) { return a < b ? a : b; }
+static inline float maxf(float a, float b) { return a > b ? a : b; }
+static inline float clampf(float x, float low, float high) { return minf(maxf(x, low), high); }
+static inline float smoothstep(float low, float high, float x)
+{
+    float t = clampf((x - low) / (high - low), 0.0f, 1.0f);
+    return t * t * (3.0f - 2.0f * t);
+}
+
+/* ---- mesh warp ---------------------------------------------------------------------------------------------------- */
+
+/* A vertex: where it is now, its depth, and the shift from there to where its colour comes from. */
+typedef struct { float x, y, z, dx, dy; } Vertex;
+
+/* Rows [top, bottom) of the map: per pixel the shift to the source, and the depth of what is seen. */
+typedef struct { float *shift, *depth; int top, bottom, width; } Band;
+
+static void cross_edge(const Vertex *p, const Vertex *q, float y, float *left, float *right)
+{
+    if (!((p->y <= y && q->y >= y) || (q->y <= y && p->y >= y))) return;
+    if (p->y == q->y) {
+        *left = minf(*left, minf(p->x, q->x));
+        *right = maxf(*right, maxf(p->x, q->x));
+        return;
+    }
+    float x = p->x + (y - p->y) * (q->x - p->x) / (q->y - p->y);
+    *left = minf(*left, x);
+    *right = maxf(*right, x);
+}
+
+/* Linear interpolation of a vertex attribute over the triangle: value at c plus its slopes. */
+typedef struct { float c, sx, sy, low, high; } Plane;
+
+static Plane plane(float fa, float fb, float fc, const float slopes[4])
+{
+    Plane p = {fc, slopes[0] * (fa - fc) + slopes[2] * (fb - fc), slopes[1] * (fa - fc) + slopes[3] * (fb - fc),
+               minf(fa, minf(fb, fc)), maxf(fa, maxf(fb, fc))};
+    return p;
+}
+
+static void fill_triangle(const Band *band, const Vertex *a, const Vertex *b, const Vertex *c)
+{
+    float low = minf(a->y, minf(b->y, c->y)), high = maxf(a->y, maxf(b->y, c->y));
+    if (high < (float)band->top - 1e-3f || low > (float)band->bottom) return;
+    float area = (b->y - c->y) * (a->x - c->x) + (c->x - b->x) * (a->y - c->y);
+    if (fabsf(area) < 1e-6f) return;
+    float inv = 1.0f / area;
+    float slopes[4] = {(b->y - c->y) * inv, (c->x - b->x) * inv, (c->y - a->y) * inv, (a->x - c->x) * inv};
+    Plane px = plane(a->dx, b->dx, c->dx, slopes), py = plane(a->dy, b->dy, c->dy, slopes);
+    Plane pz = plane(a->z, b->z, c->z, slopes);
+    int sliver = fabsf(area) < 8.0f; /* slopes of a sliver overshoot by rounding: hold them to the corners' range */
+    int y0 = (int)ceilf(clampf(low - 1e-3f, (float)band->top, (float)band->bottom));
+    int y1 = (int)floorf(clampf(high + 1e-3f, (float)band->top - 1.0f, (float)band->bottom - 1.0f));
+    for (int y = y0; y <= y1; y++) {
+        float left = FAR_AWAY, right = -FAR_AWAY, fy = clampf((float)y, low, high);
+        cross_edge(a, b, fy, &left, &right);
+        cross_edge(b, c, fy, &left, &right);
+        cross_edge(c, a, fy, &left, &right);
+        int x0 = (int)ceilf(clampf(left - 1e-3f, 0.0f, (float)band->width));
+        int x1 = (int)floorf(clampf(right + 1e-3f, -1.0f, (float)band->width - 1.0f));
+        float ox = (float)x0 - c->x, oy = (float)y - c->y;
+        float dx = px.c + px.sx * ox + px.sy * oy, dy = py.c + py.sx * ox + py.sy * oy;
+        float z = pz.c + pz.sx * ox + pz.sy * oy;
+        size_t row = (size_t)(y - band->top) * (size_t)band->width;
+        float *shift = band->shift + 2 * row, *depth = band->depth + row;
+        for (int x = x0; x <= x1; x++) {
+            if (z < depth[x]) {
+                depth[x] = z;
+                shift[2 * x] = sliver ? clampf(dx, px.low, px.high) : dx;
+                shift[2 * x + 1] = sliver ? clampf(dy, py.low, py.high) : dy;
+            }
+            dx += px.sx;
+            dy += py.sx;
+            z += pz.sx;
+        }
+    }
+}
+
+/* Weighted mean of two pixels, four 8-bit lanes at once, rounded; weight of q in 1/256. */
+static inline uint32_t mix(uint32_t p, uint32_t q, uint32_t weight)
+{
+    uint32_t even = ((p & 0xff00ffu) * (256u - weight) + (q & 0xff00ffu) * weight + 0x800080u) >> 8;
+    uint32_t odd = ((p >> 8) & 0xff00ffu) * (256u - weight) + ((q >> 8) & 0xff00ffu) * weight + 0x800080u;
+    return (even & 0xff00ffu) | (odd & 0xff00ff00u);
+}
+
+/* Bilinear sample at picture position (x, y) of a source with twice the picture's density; the border is repeated. */
+static inline uint32_t sample(const uint32_t *source, int width, int height, float x, float y)
+{
+    int wide = 2 * width - 1, tall = 2 * height - 1;
+    int fx = (int)(clampf(2.0f * x, 0.0f, (float)wide) * 256.0f + 0.5f);
+    int fy = (int)(clampf(2.0f * y, 0.0f, (float)tall) * 256.0f + 0.5f);
+    int ix = fx >> 8, iy = fy >> 8;
+    ptrdiff_t right = ix < wide ? 1 : 0, down = iy < tall ? 2 * (ptrdiff_t)width : 0;
+    const uint32_t *p = source + (ptrdiff_t)iy * 2 * width + ix;
+    uint32_t upper = mix(p[0], p[right], (uint32_t)fx & 255u), lower = mix(p[down], p[down + right], (uint32_t)fx & 255u);
+    return mix(upper, lower, (uint32_t)fy & 255u);
+}
+
+static void sample_row(const float *shift, int y, const uint32_t *source, int width, int height, uint8_t *out)
+{
+    for (int x = 0; x < width; x++) {
+        float dx = shift[2 * x], dy = shift[2 * x + 1];
+        if (fabsf(dx) < STILL_PX && fabsf(dy) < STILL_PX) continue; /* `out` holds the photo already */
+        uint32_t rgb = sample(source, width, height, (float)x + dx, (float)y + dy);
+        out[3 * x] = (uint8_t)rgb;
+        out[3 * x + 1] = (uint8_t)(rgb >> 8);
+        out[3 * x + 2] = (uint8_t)(rgb >> 16);
+    }
+}
+
+/* Mark pixels where the map jumps: it folds back or is torn apart there, and the edge would be a staircase. */
+static void mark_folds(const float *above, const float *here, int width, uint8_t *marks_above, uint8_t *marks)
+{
+    for (int x = 0; x + 1 < width; x++) {
+        float along_x = here[2 * x + 2] - here[2 * x], along_y = here[2 * x + 1] - above[2 * x + 1];
+        float cross_x = here[2 * x + 3] - here[2 * x + 1], cross_y = here[2 * x] - above[2 * x];
+        float worst = maxf(maxf(along_x, along_y) - 4.0f, maxf(-1.5f - along_x, -1.5f - along_y));
+        worst = maxf(worst, maxf(fabsf(cross_x), fabsf(cross_y)) - 4.0f);
+        if (worst > 0.0f) marks[x] = marks[x + 1] = marks_above[x] = 255;
+    }
+}
+
+/* Draw `source` (RGBX, twice as dense as the width x height picture) through the moved mesh into `out` (RGB, `stride` bytes a
+ * row), which holds the photo. Triangles from n_face on are skipped where nothing moves. `folds` (height, width) receives 255
+ * where the map jumps. `scratch` holds (BAND_ROWS + 1) * width * 3 floats. */
+EXPORT void sonic_warp(const Vertex *vertices, const int32_t *triangles, int n_triangles, int n_face, const uint32_t *source,
+                       int width, int height, uint8_t *out, ptrdiff_t stride, uint8_t *folds, float *scratch)
+{
+    float *above = scratch, *shift = scratch + 2 * (size_t)width, *depth = shift + 2 * (size_t)width * BAND_ROWS;
+    memset(folds, 0, (size_t)width * (size_t)height);
+    for (int top = 0; top < height; top += BAND_ROWS) {
+        int bottom = top + BAND_ROWS < height ? top + BAND_ROWS : height;
+        size_t pixels = (size_t)(bottom - top) * (size_t)width;
+        Band band = {shift, depth, top, bottom, width};
+        memset(shift, 0, 2 * pixels * sizeof *shift);
+        for (size_t i = 0; i < pixels; i++) depth[i] = FAR_AWAY;
+        for (int i = 0; i < n_triangles; i++) {
+            const Vertex *a = vertices + triangles[3 * i], *b = vertices + triangles[3 * i + 1];
+            const Vertex *c = vertices + triangles[3 * i + 2];
+            float moved = maxf(maxf(fabsf(a->dx) + fabsf(a->dy), fabsf(b->dx) + fabsf(b->dy)), fabsf(c->dx) + fabsf(c->dy));
+            if (i < n_face || moved >= STILL_PX) fill_triangle(&band, a, b, c);
+        }
+        if (top == 0) memcpy(above, shift, 2 * (size_t)width * sizeof *shift);
+        for (int y = top; y < bottom; y++) {
+            const float *here = shift + 2 * (size_t)(y - top) * (size_t)width;
+            const float *before = y == top ? above : here - 2 * (size_t)width;
+            uint8_t *marks = folds + (size_t)y * (size_t)width;
+            sample_row(here, y, source, width, height, out + (ptrdiff_t)y * stride);
+            mark_folds(before, here, width, y ? marks - width : marks, marks);
+        }
+        memcpy(above, shift + 2 * (size_t)(bottom - 1 - top) * (size_t)width, 2 * (size_t)width * sizeof *shift);
+    }
+}
+
+/* The map alone, for tests and tools: shift (height, width, 2) and depth (height, width), both overwritten. */
+EXPORT void sonic_raster(const Vertex *vertices, const int32_t *triangles, int n_triangles, int width, int height, float *shift,
+                         float *depth)
+{
+    size_t pixels = (size_t)width * (size_t)height;
+    Band band = {shift, depth, 0, height, width};
+    memset(shift, 0, 2 * pixels * sizeof *shift);
+    for (size_t i = 0; i < pixels; i++) depth[i] = FAR_AWAY;
+    for (int i = 0; i < n_triangles; i++)
+        fill_triangle(&band, vertices + triangles[3 * i], vertices + triangles[3 * i + 1], vertices + triangles[3 * i + 2]);
+}
+
+/* Soften `out` (RGB) at marked pixels with the 3 x 3 binomial filter. `marks` is used up; `scratch` holds 3 * 2 * width bytes. */
+EXPORT void sonic_soften(uint8_t *out, ptrdiff_t stride, const uint8_t *marks, int width, int height, uint8_t *scratch)
+{
+    size_t row_bytes = 3 * (size_t)width;
+    uint8_t *before = scratch, *here = scratch + row_bytes;
+    if (width < 3 || height < 3) return;
+    memcpy(before, out, row_bytes);
+    for (int y = 1; y + 1 < height; y++) {
+        const uint8_t *row_marks = marks + (size_t)y * (size_t)width;
+        uint8_t *row = out + (ptrdiff_t)y * stride;
+        const uint8_t *after = row + stride;
+        memcpy(here, row, row_bytes);
+        for (int x = 1; x + 1 < width; x++) {
+            if (!row_marks[x]) continue;
+            for (int k = 0; k < 3; k++) {
+                int i = 3 * x + k;
+                int sum = before[i - 3] + 2 * before[i] + before[i + 3] + 2 * here[i - 3] + 4 * here[i] + 2 * here[i + 3]
+                        + after[i - 3] + 2 * after[i] + after[i + 3];
+                row[i] = (uint8_t)((sum + 8) >> 4);
+            }
+        }
+        uint8_t *swap = before;
+        before = here;
+        here = swap;
+    }
+}
+
+/* ---- inside of the mouth ------------------------------------------------------------------------------------------ */
+
+/* Mirrors native.MouthScene. Positions in px of the buffer, colours linear RGB, lengths in mm of the canonical face. */
+typedef struct {
+    float mm_from_px[4];  /* 2 x 2, in the plane of the face */
+    float px_per_depth[2]; /* how 1 mm further away shifts on the picture */
+    float upper[2];       /* middle of the upper incisal edge */
+    float lower[2];       /* middle of the lower incisal edge */
+    float tongue[2];      /* front of the tongue, at the height of the lower incisal edge */
+    float cavity_rgb[3];
+    float tongue_rgb[3];
+    float gap_mm;
+    float half_width_mm;
+    float tongue_lift_mm;
+    float lower_light;    /* brightness of the lower row */
+} Scene;
+
+/* A row of teeth as a flat strip: premultiplied linear RGBA, `per_mm` texels a mm, s along the arch, v from the edge to the gum. */
+typedef struct { const float *rgba; int width, height; float per_mm, margin_mm; } Strip;
+
+#define ARCH 0.026f /* depth of the dental arch: z = ARCH x^2, mm */
+
+static int fetch(const Strip *strip, float s, float v, float rgba[4])
+{
+    float x = s * strip->per_mm + 0.5f * (float)(strip->width - 1), y = (v + strip->margin_mm) * strip->per_mm;
+    if (!(x >= 0.0f && y >= 0.0f && x < (float)(strip->width - 1) && y < (float)(strip->height - 1))) return 0;
+    int ix = (int)x, iy = (int)y;
+    float fx = x - (float)ix, fy = y - (float)iy;
+    const float *p = strip->rgba + 4 * ((size_t)iy * (size_t)strip->width + (size_t)ix), *q = p + 4 * (size_t)strip->width;
+    for (int k = 0; k < 4; k++)
+        rgba[k] = (p[k] * (1.0f - fx) + p[k + 4] * fx) * (1.0f - fy) + (q[k] * (1.0f - fx) + q[k + 4] * fx) * fy;
+    return rgba[3] > 0.0f;
+}
+
+static void over(float rgb[3], const float rgba[4], float light)
+{
+    for (int k = 0; k < 3; k++) rgb[k] = rgb[k] * (1.0f - rgba[3]) + rgba[k] * light;
+}
+
+/* Which point of the arch is seen at (qx, qy) px from the middle of its edge: (x, y) in mm, found in a few steps. */
+static void on_arch(const Scene *s, float qx, float qy, float arch, float back, float *x, float *y)
+{
+    float xm = s->mm_from_px[0] * qx + s->mm_from_px[1] * qy, ex = qx, ey = qy;
+    for (int i = 0; i < 3; i++) {
+        float z = minf(arch * xm * xm, 30.0f) + back;
+        ex = qx - s->px_per_depth[0] * z;
+        ey = qy - s->px_per_depth[1] * z;
+        xm = s->mm_from_px[0] * ex + s->mm_from_px[1] * ey;
+    }
+    *x = xm;
+    *y = s->mm_from_px[2] * ex + s->mm_from_px[3] * ey;
+}
+
+static void paint_tongue(const Scene *s, float px, float py, float rgb[3])
+{
+    float qx = px - s->tongue[0], qy = py - s->tongue[1];
+    float x = s->mm_from_px[0] * qx + s->mm_from_px[1] * qy, y = s->mm_from_px[2] * qx + s->mm_from_px[3] * qy;
+    float lift = s->tongue_lift_mm, below = y + lift - (0.010f + 0.0012f * s->gap_mm) * x * x;
+    float cover = smoothstep(-1.6f, 1.6f, below) * smoothstep(20.0f, 13.0f, fabsf(x));
+    float groove = 1.0f - 0.16f * expf(-x * x / 5.0f) * smoothstep(0.0f, 3.0f, below);
+    float light = (0.25f + 0.75f * smoothstep(-1.0f, lift * 0.9f + 2.0f, below)) * groove;
+    light *= (1.0f - 0.55f * smoothstep(4.0f, 17.0f, fabsf(x))) * (0.35f + 0.65f * smoothstep(3.0f, 14.0f, s->gap_mm));
+    for (int k = 0; k < 3; k++) rgb[k] += (s->tongue_rgb[k] * light - rgb[k]) * cover;
+}
+
+static void paint_row(const Scene *s, const Strip *strip, int is_upper, float px, float py, float rgb[3])
+{
+    const float *origin = is_upper ? s->upper : s->lower;
+    float arch = is_upper ? ARCH : ARCH * 1.15f, x, y, rgba[4];
+    on_arch(s, px - origin[0], py - origin[1], arch, is_upper ? 0.0f : 2.0f, &x, &y);
+    if (is_upper) y += 0.0028f * x * x; /* lateral teeth end a little higher */
+    float slope = 2.0f * arch * x, along = x * (1.0f + slope * slope / 6.0f); /* arc length of the parabola */
+    if (!fetch(strip, along, is_upper ? -y : y, rgba)) return;
+    float beyond = maxf(0.0f, fabsf(x) - 0.26f * s->half_width_mm) / (0.52f * s->half_width_mm);
+    float light = 0.10f + 0.90f * expf(-beyond * beyond); /* the corners of the mouth lie in shadow */
+    over(rgb, rgba, is_upper ? light : light * s->lower_light);
+}
+
+/* Linear RGB of what is seen through the lips, for pixels that lie inside them or less than `reach_mm` outside.
+ * `inside_mm` (height, width): distance to the lip edge, negative outside. `below_mm`: distance below the upper lip. */
+EXPORT void sonic_paint_mouth(const Scene *scene, const Strip *upper, const Strip *lower, const float *inside_mm,
+                              const float *below_mm, float reach_mm, int width, int height, float *out)
+{
+    static const float offsets[2] = {-0.25f, 0.25f};
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            size_t i = (size_t)y * (size_t)width + (size_t)x;
+            float sum[3] = {0.0f, 0.0f, 0.0f};
+            if (inside_mm[i] < -reach_mm) {
+                memset(out + 3 * i, 0, sizeof sum);
+                continue;
+            }
+            for (int n = 0; n < 4; n++) {
+                float px = (float)x + offsets[n & 1], py = (float)y + offsets[n >> 1], rgb[3];
+                float qx = px - scene->upper[0], qy = py - scene->upper[1];
+                float deep = 0.35f + 0.65f * smoothstep(-2.0f, 14.0f, scene->mm_from_px[2] * qx + scene->mm_from_px[3] * qy);
+                for (int k = 0; k < 3; k++) rgb[k] = scene->cavity_rgb[k] * deep;
+                paint_tongue(scene, px, py, rgb);
+                paint_row(scene, lower, 0, px, py, rgb);
+                paint_row(scene, upper, 1, px, py, rgb);
+                for (int k = 0; k < 3; k++) sum[k] += rgb[k];
+            }
+            /* the lips keep light away: most at their edge, and more under the upper one */
+            float light = 0.38f + 0.62f * smoothstep(-0.4f, 2.6f, inside_mm[i]);
+            light *= 0.62f + 0.38f * smoothstep(0.0f, 3.4f, below_mm[i]);
+            for (int k = 0; k < 3; k++) out[3 * i + k] = 0.25f * light * sum[k];
+        }
+}
+
+/* Lay `mouth` (linear RGB) into `out` (sRGB bytes) with opacity `alpha`, and darken the skin beside it by `shade`; both
+ * (height, width). `linear` has 256 entries, `srgb` `n_srgb` entries over [0, 1]. */
+EXPORT void sonic_lay(uint8_t *out, ptrdiff_t stride, const float *mouth, const float *alpha, const float *shade, int width,
+                      int height, const float *linear, const uint8_t *srgb, int n_srgb)
+{
+    float top = (float)(n_srgb - 1);
+    for (int y = 0; y < height; y++)
+        for (int x = 0; x < width; x++) {
+            size_t i = (size_t)y * (size_t)width + (size_t)x;
+            uint8_t *pixel = out + (ptrdiff_t)y * stride + 3 * x;
+            if (alpha[i] <= 0.0f && shade[i] <= 0.0f) continue;
+            for (int k = 0; k < 3; k++) {
+                float value = linear[pixel[k]] * (1.0f - shade[i]) * (1.0f - alpha[i]) + mouth[3 * i + k] * alpha[i];
+                pixel[k] = srgb[(int)(clampf(value, 0.0f, 1.0f) * top + 0.5f)];
+            }
+        }
+}

@@ -1,0 +1,230 @@
+"""The mesh over face and surroundings: which points move with the head, and how much."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonic import facemesh
+from sonic.facemesh import EYES
+from sonic.geometry import smoothstep
+from sonic.render.native import I32
+from sonic.render.neutral import N_SURFACE
+from sonic.types import F32, F64, U8
+
+_RINGS = ((1.06, 1), (1.14, 1), (1.26, 1), (1.42, 2))
+"""(size relative to the face's outline, every n-th of its points): where the mesh is fine enough to follow the jaw."""
+_GRID_STARTS = 1.55
+_CELLS_PER_FACE = 12
+_NECK_STARTS, _NECK_ENDS = 0.42, 1.05
+"""In face heights below the face's centre: the head's motion fades out over the neck."""
+_BACKGROUND_FH = 0.30
+"""In face heights: beside the head, motion fades out over this distance, so that the background bends rather than tears."""
+_BORDER_FH = 0.22
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the picture, in px; right and bottom lie outside."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)"""
+        return self.right - self.left, self.bottom - self.top
+
+    def cut(self, picture: U8) -> U8:
+        """View of this part of a picture (h, w, 3)."""
+        return picture[self.top : self.bottom, self.left : self.right]
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Face points 0..467 first, then the points around the face."""
+
+    box: Box
+    """All that can move; nothing outside does."""
+    around_px: F64
+    """(K, 3) points around the face."""
+    head: F64
+    """(K,) 1 moves with the head, 0 stays."""
+    outline: F64
+    """(K, 36) how much each follows the face's outline when the face deforms."""
+    triangles: I32
+    """(M, 3); face, then holes, then surroundings."""
+    n_face: int
+    """Triangles of face and holes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Axes of the face in the picture."""
+
+    centre: F64
+    down: F64
+    height: float
+
+    @classmethod
+    def of(cls, points_px: F64) -> "_Frame":
+        top, chin = points_px[facemesh.FOREHEAD, :2], points_px[facemesh.CHIN_TIP, :2]
+        height = float(np.linalg.norm(chin - top))
+        return cls((top + chin) / 2, (chin - top) / height, height)
+
+
+def build_mesh(points_px: F64, matte: F32, face_triangles: I32) -> Mesh:
+    """Mesh of a portrait from its (468, 3) landmarks, its matte (h, w) and the triangles of the face."""
+    frame = _Frame.of(points_px)
+    weights = _HeadWeight(points_px, matte, frame)
+    box = weights.moving_box()
+    outline = points_px[list(facemesh.OVAL)]
+    flat = _points_around(outline[:, :2], frame, box)
+    head = weights(flat)
+    head[_outside(flat, box, matte.shape)] = 0
+    distance = np.linalg.norm(flat[:, None] - outline[None, :, :2], axis=2)
+    depth = _depth_around(distance, outline[:, 2], frame.height)
+    triangles = np.vstack([face_triangles, _hole_triangles(), _triangles_around(outline[:, :2], flat)])
+    n_face = len(triangles) - len(_triangles_around(outline[:, :2], flat))
+    return Mesh(
+        box, np.column_stack([flat, depth]), head, _follow_outline(distance, frame.height),
+        np.ascontiguousarray(triangles, np.int32), n_face,
+    )  # fmt: skip
+
+
+class _HeadWeight:
+    """How much a place in the picture moves with the head; made on a small picture, since it is smooth."""
+
+    def __init__(self, points_px: F64, matte: F32, frame: _Frame) -> None:
+        import cv2
+
+        self._frame, self._size = frame, (matte.shape[1], matte.shape[0])
+        self._step = max(1.0, frame.height / 120)
+        small = (max(8, round(self._size[0] / self._step)), max(8, round(self._size[1] / self._step)))
+        mask = cv2.resize(matte, small, interpolation=cv2.INTER_AREA) > 0.4
+        scale = np.array(small) / self._size
+        oval = points_px[list(facemesh.OVAL), :2] * scale
+        face = np.zeros(mask.shape, np.uint8)
+        cv2.fillPoly(face, [np.round(oval).astype(np.int32)], 1)
+        _, parts = cv2.connectedComponents((mask | (face > 0)).astype(np.uint8))
+        own = parts[face > 0]
+        person = np.isin(parts, own[own > 0]) if own.any() else face > 0
+        away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / (frame.height * scale[0])
+        away = cv2.GaussianBlur(away, (0, 0), 0.03 * frame.height * scale[0])
+        self._background = smoothstep(_BACKGROUND_FH, 0.02, away).astype(np.float32)
+        self._scale = scale
+
+    def __call__(self, places: F64) -> F64:
+        """(K,) weights at (K, 2) px; a place outside the picture counts as its nearest border."""
+        import cv2
+
+        last = np.array(self._size) - 1.0
+        inside = np.clip(places, 0, last)
+        small = ((inside + 0.5) * self._scale - 0.5).astype(np.float32)
+        seen = cv2.remap(self._background, small[:, 0], small[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        border = np.minimum(inside, last - inside).min(1) / self._frame.height
+        return self._neck(places) * seen.ravel() * smoothstep(0.0, _BORDER_FH, border)
+
+    def _neck(self, places: F64) -> F64:
+        frame = self._frame
+        q = (places - frame.centre) / frame.height
+        below, beside = q @ frame.down, np.abs(q @ np.array([-frame.down[1], frame.down[0]]))
+        return 1 - smoothstep(_NECK_STARTS, _NECK_ENDS, below + 0.36 * np.clip(beside - 0.35, 0, 1))
+
+    def moving_box(self) -> Box:
+        """The smallest box that holds all places with a weight, and a cell more."""
+        cell = self._frame.height / _CELLS_PER_FACE
+        x, y = np.arange(0, self._size[0] + cell, cell / 2), np.arange(0, self._size[1] + cell, cell / 2)
+        grid = np.stack(np.meshgrid(np.minimum(x, self._size[0] - 1), np.minimum(y, self._size[1] - 1)), -1)
+        far = np.abs(grid - self._frame.centre).max(-1) > 2.6 * self._frame.height
+        weight = self(grid.reshape(-1, 2)).reshape(grid.shape[:2])
+        moving = grid[(weight > 0.004) & ~far]
+        # the face itself moves, and carries its surroundings along
+        reach = 0.75 * self._frame.height
+        low = np.minimum(moving.min(0, initial=np.inf), self._frame.centre - reach) - cell
+        high = np.maximum(moving.max(0, initial=-np.inf), self._frame.centre + reach) + cell
+        left, top = (int(v) for v in np.clip(np.floor(low), 0, np.array(self._size) - 1))
+        right, bottom = (int(v) for v in np.clip(np.ceil(high) + 1, 1, self._size))
+        return Box(left, top, right, bottom)
+
+
+def _outside(places: F64, box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Places on or beyond an edge of the box that lies within the picture: they must not move."""
+    height, width = shape
+    x, y = places[:, 0], places[:, 1]
+    return (
+        ((x <= box.left) & (box.left > 0)) | ((y <= box.top) & (box.top > 0))
+        | ((x >= box.right - 1) & (box.right < width)) | ((y >= box.bottom - 1) & (box.bottom < height))
+    )  # fmt: skip
+
+
+def _points_around(outline: F64, frame: _Frame, box: Box) -> F64:
+    """Rings around the face, then a grid that ends on the box's edge, or a cell beyond the picture's."""
+    rings = [frame.centre + (outline[::every] - frame.centre) * size for size, every in _RINGS]
+    width, height = box.size
+    cell = frame.height / _CELLS_PER_FACE
+    x = np.linspace(box.left - 1, box.right, max(2, round(width / cell) + 1))
+    y = np.linspace(box.top - 1, box.bottom, max(2, round(height / cell) + 1))
+    margin = 2 * cell
+    x, y = np.r_[x[0] - margin, x, x[-1] + margin], np.r_[y[0] - margin, y, y[-1] + margin]
+    grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+    hull = frame.centre + (outline - frame.centre) * _GRID_STARTS
+    outer = np.vstack([*rings, grid[~_in_polygon(hull, grid)]])
+    return outer.astype(np.float32).astype(np.float64)
+
+
+def _in_polygon(polygon: F64, places: F64) -> NDArray[np.bool_]:
+    """(K,) whether each place lies inside a closed polygon: an odd number of its edges pass to the right."""
+    a, b = polygon, np.roll(polygon, -1, 0)
+    x, y = places[:, :1], places[:, 1:]
+    spans = (a[:, 1] > y) != (b[:, 1] > y)
+    rise = np.where(a[:, 1] == b[:, 1], 1.0, b[:, 1] - a[:, 1])
+    crossing = a[:, 0] + (y - a[:, 1]) * (b[:, 0] - a[:, 0]) / rise
+    return np.asarray((spans & (x < crossing)).sum(1) % 2 == 1)
+
+
+def _depth_around(distance: F64, outline_z: F64, face_height: float) -> F64:
+    """(K,) depth: the outline's nearby, settling behind the ears further out."""
+    near = 1 / (distance + 0.02 * face_height) ** 2
+    z = (near @ outline_z) / near.sum(1)
+    behind = np.percentile(outline_z, 90) + 0.05 * face_height
+    return np.asarray(z + (behind - z) * (1 - np.exp(-distance.min(1) / (0.30 * face_height))))
+
+
+def _follow_outline(distance: F64, face_height: float) -> F64:
+    nearest = distance.min(1, keepdims=True)
+    share = np.exp(-((distance / (0.10 * face_height + 0.6 * nearest)) ** 2))
+    fading = np.exp(-((nearest / (0.22 * face_height)) ** 2))
+    fading[nearest > 0.6 * face_height] = 0
+    return np.asarray(share / (share.sum(1, keepdims=True) + 1e-9) * fading)
+
+
+def _hole_triangles() -> I32:
+    """Strips over eyes and mouth: what is left between lids or lips that nothing else fills."""
+    pairs = [([e.corners[0], *e.upper, e.corners[1]], [e.corners[0], *e.lower, e.corners[1]]) for e in EYES]
+    pairs.append((list(facemesh.UPPER_INNER), list(facemesh.LOWER_INNER)))
+    strips = []
+    for upper, lower in pairs:
+        for i in range(len(upper) - 1):
+            strips += [(upper[i], upper[i + 1], lower[i]), (upper[i + 1], lower[i + 1], lower[i])]
+    return np.array([t for t in strips if len(set(t)) == 3], np.int32)
+
+
+def _triangles_around(outline: F64, around: F64) -> I32:
+    """Delaunay triangles of the outline and the points around it, without those inside the outline."""
+    import cv2
+
+    points = np.vstack([outline, around]).astype(np.float32)
+    low, high = np.floor(points.min(0)) - 2, np.ceil(points.max(0)) + 2
+    plan = cv2.Subdiv2D((int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])))
+    plan.insert(points.tolist())
+    index = {(float(x), float(y)): i for i, (x, y) in enumerate(points)}
+    corners = plan.getTriangleList().reshape(-1, 3, 2)
+    named = [[index.get((float(x), float(y)), -1) for x, y in triangle] for triangle in corners]
+    found = np.array([t for t in named if min(t) >= 0 and len(set(t)) == 3], np.int32).reshape(-1, 3)
+    centres = points[found].astype(np.float64).mean(1)
+    kept = found[~_in_polygon(outline, centres) | (found.min(1) >= len(outline))]
+    names = np.r_[np.array(facemesh.OVAL), N_SURFACE + np.arange(len(around))]
+    return np.asarray(names[kept], np.int32)

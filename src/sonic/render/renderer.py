@@ -1,0 +1,117 @@
+"""One portrait and its motion become frames."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sonic.facemesh import EYES, OVAL
+from sonic.motion import Motion
+from sonic.render.colours import face_height, portrait_colours
+from sonic.render.deform import Deformer, LidStyle, Pose
+from sonic.render.eyes import EyeLayer
+from sonic.render.head import Head, Rigid
+from sonic.render.mesh import build_mesh
+from sonic.render.mouth import Dentition, Mouth
+from sonic.render.native import scratch_floats, soften, warp
+from sonic.render.neutral import CLOSED_GAP_MM, N_SURFACE, fit_head, neutral_face
+from sonic.render.seam import snap_to_seam
+from sonic.render.smile import source_teeth
+from sonic.render.source import dense
+from sonic.render.teeth import tooth_rows
+from sonic.types import F32, F64, U8, Frame, Portrait
+
+if TYPE_CHECKING:
+    from sonic.weights import FaceModel
+
+
+class Renderer:
+    """Draws one portrait; everything that depends on the portrait alone is made once, here.
+
+    ``moving_box_px`` (left, top, right, bottom): pixels outside equal portrait.crop in every frame.
+    """
+
+    def __init__(self, portrait: Portrait, model: "FaceModel | None" = None) -> None:
+        from sonic.landmarks import face_triangles
+
+        if model is None:
+            from sonic.weights import face_model
+
+            model = face_model()
+        template = model.template.astype(np.float64)
+        rgb = portrait.crop
+        points = portrait.face.points_px.astype(np.float64)
+        fit = fit_head(points[:N_SURFACE], template)
+        if neutral_face(fit.to_mm(points)).source_gap_mm < CLOSED_GAP_MM:
+            points = snap_to_seam(points, rgb, fit.px_per_mm)
+        neutral = neutral_face(fit.to_mm(points))
+        self._rgb, self._points, self._fit, self._neutral = rgb, points, fit, neutral
+        self._mesh = build_mesh(points[:N_SURFACE], portrait.matte, face_triangles())
+        self._head = Head(points, fit)
+        self._around = self._head.flatten(self._mesh.around_px)
+        self._deform = Deformer(neutral, model.basis, template, LidStyle())
+        self._source = dense(self._mesh.box.cut(rgb))
+        colours = portrait_colours(rgb, points, face_height(points))
+        self._eyes = [EyeLayer(eye, points, rgb, fit.px_per_mm, colours.lash) for eye in EYES]
+        photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
+        rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
+        upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
+        edge = (
+            photo_teeth.edge_mm
+            if photo_teeth and photo_teeth.edge_mm is not None
+            else 1.6 + 0.25 * rng.standard_normal()
+        )
+        blur = max(0.45, 0.22 * fit.px_per_mm)
+        self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
+        self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
+
+    def render(self, motion: Motion) -> Iterator[Frame]:
+        """The frames of this motion, in order; each owns its memory."""
+        width, height = self._mesh.box.size
+        folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
+        for i in range(len(motion)):
+            yield Frame(self._frame(motion, i, folds, scratch), i)
+
+    def _frame(self, motion: Motion, i: int, folds: U8, scratch: F32) -> U8:
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), motion.lids[i], motion.brows[i])
+        rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
+        points, vertices = self._place(pose, rigid, motion.lids[i])
+        out = self._rgb.copy()
+        view = self._mesh.box.cut(out)
+        warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
+        soften(view, folds)
+        gaze = (self._fit.rotation[:2, :2] @ motion.gaze[i].astype(np.float64)) * self._fit.px_per_mm
+        for eye, opening in zip(self._eyes, motion.lids[i].tolist(), strict=True):
+            eye.draw(out, points, rigid, opening, gaze)
+        self._mouth.draw(out, pose, points, rigid)
+        return out
+
+    def _place(self, pose: Pose, rigid: Rigid, lids: F32) -> tuple[F64, F32]:
+        """((468, 3) face points in crop px, (N, 5) vertices of the whole mesh in px of the box)."""
+        face = self._points[:N_SURFACE]
+        source = np.vstack([face[:, :2], self._mesh.around_px[:, :2]])
+        moved = self._fit.px_per_mm * (pose.points_mm - self._neutral.source_mm) @ self._fit.rotation.T
+        points = rigid(self._head.flatten(face + moved))
+        around = self._around.copy()
+        around[:, :2] += self._mesh.outline @ moved[list(OVAL), :2]
+        around += self._mesh.head[:, None] * (rigid(around) - around)
+        now = np.vstack([points, around])
+        vertices = np.empty((len(now), 5), np.float32)
+        vertices[:, :2] = now[:, :2] - [self._mesh.box.left, self._mesh.box.top]
+        vertices[:, 2] = now[:, 2]
+        vertices[:, 3:] = self._texture(source, lids) - now[:, :2]
+        return points, vertices
+
+    def _texture(self, source: F64, lids: F32) -> F64:
+        """Where each vertex takes its colour: at the lid edges from the skin beside, so that no eyeball shows on a lid."""
+        at = source.copy()
+        for eye, opening in zip(EYES, lids.tolist(), strict=True):
+            shut = float(np.clip(1 - opening, 0, 1))
+            first, second = eye.corners
+            outwards = (source[first] - source[second]) * shut
+            at[first] += 0.10 * outwards
+            at[second] -= 0.08 * outwards
+            upper, lower = list(eye.upper), list(eye.lower)
+            at[upper] += 0.38 * shut * (source[list(eye.upper2)] - source[upper])
+            at[lower] += 0.22 * shut * (source[list(eye.lower2)] - source[lower])
+        return at
