@@ -48,6 +48,7 @@ def speech_of(seconds: float, source: Path, out: Path) -> Path:
     import wave
 
     import numpy as np
+
     from sonic.load import load_speech
 
     samples = load_speech(source, lambda line: None).samples

@@ -2,10 +2,10 @@
 
     python bench/quality.py [--portraits FOLDER] [--recordings FOLDER] [--seconds 8]
 
-Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side, and tracked with
-FaceMesh as any video would be. "background" is the largest difference to the source picture outside the box in which the
-renderer says anything may move; "box" is that box's share of the picture. Without folders the bundled portrait and recording
-are used. A row that fails a target says which; nothing is left out.
+Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side, and tracked
+with FaceMesh as any video would be. "bg" is the largest difference to the source picture outside the box in which the
+renderer says anything may move; "box" is that box's share of the picture. Without folders the bundled portrait and
+recording are used. A row that fails a target says which; nothing is left out.
 """
 
 import argparse
@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import machine
 import numpy as np
 
+import machine
 from sonic.analyse import analyse
 from sonic.drive import drive
 from sonic.drive.prosody import prosody
@@ -61,7 +61,8 @@ class Row:
             f"{r.lag_ms:+.0f}", f"{r.opening_loudness_correlation:.2f}",
             "-" if r.silent_lip_deviation is None else f"{r.silent_lip_deviation:.3f}", f"{r.lip_gap_sd:.3f}",
             f"{r.lip_dynamics_px:.2f}", f"{r.blinks_per_minute:.0f}", f"{r.head_complexity:.1f}", f"{r.jitter:.4f}",
-            f"{r.flicker_luma or 0:.2f}", f"{r.background_difference or 0:.0f}", f"{self.box_share:.0%}", f"{self.lost}",
+            f"{r.flicker_luma or 0:.2f}", f"{r.background_difference or 0:.0f}", f"{self.box_share:.0%}",
+            f"{self.lost}",
         )  # fmt: skip
         return " ".join(f"{v:>7}" for v in values)
 
