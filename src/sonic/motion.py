@@ -103,8 +103,8 @@ def smooth(motion: Motion, strength: float) -> Motion:
 def limit(motion: Motion) -> Motion:
     """Soft limits of what a renderer can show from one photo; values up to 70 % of a limit stay as they are.
 
-    Rotation 10 degrees (length of the vector), shift 0.08 face widths (in the picture and in depth), 3.5 standard deviations a shape coefficient,
-    lip gap 24 mm, gaze 2 mm, brows 4 mm; lids are cut to 0 .. 1.15.
+    Rotation 10 degrees (length of the vector), shift 0.08 face widths (in the picture, and in depth), 3.5 standard
+    deviations a shape coefficient, lip gap 24 mm, gaze 2 mm, brows 4 mm; lids are cut to 0 .. 1.15.
     """
     return replace(
         motion,
@@ -239,13 +239,20 @@ def from_json(text: str) -> Motion:
         data = json.loads(text)
         if data["format"] != _JSON_FORMAT:
             raise ValueError(f"its format is {data['format']!r}")
-        n = len(data["lip_gap"])
-        fps = Fraction(data["fps"])
-        arrays = {k: np.array(data[k], np.float32).reshape(n, *([_WIDTHS[k]] * (k in _WIDTHS))) for k in _CHANNELS}
+        above, _, below = data["fps"].partition("/")
+        fps = Fraction(int(above), int(below or 1))
         if fps <= 0:
-            raise ValueError(f"its fps is {fps}")
-        return Motion(fps=fps, **arrays)
-    except (ValueError, KeyError, TypeError, ZeroDivisionError, RecursionError) as error:
+            raise ValueError(f"its fps is {data['fps']}")
+        with np.errstate(over="ignore"):  # Motion refuses what is not finite
+            arrays = {name: np.array(data[name], np.float32) for name in _CHANNELS}
+        n = len(arrays["lip_gap"])
+        flat = {name: array.reshape(n, _WIDTHS[name]) if name in _WIDTHS else array for name, array in arrays.items()}
+        return Motion(fps=fps, **flat)
+    except KeyError as error:
+        raise MediaError(
+            f"motion file: it has no {error}; it must be {_JSON_FORMAT} JSON as written by Sonic"
+        ) from error
+    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
         raise MediaError(f"motion file: {error}; it must be {_JSON_FORMAT} JSON as written by Sonic") from error
 
 
@@ -277,9 +284,9 @@ def _fall(x: Floats) -> F64:
 
 
 def _gaussian(x: F32, sigma: float) -> F64:
-    """Gaussian filter along axis 0, edges reflected about the end samples' values; sigma in frames."""
+    """Gaussian filter along axis 0, the ends held; sigma in frames."""
     reach = int(np.ceil(3 * sigma))
-    if reach < 1:
+    if sigma < 0.05:
         return np.asarray(x, np.float64)
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     taps /= taps.sum()

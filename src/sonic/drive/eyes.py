@@ -58,14 +58,14 @@ def _blinks(prosody: Prosody, rng: np.random.Generator, scale: float) -> F64:
 def _blink_pace(prosody: Prosody, rate: float) -> F64:
     """(T,) blinks a second: quicker where a phrase ends and after emphasis, slower within phrases."""
     speaking = BLINKS_PER_MINUTE_SPEAKING / 60
-    base = np.where(prosody.speaking, 0.86 * speaking, BLINKS_PER_MINUTE_SILENT / 60)
+    base = np.where(prosody.speaking, 0.72 * speaking, 0.94 * BLINKS_PER_MINUTE_SILENT / 60)
     ends = np.zeros(len(prosody))
     ends[np.flatnonzero(prosody.phrase_end)] = 1.0
     near_end = _box(ends, back_s=0.12, on_s=0.35, rate=rate)
     stressed = np.zeros(len(prosody))
     stressed[peaks(prosody.emphasis, 0.5)] = 1.0
     after = _box(stressed, back_s=-0.15, on_s=0.45, rate=rate)
-    return np.asarray(base * (1 + 3.0 * near_end + 0.5 * after))
+    return np.asarray(base * (1 + 1.5 * near_end + 0.35 * after))
 
 
 def _box(marks: F64, *, back_s: float, on_s: float, rate: float) -> F64:
@@ -133,7 +133,7 @@ def _brows(prosody: Prosody, rng: np.random.Generator) -> F32:
     for_lots, for_life = rng.spawn(2)
     rate, n = float(prosody.fps), len(prosody)
     lots, noise = for_lots.random((n, 5)), for_life.standard_normal((n, 4))
-    slow = one_pole(one_pole(noise[:, :2], 1.5 * rate), 0.3 * rate) * 0.5 * (2 * 1.8 * rate) ** 0.5
+    slow = one_pole(one_pole(noise[:, :2], 1.5 * rate), 0.3 * rate) * 0.42 * (2 * 1.8 * rate) ** 0.5
     quick = one_pole(one_pole(noise[:, 2:], 0.15 * rate), 0.06 * rate) * 0.38 * (2 * 0.2 * rate) ** 0.5
     both = slow[:, :1] + 0.25 * slow[:, 1:] * np.array([1.0, -1.0]) + quick[:, :1] + 0.3 * quick[:, 1:]
     last = -rate

@@ -12,11 +12,11 @@ from sonic.drive.prosody import Prosody
 from sonic.geometry import rotation_from_pose, smoothstep
 from sonic.types import F32, F64
 
-POSTURE_SD_DEG = np.array([2.3, 1.6, 1.1])
+POSTURE_SD_DEG = np.array([2.5, 2.1, 1.25])
 """Yaw, pitch, roll of the postures between which a talker changes."""
 SWAY_SD_DEG = np.array([1.65, 1.5, 0.9])
 """Wandering around a posture, at four time scales together."""
-NOD_DEG = np.array([1.5, 3.6, 0.8])
+NOD_DEG = np.array([1.5, 4.2, 0.9])
 """Largest typical excursion on an emphasised syllable."""
 NECK_FROM_FACE = np.array([0.0, 0.78, 0.58])
 """Pivot of the head from the middle of the upper face (right, down, away) in face widths: base of the neck."""
@@ -105,7 +105,7 @@ def _accents(prosody: Prosody, rng: np.random.Generator, rate: float) -> F64:
         last = i
         strength = prosody.emphasis[i] * np.array([0.5, 0.55, 0.5]) * sizes[i]
         strength[1] = prosody.emphasis[i] * (0.55 + 0.25 * sizes[i, 1])
-        width = (0.13 + 0.12 * lots[i, 1]) * rate
+        width = (0.11 + 0.1 * lots[i, 1]) * rate
         _add_nod(out, i + 0.03 * rate, width, strength * NOD_DEG)
     song = one_pole(one_pole(prosody.pitch_st.astype(np.float64)[:, None], 0.12 * rate), 0.12 * rate)[:, 0]
     out[:, 1] -= 0.12 * np.clip(song, -5, 5)
