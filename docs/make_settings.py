@@ -1,0 +1,61 @@
+"""Write docs/settings.md and docs/help.md from the code; a test holds them to it.
+
+python docs/make_settings.py
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+from sonic.apps.cli.parser import build_parser
+from sonic.settings import Knob, Settings, knobs, preset, preset_names
+
+DOCS = Path(__file__).parent
+
+
+def settings_page() -> str:
+    """The table of settings as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "Made from `src/sonic/settings.py` by `docs/make_settings.py`. On the command line `min_resolution` is",
+        "`--min-resolution`; in Python it is `sonic.Settings(min_resolution=...)`; in a preset it is a line of TOML.",
+        "",
+        "| setting | default | range | recommended | what it does |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [_row(name, knob) for name, knob in knobs().items()]
+    lines += ["", "## Presets", ""]
+    for name in preset_names():
+        lines.append(f"- `{name}`: " + ", ".join(f"{key} {value}" for key, value in preset(name).items()))
+    return "\n".join(lines) + "\n"
+
+
+def _row(name: str, knob: Knob) -> str:
+    value = getattr(Settings(), name)
+    default = knob.unset if value is None else f"{value}"
+    unit = f" {knob.unit}" if knob.unit else ""
+    bounds = ", ".join(knob.choices)
+    if knob.low is not None and knob.high is not None:
+        bounds = f"{knob.low:g} to {knob.high:g}{unit}"
+    advice = f"{knob.recommended[0]:g} to {knob.recommended[1]:g}: {knob.outside}" if knob.recommended else ""
+    return f"| `{name}` | {default} | {bounds} | {advice} | {knob.help} |"
+
+
+def help_page() -> str:
+    """``--help`` of every command as Markdown, at a fixed width."""
+    os.environ["COLUMNS"] = "100"
+    parser = build_parser()
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
+    parts = [("sonic", parser), *((f"sonic {name}", command) for name, command in commands.items())]
+    pages = [f"## {title}\n\n```\n{part.format_help().rstrip()}\n```\n" for title, part in parts]
+    return "# Commands\n\nMade from the code by `docs/make_settings.py`.\n\n" + "\n".join(pages)
+
+
+def main() -> None:
+    (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
+    (DOCS / "help.md").write_text(help_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""generate() and stream() from end to end on small real media: what comes out, and what must not."""
+
+import json
+from contextlib import closing
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+import sonic
+from sonic.types import Progress
+
+ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
+PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.flac"
+CONSENT = sonic.Consent(subject="nobody, a drawing", basis="synthetic")
+SMALL = sonic.Settings(min_resolution=192, duration=1.2, inference_steps=4)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[sonic.Result, list[Progress]]:
+    reports: list[Progress] = []
+    out = tmp_path_factory.mktemp("made") / "out.mp4"
+    result = sonic.generate(PORTRAIT, SPEECH, out, consent=CONSENT, settings=SMALL, on_progress=reports.append)
+    return result, reports
+
+
+def test_picture_and_sound_have_the_asked_length(made: tuple[sonic.Result, list[Progress]]) -> None:
+    with av.open(str(made[0].video)) as video:
+        picture, sound = video.streams.video[0], video.streams.audio[0]
+        assert picture.frames == made[0].n_frames == 30
+        assert float(picture.duration * picture.time_base) == pytest.approx(1.2, abs=0.001)
+        assert float(sound.duration * sound.time_base) == pytest.approx(1.2, abs=0.04)
+        assert (picture.codec_context.pix_fmt, picture.codec_context.name) == ("yuv420p", "h264")
+
+
+def test_the_video_says_what_it_is_and_the_record_who_allowed_it(made: tuple[sonic.Result, list[Progress]]) -> None:
+    with av.open(str(made[0].video)) as video:
+        assert json.loads(video.metadata["AIGC"])["Label"] == "1"
+    record = made[0].record.read_text(encoding="utf-8")
+    assert "nobody, a drawing" in record and "synthetic" in record
+
+
+def test_progress_counts_every_frame(made: tuple[sonic.Result, list[Progress]]) -> None:
+    video = [p for p in made[1] if p.stage == "video"]
+    assert video[-1] == Progress("video", 30, 30)
+    assert [p.done for p in video] == sorted(p.done for p in video)
+
+
+def test_the_notice_about_trimming_names_both_lengths(made: tuple[sonic.Result, list[Progress]]) -> None:
+    (notice,) = [line for line in made[0].notices if "duration" in line]
+    assert "1.2 s" in notice
+
+
+def frames(**changes: object) -> np.ndarray:
+    with closing(sonic.stream(PORTRAIT, SPEECH, consent=CONSENT, settings=SMALL.replace(**changes))) as stream:  # type: ignore[type-var]
+        return np.stack([frame.rgb for frame in stream])
+
+
+def test_same_seed_same_video_and_another_seed_another() -> None:
+    first, again, other = frames(seed=0), frames(seed=0), frames(seed=1)
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_with_every_gain_at_zero_nothing_moves() -> None:
+    still = frames(dynamic_scale=0, motion_scale=0, blink_scale=0)
+    assert np.array_equal(still.min(0), still.max(0))
+
+
+def test_mouth_and_head_are_independent() -> None:
+    only_mouth = frames(motion_scale=0, blink_scale=0).astype(int)
+    change = np.ptp(only_mouth, axis=0).max(-1)
+    rows = np.flatnonzero(change.max(1) > 12)
+    assert rows.min() > 0.35 * len(change), "with the head still, only the lower face may change"
+
+
+def test_every_frame_is_labelled_and_stays_inside_its_corner() -> None:
+    labelled = frames(dynamic_scale=0, motion_scale=0, blink_scale=0, duration=0.2, label_position="top-left")
+    other = frames(dynamic_scale=0, motion_scale=0, blink_scale=0, duration=0.2, label_position="bottom-right")
+    differs = (labelled != other).any((0, 3))
+    height, width = differs.shape
+    assert differs[: height // 3, : width // 2].any() and differs[-height // 3 :, -width // 2 :].any()
+    assert not differs[height // 3 : -height // 3].any()
+
+
+@pytest.mark.parametrize("fps", [Fraction(25, 2), Fraction(30000, 1001), Fraction(60)])
+def test_fps_changes_how_often_we_look_not_how_long_it_lasts(fps: Fraction) -> None:
+    n = len(frames(fps=fps, duration=0.6))
+    assert abs(n / fps - Fraction(6, 10)) <= 1 / fps
+
+
+def test_a_duration_beyond_the_recording_names_both() -> None:
+    with pytest.raises(sonic.SettingError, match=r"60 s but the recording has \d+\.\d\d s"):
+        sonic.stream(PORTRAIT, SPEECH, consent=CONSENT, settings=SMALL.replace(duration=60))
+
+
+def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
+    portrait = tmp_path / "same.mp4"
+    portrait.write_bytes(PORTRAIT.read_bytes())
+    with pytest.raises(sonic.OutputError, match="input"):
+        sonic.generate(portrait, SPEECH, portrait, consent=CONSENT, settings=SMALL)
+    assert portrait.read_bytes() == PORTRAIT.read_bytes()
+
+
+def test_consent_for_another_photo_is_refused(tmp_path: Path) -> None:
+    elsewhere = sonic.Consent(subject="Ada", basis="self", photo_sha256="0" * 64)
+    with pytest.raises(sonic.ConsentError):
+        sonic.generate(PORTRAIT, SPEECH, tmp_path / "out.mp4", consent=elsewhere, settings=SMALL)
+    assert not list(tmp_path.iterdir())
