@@ -151,12 +151,12 @@ def _composed(image: Image.Image, profile: bytes | None) -> U8:
 
 def _grey_from_wide(image: Image.Image) -> U8:
     """16- and 32-bit grey: the range is the smallest usual one that holds the values, 1, 255 or 65535."""
-    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     if image.mode.startswith("I;16"):
-        white = 65_535.0
-    else:
-        highest = float(values.max())
-        white = next((w for w in (1.0, 255.0, 65_535.0) if highest <= w), highest)
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)
+    values = np.nan_to_num(np.asarray(image, np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    highest = float(values.max())
+    white = next((w for w in (1.0, 255.0, 65_535.0) if highest <= w), highest)
     grey = np.clip(values * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 

@@ -1,0 +1,44 @@
+"""Step 2, analyse: the face of a photo, and the picture framed around it, ready to be animated."""
+
+import numpy as np
+
+from sonic.analyse.find import all_faces, one_face
+from sonic.analyse.frame import cut, face_box, frame_for
+from sonic.analyse.matte import matte_for
+from sonic.analyse.quality import pose_of, quality_of
+from sonic.settings import Settings
+from sonic.types import F32, F64, Face, OnNotice, Photo, Portrait
+
+__all__ = ["all_faces", "analyse", "find_face"]
+
+
+def find_face(photo: Photo, face: int | None = None) -> Face:
+    """The face to animate, in photo px; ``face`` counts from the left, from 1, and may be None where there is one.
+
+    Raises FaceError if there is no face, no such one, more than one and no number, or if it is too small or too far
+    turned, or the photo lies on its side.
+    """
+    points = one_face(photo, face)
+    pose_deg = pose_of(points)
+    return Face(points, face_box(points), pose_deg, quality_of(photo, points, pose_deg))
+
+
+def analyse(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
+    """The portrait that settings ask for: which face, which framing, which size.
+
+    ``on_notice`` hears what is not ideal about the photo and what would be better. Raises FaceError as find_face.
+    """
+    face = find_face(photo, settings.face)
+    for line in face.quality.notices:
+        on_notice(line)
+    frame = frame_for(photo, face.points_px, settings, on_notice)
+    crop = cut(photo, frame)
+    points = _mapped(face.points_px, frame.crop_from_photo)
+    shown = Face(points, face_box(points), face.pose_deg, face.quality)
+    return Portrait(photo, crop, frame.crop_from_photo, shown, matte_for(crop, points))
+
+
+def _mapped(points: F32, crop_from_photo: F64) -> F32:
+    """Landmarks through the affine; depth, which has the scale of x, with the scale of x."""
+    xy = points[:, :2] @ crop_from_photo[:, :2].T + crop_from_photo[:, 2]
+    return np.column_stack([xy, points[:, 2] * crop_from_photo[0, 0]]).astype(np.float32)

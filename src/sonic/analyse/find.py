@@ -1,0 +1,220 @@
+"""Finding the faces of a photo, however large, small or tight they are, and measuring them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from sonic import facemesh
+from sonic.errors import FaceError
+from sonic.landmarks import face_boxes, find_faces
+from sonic.types import F32, U8, Photo
+
+SEARCH_SIDE_PX = 1280
+"""Pictures larger than this are searched at this size; the faces are measured in the photo itself."""
+CLOSE_UP_PX = 640
+"""Side of the square in which a face is measured, two face heights wide."""
+SAME_POINTS = 0.05
+"""Mean difference of two measurements of one face, over its height, up to which the second one is taken."""
+SAME_FACE = 0.35
+"""As SAME_POINTS, but up to which the second one still confirms that there is a face."""
+BACKGROUND = 0.25
+"""Faces lower than this share of the highest one are passers-by and pictures on walls, and do not count."""
+UPRIGHT_MARGIN = 0.06
+"""By so much the score of a face must rise when the photo is turned, before the photo is said to lie."""
+_LIES = ("", "on its side, 90° clockwise", "upside down", "on its side, 90° anticlockwise")
+"""How a photo lies that becomes upright by 0 to 3 quarter turns anticlockwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """Where a face may be, in photo px."""
+
+    centre: F32
+    height: float
+    points: F32 | None = None
+
+
+def all_faces(photo: Photo) -> list[F32]:
+    """Landmarks of each face, (478, 3) in photo px, from left to right.
+
+    Raises FaceError if there is none, and says so if there would be one with the photo turned.
+    """
+    faces = _faces(photo.rgb)
+    if not faces:
+        small = _shrunk(photo.rgb)[0]
+        for turns in (1, 3, 2):
+            if face_boxes(np.ascontiguousarray(np.rot90(small, turns)), far=True, min_score=0.6):
+                raise _lies(photo, turns)
+        raise FaceError(
+            f"photo {photo.name!r} shows no face that can be found; give a photo with a face from the front, well lit"
+        )
+    return sorted(faces, key=lambda points: float(points[:, 0].mean()))
+
+
+def one_face(photo: Photo, face: int | None) -> F32:
+    """The face of this number, counted from the left from 1; None where there is only one.
+
+    Raises FaceError if there is none, no such one, more than one and no number, or if the photo lies on its side.
+    """
+    faces = all_faces(photo)
+    if face is None and len(faces) > 1:
+        raise FaceError(f"photo has {len(faces)} faces; choose one with --face 1..{len(faces)}, counted from the left")
+    if face is not None and face > len(faces):
+        count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
+        raise FaceError(f"photo has {count}, counted from the left; there is no face {face}")
+    points = faces[(face or 1) - 1]
+    if turns := _quarter_turns(photo.rgb, points):
+        raise _lies(photo, turns)
+    return points
+
+
+def face_height(points: F32) -> float:
+    """From the top of the forehead to the tip of the chin, in px."""
+    return float(np.linalg.norm(points[facemesh.FOREHEAD, :2] - points[facemesh.CHIN_TIP, :2]))
+
+
+def face_centre(points: F32) -> F32:
+    """(x, y) in the middle between forehead and chin."""
+    return np.asarray(points[[facemesh.FOREHEAD, facemesh.CHIN_TIP], :2].mean(0), np.float32)
+
+
+def close_up(rgb: U8, centre: F32, half_side: float, side_px: int) -> tuple[U8, tuple[int, int], float]:
+    """(picture of side_px x side_px, its (left, top) in rgb, its px per rgb px); beyond rgb its edge is repeated."""
+    left, top = (round(float(c) - half_side) for c in centre)
+    side = max(2, round(2 * half_side))
+    view = _window(rgb, left, top, side)
+    how = cv2.INTER_AREA if side_px < side else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(view, (side_px, side_px), interpolation=how), np.uint8), (left, top), side_px / side
+
+
+def _lies(photo: Photo, turns: int) -> FaceError:
+    return FaceError(f"photo {photo.name!r} lies {_LIES[turns]}; turn it upright and try again")
+
+
+def _faces(rgb: U8) -> list[F32]:
+    """Confirmed faces, unordered: those seen in the whole picture, else those of a tight or a distant view."""
+    small, scale = _shrunk(rgb)
+    for guesses in (_whole(small, scale), _padded(small, scale), _tiles(rgb)):
+        measured: list[F32] = []
+        for guess in guesses:
+            known = any(_overlap(guess.centre, points) for points in measured)
+            if not known and (points := _measured(rgb, guess)) is not None:
+                measured.append(points)
+        if measured:
+            faces = _distinct(measured)
+            return [points for points in faces if face_height(points) >= BACKGROUND * face_height(faces[0])]
+    return []
+
+
+def _shrunk(rgb: U8) -> tuple[U8, float]:
+    scale = min(1.0, SEARCH_SIDE_PX / max(rgb.shape[:2]))
+    if scale == 1.0:
+        return rgb, 1.0
+    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8), scale
+
+
+def _whole(small: U8, scale: float) -> Iterator[_Guess]:
+    for points in find_faces(small):
+        yield _guess(_shifted(points, (0, 0), 1 / scale))
+    yield from _boxes(small, (0, 0), scale)
+
+
+def _padded(small: U8, scale: float) -> Iterator[_Guess]:
+    """A face that fills the picture is found once there is room around it."""
+    side = 2 * max(small.shape[:2])
+    left, top = (small.shape[1] - side) // 2, (small.shape[0] - side) // 2
+    for points in find_faces(_window(small, left, top, side)):
+        yield _guess(_shifted(_shifted(points, (left, top)), (0, 0), 1 / scale))
+
+
+def _tiles(rgb: U8) -> Iterator[_Guess]:
+    """A face that is small in the picture is found in one of 9, or else of 49, overlapping parts of it."""
+    height, width = rgb.shape[:2]
+    for n, share in ((3, 0.5), (7, 0.22)):
+        side = round(max(height, width) * share)
+        guesses: list[_Guess] = []
+        for top in np.unique(np.linspace(0, max(0, height - side), n).astype(int)):
+            for left in np.unique(np.linspace(0, max(0, width - side), n).astype(int)):
+                tile = rgb[top : top + side, left : left + side]
+                zoom = 640 / max(tile.shape[:2])
+                how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+                tile = cv2.resize(tile, None, fx=zoom, fy=zoom, interpolation=how)
+                guesses += _boxes(np.asarray(tile, np.uint8), (int(left), int(top)), zoom)
+        yield from guesses
+        if guesses:
+            return
+
+
+def _boxes(view: U8, offset: tuple[int, int], zoom: float) -> Iterator[_Guess]:
+    for _, (left, top, right, bottom) in face_boxes(view, far=True):
+        centre = np.array([(left + right) / 2, (top + bottom) / 2]) / zoom + offset
+        yield _Guess(centre.astype(np.float32), 1.1 * (bottom - top) / zoom)
+
+
+def _guess(points: F32) -> _Guess:
+    return _Guess(face_centre(points), face_height(points), points)
+
+
+def _measured(rgb: U8, guess: _Guess) -> F32 | None:
+    """The face measured in a close-up, which is steadier; None if nothing like it is found there.
+
+    An earlier measurement is kept if the second one differs more than two views of one face do.
+    """
+    inside = (guess.centre >= 0).all() and (guess.centre < rgb.shape[1::-1]).all()
+    if guess.height < 8 or not inside:
+        return None
+    view, offset, zoom = close_up(rgb, guess.centre, guess.height, CLOSE_UP_PX)
+    best, nearest = None, SAME_FACE
+    for found in find_faces(view, max_faces=2):
+        points = _shifted(found, offset, 1 / zoom)
+        if guess.points is None:
+            difference = float(np.abs(face_centre(points) - guess.centre).max()) / guess.height
+        else:
+            difference = float(np.abs(points[:, :2] - guess.points[:, :2]).mean()) / guess.height
+        if difference < nearest:
+            steady = guess.points is None or difference < SAME_POINTS
+            best, nearest = points if steady else guess.points, difference
+    return best
+
+
+def _distinct(faces: list[F32]) -> list[F32]:
+    """One of each group of faces of which one has its centre within another: the highest. Highest first."""
+    kept: list[F32] = []
+    for points in sorted(faces, key=face_height, reverse=True):
+        if not any(_overlap(face_centre(points), other) for other in kept):
+            kept.append(points)
+    return kept
+
+
+def _overlap(centre: F32, points: F32) -> bool:
+    return bool(np.linalg.norm(centre - face_centre(points)) < 0.5 * face_height(points))
+
+
+def _quarter_turns(rgb: U8, points: F32) -> int:
+    """Quarter turns anticlockwise, 0 to 3, after which this looks most like an upright face."""
+    view, _, _ = close_up(rgb, face_centre(points), face_height(points), CLOSE_UP_PX // 2)
+    scores = []
+    for turns in range(4):
+        found = face_boxes(np.ascontiguousarray(np.rot90(view, turns)), far=False, min_score=0.2)
+        scores.append(max((score for score, _ in found), default=0.0))
+    best = int(np.argmax(scores))
+    return best if scores[best] > scores[0] + UPRIGHT_MARGIN else 0
+
+
+def _window(rgb: U8, left: int, top: int, side: int) -> U8:
+    """A square that meets the picture; beyond the picture its edge is repeated."""
+    height, width = rgb.shape[:2]
+    right, bottom = left + side, top + side
+    inside = rgb[max(top, 0) : bottom, max(left, 0) : right]
+    pads = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
+    return np.ascontiguousarray(cv2.copyMakeBorder(inside, *pads, cv2.BORDER_REPLICATE), np.uint8)
+
+
+def _shifted(points: F32, offset: tuple[int, int], scale: float = 1.0) -> F32:
+    """Points of a part of a picture, with pixels ``scale`` wide, in the picture. Pixel centres are whole numbers."""
+    moved = points * np.float32(scale)
+    moved[:, 0] += offset[0] + (scale - 1) / 2
+    moved[:, 1] += offset[1] + (scale - 1) / 2
+    return moved
