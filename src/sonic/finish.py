@@ -44,8 +44,11 @@ class LabelledFrames(Iterator[Frame]):
         self._label = label
         self._ink, self._keep = premultiplied(label.rgba)
         self._next = 0
+        self._closed = False
 
     def __next__(self) -> Frame:
+        if self._closed:
+            raise StopIteration
         try:
             frame = self._checked(next(self._frames, None))
         except BaseException:
@@ -59,6 +62,7 @@ class LabelledFrames(Iterator[Frame]):
 
     def close(self) -> None:
         """Stop: close the renderer behind the frames. Harmless when repeated."""
+        self._closed = True
         if close := getattr(self._frames, "close", None):
             close()
 

@@ -24,13 +24,13 @@ def main(parent: str) -> None:
     faces = TTCollection(parent).fonts
     font = next(face for face in faces if face["name"].getDebugName(1) == "Noto Sans CJK SC")
     options = Options()
-    options.layout_features = ["kern"]
+    options.layout_features = []
     options.hinting = True
     options.name_IDs = [0, 1, 2, 3, 4, 5, 6, 13, 14]
     options.name_languages = [0x409]
     options.notdef_outline = True
-    options.recalc_timestamp = False
     options.drop_tables += ["vhea", "vmtx", "VORG", "BASE", "DSIG"]
+    font.recalcTimestamp = False
     subsetter = Subsetter(options)
     subsetter.populate(text=TEXT)
     subsetter.subset(font)

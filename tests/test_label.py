@@ -1,0 +1,128 @@
+"""The visible label is there, large enough, legible, and off the face; measured on pixels."""
+
+import hashlib
+from fractions import Fraction
+from importlib import resources
+
+import numpy as np
+import pytest
+from PIL import ImageFont
+
+from sonic.provenance.label import MIN_INK, SUBTEXT, TEXT, label_pixels, make_label
+from sonic.settings import Settings
+from sonic.types import U8, Face, FaceQuality, Photo, Portrait
+
+SIZES = [
+    (128, 128), (130, 128), (176, 144), (256, 256), (320, 240), (360, 640), (480, 480), (512, 512), (576, 1024),
+    (720, 1280), (1024, 1024), (1080, 1920), (1920, 1080), (2048, 2048), (128, 2048),
+]  # fmt: skip
+FONT = resources.files("sonic").joinpath("assets", "fonts")
+
+
+def portrait(size_px: tuple[int, int], box_px: tuple[float, float, float, float]) -> Portrait:
+    width, height = size_px
+    rgb = np.full((height, width, 3), 90, np.uint8)
+    face = Face(np.zeros((478, 3), np.float32), box_px, (0.0, 0.0, 0.0), FaceQuality(60.0, 1.0, 0.0))
+    matte = np.zeros((height, width), np.float32)
+    return Portrait(Photo(rgb, "0" * 64, "p.png"), rgb, np.eye(2, 3), face, matte)
+
+
+def runs(flags: np.ndarray) -> list[tuple[int, int]]:
+    """Half-open ranges where ``flags`` is set."""
+    edges = np.flatnonzero(np.diff(np.r_[0, flags.astype(int), 0]))
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def ink_height(rgb: U8) -> int:
+    """Rows of ink of the capital "A" that begins the first line of white text in this picture of a dark plate."""
+    ink = rgb.mean(axis=2) > 170
+    top, bottom = runs(ink.any(axis=1))[0]
+    left, right = runs(ink[top:bottom].any(axis=0))[0]
+    return int(ink[top:bottom, left:right].any(axis=1).sum())
+
+
+def over(rgba: U8, background: int) -> U8:
+    alpha = rgba[..., 3:] / 255
+    return (rgba[..., :3] * alpha + background * (1 - alpha)).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("size_px", SIZES)
+def test_the_smallest_glyph_has_five_percent_of_the_shorter_side(size_px: tuple[int, int]) -> None:
+    assert MIN_INK * min(size_px) <= ink_height(over(label_pixels(size_px), 0)) <= 0.07 * min(size_px) + 2
+
+
+@pytest.mark.parametrize("size_px", SIZES)
+@pytest.mark.parametrize("position", ["auto", "top-left", "top-right", "bottom-left", "bottom-right"])
+def test_it_lies_inside_the_picture(size_px: tuple[int, int], position: str) -> None:
+    width, height = size_px
+    subject = portrait(size_px, (0.3 * width, 0.3 * height, 0.7 * width, 0.8 * height))
+    label = make_label(subject, Settings(label_position=position), 10)
+    h, w = label.rgba.shape[:2]
+    assert label.left_px >= 0 and label.left_px + w <= width
+    assert label.top_px >= 0 and label.top_px + h <= height
+    assert w < 0.5 * width or width < 150
+    vertical, horizontal = (position if position != "auto" else "top-left").split("-")
+    assert (label.top_px < height / 2) == (vertical == "top")
+    if position != "auto":
+        assert (label.left_px + w / 2 < width / 2) == (horizontal == "left")
+
+
+@pytest.mark.parametrize(("face_x", "corner"), [(0.1, "right"), (0.6, "left"), (0.35, "right"), (0.4, "left")])
+def test_auto_takes_the_top_corner_away_from_the_face(face_x: float, corner: str) -> None:
+    subject = portrait((512, 512), (512 * face_x, 60, 512 * face_x + 130, 260))
+    label = make_label(subject, Settings(), 10)
+    assert label.top_px < 64
+    assert ("left" if label.left_px < 256 else "right") == corner
+
+
+def test_a_face_that_fills_the_picture_gets_the_corner_with_less_of_it() -> None:
+    label = make_label(portrait((512, 512), (20, 10, 400, 500)), Settings(), 10)
+    assert label.left_px > 256
+
+
+@pytest.mark.parametrize("background", [0, 128, 255])
+def test_white_on_its_plate_is_legible_on_any_background(background: int) -> None:
+    shown = over(label_pixels((512, 512)), background) / 255
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    light = linear @ np.array([0.2126, 0.7152, 0.0722])
+    inside = light[16:-16, 8:-8]
+    assert (inside.max() + 0.05) / (inside.min() + 0.05) > 7  # WCAG AAA
+    assert inside.max() > 0.99
+
+
+@pytest.mark.parametrize(
+    ("span", "fps", "n_frames", "shown"),
+    [
+        ("throughout", Fraction(25), 1000, 1000),
+        ("opening", Fraction(25), 1000, 100),
+        ("opening", Fraction(25), 30, 30),
+        ("opening", Fraction(30_000, 1001), 1000, 120),
+        ("opening", Fraction(25, 2), 1000, 50),
+    ],
+)
+def test_it_shows_from_the_first_frame_for_its_span(span: str, fps: Fraction, n_frames: int, shown: int) -> None:
+    settings = Settings(label_span=span, fps=fps)
+    label = make_label(portrait((256, 256), (80, 80, 180, 200)), settings, n_frames)
+    assert label.n_frames == shown
+    assert shown == n_frames or shown / fps >= 2  # what the standard asks for
+
+
+def test_the_text_holds_an_ai_and_a_generation_element() -> None:
+    assert TEXT == "AI生成"
+    assert SUBTEXT == "AI-generated"
+
+
+def test_the_font_is_the_one_of_the_recipe_with_its_licence() -> None:
+    data = FONT.joinpath("sonic-label.otf").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == "d62c8ecb71724f593c5a07d9ca54f0e0c1b09f0fcd821ff43f10e5f8637072d7"
+    assert "SIL OPEN FONT LICENSE Version 1.1" in FONT.joinpath("OFL.txt").read_text()
+    assert FONT.joinpath("make_font.py").is_file()
+
+
+def test_the_font_has_every_glyph_of_the_label() -> None:
+    with FONT.joinpath("sonic-label.otf").open("rb") as file:
+        font = ImageFont.truetype(file, 40)
+    assert font.getname()[0] == "Sonic Label"
+    absent = font.getmask("Q").getbbox(), bytes(font.getmask("Q"))
+    for glyph in set(TEXT + SUBTEXT):
+        assert (font.getmask(glyph).getbbox(), bytes(font.getmask(glyph))) != absent
