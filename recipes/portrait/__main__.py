@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.portrait import background, clothes, eyes, hair, head, mouth, skin
+from recipes.portrait import background, clothes, ear, eyes, hair, head, mouth, skin
 from recipes.portrait.canvas import F32, make_canvas, mix
 
 OUT = Path("src/sonic/assets/demo/portrait.png")
@@ -24,7 +24,7 @@ def draw(scale: int = SCALE) -> NDArray[np.uint8]:
     shade = hair.cast(canvas, hair.cover(canvas, front))
     body = head.model_skin(canvas)
 
-    picture = to_srgb(background.paint(canvas, rng))
+    picture = to_srgb(mix(background.paint(canvas, rng), hair.ROOT * 0.35, hair.behind(canvas)))
     hair.paint(canvas, picture, locks["back"], rng)
     image = from_srgb(picture)
     flesh = skin.paint(canvas, body, shade * skin.jaw_shade(canvas, body), rng)
@@ -37,7 +37,9 @@ def draw(scale: int = SCALE) -> NDArray[np.uint8]:
     image = mix(image, hair.ROOT * 0.8, hair.cap(canvas))
     picture = to_srgb(image)
     eyes.paint_hairs(canvas, body, picture, rng)
-    hair.paint(canvas, picture, front, rng)
+    hair.paint(canvas, picture, front + hair.flyaways(rng), rng)
+    picture = to_srgb(ear.paint_pearl(canvas, ear.paint(canvas, from_srgb(picture), body.face, shade)))
+    hair.paint(canvas, picture, locks["tuck"], rng)
     return np.asarray(cv2.resize(picture, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA), np.uint8)
 
 

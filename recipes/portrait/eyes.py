@@ -18,10 +18,19 @@ LASH = linear(34, 20, 16)
 
 def paint(canvas: Canvas, skin: Skin, image: F32, rng: np.random.Generator) -> F32:
     for eye in facemesh.EYES:
+        image = _brow_shade(canvas, skin.points, eye, image)
         image = _crease(canvas, skin.points, eye, image)
         image = _ball(canvas, skin.points, eye, image, rng)
         image = _lid_edges(canvas, skin.points, eye, image)
     return image
+
+
+def _brow_shade(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
+    """What many fine hairs look like from afar."""
+    ids = facemesh.LEFT_BROW if eye is facemesh.LEFT_EYE else facemesh.RIGHT_BROW
+    middle = curve(p[list(ids[:5]), :2] * 0.48 + p[list(ids[5:]), :2] * 0.52)
+    width = np.interp(np.linspace(0, 1, 64), [0, 0.15, 0.6, 1], [1.4, 3.0, 5.0, 4.6])
+    return mix(image, linear(112, 66, 46), 0.62 * canvas.stroke(middle, width, 1.2))
 
 
 def lid_lines(p: F64, eye: facemesh.Eye) -> tuple[F64, F64]:
@@ -48,7 +57,7 @@ def _ball(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32, rng: np.random.
     dx, dy = canvas.x - c[0], canvas.y - c[1]
     r = np.hypot(dx, dy)
     round_ = np.sqrt(np.clip(1 - (r / 16.0) ** 2, 0.05, 1))
-    ball = linear(228, 218, 214) * (0.42 + 0.50 * round_ ** 1.5)[..., None]
+    ball = linear(232, 224, 220) * (0.46 + 0.52 * round_ ** 1.5)[..., None]
     outer, inner = upper[0], upper[-1]
     ball = mix(ball, linear(206, 150, 142), 0.55 * canvas.spot((outer[0], outer[1]), (4.5, 4)))
     ball = mix(ball, linear(206, 130, 122), 0.80 * canvas.spot((inner[0], inner[1]), (4.0, 3.2)))
@@ -96,7 +105,7 @@ def _crease(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     upper, lower = lid_lines(p, eye)
     t = np.linspace(0, 1, 64)
     image = mix(image, linear(150, 84, 66), 0.40 * canvas.fill(np.vstack([fold, upper[::-1]]), 1.2))
-    image = mix(image, linear(106, 52, 40), 0.75 * canvas.stroke(fold, np.interp(t, [0, 0.25, 0.8, 1], [0.6, 1.1, 0.8, 0.2]), 0.45))
+    image = mix(image, linear(112, 56, 42), 0.62 * canvas.stroke(fold, np.interp(t, [0, 0.3, 0.75, 1], [0.2, 1.2, 0.7, 0.0]), 0.5))
     under = lower + [0, 1.0]
     return mix(image, linear(176, 108, 96), 0.42 * canvas.stroke(under, np.interp(t, [0, 0.4, 1], [0.8, 2.2, 0.8]), 0.9))
 
@@ -119,8 +128,8 @@ def lashes(p: F64, rng: np.random.Generator) -> Iterator[tuple[F64, float]]:
         side = np.sign(upper[0][0])
         for t in np.sort(rng.uniform(0.02, 0.90, 62)):
             yield _lash(upper, t, side, -1, rng.uniform(3.0, 4.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]), rng), 0.26
-        for t in np.sort(rng.uniform(0.03, 0.75, 34)):
-            yield _lash(lower, t, side, 1, rng.uniform(1.0, 1.8), rng), 0.15
+        for t in np.sort(rng.uniform(0.03, 0.75, 24)):
+            yield _lash(lower, t, side, 1, rng.uniform(1.5, 2.4), rng), 0.12
 
 
 def _lash(edge: F64, t: float, side: float, up: int, length: float, rng: np.random.Generator) -> F64:
@@ -161,6 +170,6 @@ def paint_hairs(canvas: Canvas, skin: Skin, srgb: NDArray[np.uint8], rng: np.ran
     """Brows and lashes, drawn in place on an sRGB picture."""
     brush = Strands(canvas, srgb)
     for line, width in brow_hairs(skin.points, rng):
-        brush.hair(line, np.array([58, 36, 26]) * rng.uniform(0.75, 1.35), width, opacity=0.62)
+        brush.hair(line, np.array([74, 44, 30]) * rng.uniform(0.7, 1.35), width, opacity=0.55)
     for line, width in lashes(skin.points, rng):
-        brush.hair(line, np.array([28, 17, 14]), width, opacity=0.85)
+        brush.hair(line, np.array([28, 17, 14]), width, opacity=0.85 if width > 0.2 else 0.5)

@@ -49,18 +49,23 @@ def _sheet(*guides: list[tuple[float, float]], n_locks: int, n_strands: int, wav
 def sheets() -> dict[str, Sheet]:
     """Parted on the right of the picture; behind the ear on the left, falling in front of it on the right."""
     left = _sheet(
-        [(13, -55), (-6, -58), (-33, -51), (-55, -27), (-67, -2), (-75, 18), (-80, 52), (-76, 94), (-86, 134), (-70, 176)],
-        [(14, -72), (-10, -77), (-46, -67), (-70, -38), (-80, -6), (-86, 28), (-90, 66), (-86, 106), (-97, 146), (-76, 190)],
-        [(15, -90), (-14, -95), (-54, -84), (-80, -48), (-90, -8), (-96, 34), (-99, 76), (-98, 116), (-109, 154), (-86, 198)],
-        [(15, -105), (-18, -108), (-62, -94), (-88, -54), (-98, -8), (-103, 38), (-107, 82), (-108, 122), (-118, 158), (-96, 200)],
+        [(13, -54), (4, -59), (-14, -60), (-38, -48), (-57, -24), (-67, -2), (-75, 18), (-80, 52), (-76, 94), (-86, 134), (-70, 176)],
+        [(13, -68), (2, -77), (-20, -78), (-50, -65), (-71, -36), (-80, -6), (-86, 28), (-90, 66), (-86, 106), (-97, 146), (-76, 190)],
+        [(12, -89), (0, -96), (-24, -95), (-57, -81), (-80, -46), (-90, -8), (-96, 34), (-99, 76), (-98, 116), (-109, 154), (-86, 198)],
+        [(12, -107), (0, -110.5), (-26, -109), (-62, -93), (-87, -53), (-98, -8), (-103, 38), (-107, 82), (-108, 122), (-118, 158), (-96, 200)],
         n_locks=30, n_strands=5600, wave_mm=4.2,
     )
     right = _sheet(
-        [(14, -55), (29, -56), (47, -46), (61, -22), (69, 12), (73, 46), (69, 80), (66, 114), (78, 152), (60, 196)],
-        [(15, -72), (33, -75), (60, -63), (76, -34), (83, 4), (86, 44), (83, 84), (81, 122), (93, 160), (73, 206)],
-        [(15, -90), (39, -93), (70, -78), (87, -42), (94, 2), (97, 44), (97, 88), (97, 128), (108, 164), (84, 210)],
-        [(15, -105), (44, -105), (78, -89), (97, -50), (103, -2), (106, 44), (108, 92), (110, 134), (119, 168), (96, 210)],
+        [(13, -54), (22, -59), (37, -55), (52, -38), (63, -13), (70, 16), (73, 48), (69, 80), (66, 114), (78, 152), (60, 196)],
+        [(13, -68), (24, -77), (43, -73), (64, -54), (77, -26), (84, 8), (86, 46), (83, 84), (81, 122), (93, 160), (73, 206)],
+        [(12, -89), (25, -96), (50, -91), (73, -71), (88, -36), (95, 4), (97, 46), (97, 88), (97, 128), (108, 164), (84, 210)],
+        [(12, -107), (26, -110), (54, -103), (80, -84), (97, -46), (103, -2), (106, 46), (108, 92), (110, 134), (119, 168), (96, 210)],
         n_locks=30, n_strands=5600, wave_mm=4.4,
+    )
+    tuck = _sheet(
+        [(13, -52), (4, -59), (-14, -60.5), (-38, -48), (-56, -24), (-65, -7), (-76, 5), (-90, 16)],
+        [(13, -64), (2, -73), (-20, -74), (-47, -61), (-66, -34), (-75, -14), (-84, -2), (-95, 10)],
+        n_locks=7, n_strands=900, wave_mm=0.0,
     )
     back = _sheet(
         [(-60, 0), (-84, 50), (-90, 100), (-96, 150), (-84, 196)],
@@ -70,14 +75,36 @@ def sheets() -> dict[str, Sheet]:
         [(60, 0), (84, 50), (90, 100), (96, 150), (84, 196)],
         n_locks=30, n_strands=3000, wave_mm=3.0, dark=0.30,
     )
-    return {"left": left, "right": right, "back": back}
+    return {"left": left, "right": right, "back": back, "tuck": tuck}
 
 
 def cap(canvas: Canvas) -> F32:
     """(h, w) the scalp under the parting and behind the temples, where hair is thickest."""
-    top = [sheet.guides for name, sheet in sheets().items() if name != "back"]
-    crown = [np.vstack([g[0, :28], g[-1, :28][::-1]]) for g in top]
+    top = [sheets()[name].guides for name in ("left", "right")]
+    crown = [np.vstack([g[0, :34] * 0.98, g[-1, :34][::-1] * 0.975]) for g in top]
     return np.asarray(np.maximum(canvas.fill(crown[0], 0.8), canvas.fill(crown[1], 0.8)), np.float32)
+
+
+def behind(canvas: Canvas) -> F32:
+    """(h, w) the dark depth of hair on both sides of the neck."""
+    side = curve([(0, -60), (70, -50), (86, 0), (90, 60), (92, 110), (98, 150), (86, 182), (40, 190), (0, 190)], 128)
+    return canvas.fill(np.vstack([side, (side * [-1, 1])[::-1]]), 1.0)
+
+
+def flyaways(rng: np.random.Generator, n: int = 45) -> list[Lock]:
+    """Single hairs that left the sheets."""
+    out = []
+    for name in ("left", "right"):
+        guides = sheets()[name].guides
+        v = np.linspace(0, 1, N_POINTS)
+        lines = _between(guides, rng.uniform(0.75, 1.0, (n, 1)) + 0 * v)
+        away = lines - [0, 30]
+        away /= np.linalg.norm(away, axis=-1, keepdims=True)
+        lift = rng.exponential(1.3, (n, 1)) * np.sin(np.pi * v) ** 0.7 * (1 + 0.6 * np.sin(rng.uniform(0, 6, (n, 1)) + 8 * v))
+        lines = lines + away * lift[..., None] + _frizz(n, v, rng) * 2.0
+        lines = _cut(lines, rng.uniform(0.25, 1.0, n))
+        out.append(Lock(lines, rng.uniform(-1, 1, n), tone=1.1, dark=0.9, phase=0.0))
+    return out
 
 
 def grow(sheet: Sheet, rng: np.random.Generator) -> list[Lock]:
@@ -103,9 +130,10 @@ def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> 
     lines = _between(sheet.guides, u)
     lines[..., 0] += sway
     lines += _frizz(n, v, rng)
+    lines[:, :12] += rng.normal(0, 0.7, (n, 1, 2)) * np.linspace(1, 0, 12)[:, None]
     length = np.clip(rng.normal(0.95, 0.035) - np.abs(rng.normal(0, 0.05, n)) - 0.05 * across**2, 0.7, 1.0)
     lines = _cut(lines, length)
-    return Lock(lines, across, tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))), dark=sheet.dark * (0.72, 0.95, 1.12)[layer], phase=phase)
+    return Lock(lines, across, tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))), dark=sheet.dark * (0.58, 0.95, 1.18)[layer], phase=phase)
 
 
 def _between(guides: F64, u: F64) -> F64:
@@ -137,7 +165,7 @@ def _cut(lines: F64, length: F64) -> F64:
 def shade(lock: Lock, rng: np.random.Generator) -> F64:
     """(S, N_POINTS, 3) linear colours of a lock's strands."""
     t, n = _frame(lock.lines)
-    v = np.linspace(0, 1, N_POINTS)[None, :, None]
+    v = np.linspace(0, 1, N_POINTS)[None, :, None] + rng.normal(0, 0.05, (len(t), 1, 1))
     base = ROOT + (BODY - ROOT) * smoothstep(0.0, 0.22, v) + (TIP - BODY) * smoothstep(0.5, 1.0, v) * 0.8
     tone = lock.tone * np.exp(rng.normal(0, 0.16, (len(t), 1, 1)))
     key, fill = light.LAMPS
@@ -146,13 +174,13 @@ def shade(lock: Lock, rng: np.random.Generator) -> F64:
     cylinder = 1 - 0.50 * np.clip(lock.across[:, None] * 0.7 + 0.35, 0, 1) ** 1.5 - 0.25 * lock.across[:, None] ** 2
     diffuse = np.sqrt(np.clip(1 - (t @ light.unit(key.towards)) ** 2, 0, 1)) * facing
     cool = np.sqrt(np.clip(1 - (t @ light.unit(fill.towards)) ** 2, 0, 1)) * 0.35
-    lit = (0.22 + 1.55 * diffuse + 0.45 * cool) * cylinder
+    lit = (0.32 + 1.45 * diffuse + 0.55 * cool) * cylinder
     shift = 0.06 * np.sin(lock.phase * 3) + rng.normal(0, 0.035, (len(t), 1))
     narrow = np.exp(-(((t @ half + shift) / 0.13) ** 2)) * facing
     broad = np.exp(-(((t @ half + shift - 0.10) / 0.30) ** 2)) * facing
     edge = np.clip(1 - n[..., 2], 0, 1) ** 3 * np.clip(n[..., 0] * 0.8 - n[..., 1] * 0.4, 0, 1)
     colour = base * tone * lit[..., None]
-    colour = colour + (0.16 * narrow * cylinder)[..., None] * GLEAM + (0.16 * broad)[..., None] * TIP + (0.30 * edge)[..., None] * GLEAM
+    colour = colour + (0.26 * narrow * cylinder)[..., None] * GLEAM + (0.16 * broad)[..., None] * TIP + (0.18 * edge)[..., None] * GLEAM
     return np.asarray(colour * lock.dark)
 
 

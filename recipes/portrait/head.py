@@ -65,8 +65,8 @@ def _surface(canvas: Canvas, points: F64) -> F32:
 
 def _calm_flanks(canvas: Canvas, height: F32, face: F32) -> F32:
     """Where the cheek turns away, 468 points leave ripples: smooth them along the edge."""
-    flank = smoothstep(0.97, 0.70, canvas.blur(face, 9)) * smoothstep(28, 48, np.abs(canvas.x))
-    return np.asarray(height + (canvas.blur(height, 6.5) - height) * flank, np.float32)
+    flank = smoothstep(0.995, 0.80, canvas.blur(face, 13)) * smoothstep(26, 46, np.abs(canvas.x)) * smoothstep(112, 96, canvas.y)
+    return np.asarray(height + (canvas.blur(height, 8.0) - height) * flank, np.float32)
 
 
 def _without_twins(points: F64) -> F64:
@@ -110,12 +110,12 @@ def _details(canvas: Canvas, p: F64) -> F32:
     tip, base = p[1], p[2]
     for side in (-1, 1):
         wing = (side * 15.5, tip[1] - 0.5)
-        out += 2.2 * canvas.spot(wing, (5.0, 5.5))
+        out += 1.8 * canvas.spot(wing, (5.0, 5.5))
         crease = curve([(side * 15.0, tip[1] - 9), (side * 20.3, tip[1] - 4), (side * 20.2, tip[1] + 3), (side * 15.5, tip[1] + 6)])
-        out -= 1.7 * canvas.stroke(crease, np.interp(np.linspace(0, 1, 64), [0, 0.5, 1], [0.6, 1.8, 0.8]), 0.9)
+        out -= 1.2 * canvas.stroke(crease, np.interp(np.linspace(0, 1, 64), [0, 0.5, 1], [0.6, 1.8, 0.8]), 0.9)
         out += 0.55 * canvas.spot((side * 3.6, (base[1] + p[0][1]) / 2), (1.9, 6))  # ridges of the philtrum
         corner = p[61] if side < 0 else p[291]
-        out -= 1.5 * canvas.spot((corner[0] + side * 1.0, corner[1]), (2.6, 2.4))
+        out -= 1.0 * canvas.spot((corner[0] + side * 1.0, corner[1]), (2.8, 2.6))
         fold = curve([(side * 22, tip[1] + 3), (side * 28, tip[1] + 15), (side * 33, tip[1] + 29)])
         out -= 0.5 * canvas.stroke(fold, np.interp(np.linspace(0, 1, 64), [0, 0.4, 1], [1, 3, 0.5]), 2.4)
     out -= 0.9 * canvas.spot((0, (base[1] + p[0][1]) / 2 + 0.5), (2.2, 6))

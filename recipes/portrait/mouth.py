@@ -17,7 +17,7 @@ def seam(p: F64, n: int = 96) -> F64:
     inner = 0.5 * (p[list(facemesh.UPPER_INNER), :2] + p[list(facemesh.LOWER_INNER), :2])
     corners = p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT], :2]
     line = np.vstack([corners[:1], inner, corners[1:]])
-    line[1:-1, 1] += 0.55 * np.exp(-((line[1:-1, 0] / 4.0) ** 2)) - 0.25 * np.exp(-(((np.abs(line[1:-1, 0]) - 9) / 5.0) ** 2))
+    line[1:-1, 1] += 0.6 * np.exp(-((line[1:-1, 0] / 3.6) ** 2)) - 0.35 * np.exp(-(((np.abs(line[1:-1, 0]) - 8) / 4.5) ** 2))
     return curve(line, n)
 
 
@@ -29,14 +29,14 @@ def paint(canvas: Canvas, skin: Skin, image: F32) -> F32:
     level = image.mean(axis=2, keepdims=True) / 0.42
     wrinkles = _wrinkles(canvas)
     for mask, colour, strength in ((upper, UPPER, 0.80), (lower, LOWER, 0.72)):
-        toned = colour * np.clip(level, 0.15, 1.6) * (1 - 0.045 * wrinkles)[..., None]
+        toned = colour * np.clip(level, 0.15, 1.6) * (1 - 0.03 * wrinkles)[..., None]
         image = mix(image, toned, strength * mask)
     image = _shine(canvas, skin, image, np.clip(upper + lower, 0, 1), wrinkles)
     ends = np.interp(np.linspace(0, 1, len(line)), [0, 0.06, 0.5, 0.94, 1], [0.3, 0.9, 1.0, 0.9, 0.3])
-    image = mix(image, SEAM * 1.6, 0.55 * canvas.stroke(line, 2.6 * ends, 0.8))
-    image = mix(image, SEAM, 0.92 * canvas.stroke(line, 0.95 * ends, 0.22))
+    image = mix(image, SEAM * 2.0, 0.42 * canvas.stroke(line, 2.2 * ends, 0.8))
+    image = mix(image, SEAM, 0.92 * canvas.stroke(line, 0.80 * ends, 0.22))
     for side in (0, -1):
-        image = mix(image, SEAM * 1.8, 0.50 * canvas.spot((line[side][0], line[side][1]), (1.5, 1.2)))
+        image = mix(image, SEAM * 2.2, 0.35 * canvas.spot((line[side][0], line[side][1]), (1.3, 1.0)))
     return image
 
 
@@ -50,8 +50,8 @@ def _wrinkles(canvas: Canvas) -> F32:
 
 
 def _shine(canvas: Canvas, skin: Skin, image: F32, mask: F32, wrinkles: F32) -> F32:
-    n = light.normals(canvas, canvas.blur(skin.height, 0.7) + 0.018 * wrinkles)
-    gleam = 0.20 * light.gloss(n, light.LAMPS[0], 22) + 0.28 * light.gloss(n, light.LAMPS[0], 80)
+    n = light.normals(canvas, canvas.blur(skin.height, 0.7) + 0.009 * wrinkles)
+    gleam = 0.15 * light.gloss(n, light.LAMPS[0], 22) + 0.16 * light.gloss(n, light.LAMPS[0], 80)
     soft = canvas.spot((-3.5, skin.points[17][1] - 6.0), (9, 1.8)) * (1 - 0.2 * np.clip(wrinkles, -1, 1))
     gleam = gleam + 0.12 * np.clip(soft, 0, None)
     return np.asarray(image + (gleam * mask)[..., None] * linear(255, 232, 226), np.float32)

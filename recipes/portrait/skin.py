@@ -6,7 +6,7 @@ from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
 from recipes.portrait.head import Skin
 
-BASE = linear(226, 178, 152)
+BASE = linear(222, 168, 144)
 BLUSH = linear(212, 118, 100)
 
 
@@ -14,13 +14,13 @@ def albedo(canvas: Canvas, skin: Skin, rng: np.random.Generator) -> F32:
     """(h, w, 3): a base tone, warmer where blood is near, mottled and freckled."""
     p = skin.points
     out = np.broadcast_to(BASE, (*canvas.shape, 3)).astype(np.float32)
-    out = mix(out, linear(232, 190, 156), 0.5 * canvas.spot((0, -32), (55, 26)))
+    out = mix(out, linear(226, 178, 152), 0.5 * canvas.spot((0, -32), (55, 26)))
     for side in (-1, 1):
         out = mix(out, BLUSH, 0.40 * canvas.spot((side * 40, 49), (17, 13), -side * 20))
         out = mix(out, linear(190, 140, 135), 0.28 * canvas.spot((side * 27, 25), (12, 4), side * 12))
-        out = mix(out, linear(200, 130, 112), 0.25 * canvas.spot((side * 31, -1), (17, 5)))
-        out = mix(out, BLUSH, 0.30 * canvas.spot((side * 15, p[1][1] + 3), (5, 6)))
-    out = mix(out, BLUSH, 0.32 * canvas.spot((0, p[1][1]), (9, 8)))
+        out = mix(out, linear(200, 130, 112), 0.16 * canvas.spot((side * 31, -1), (17, 5)))
+        out = mix(out, BLUSH, 0.16 * canvas.spot((side * 15, p[1][1] + 3), (5, 6)))
+    out = mix(out, BLUSH, 0.24 * canvas.spot((0, p[1][1]), (9, 8)))
     out = mix(out, BLUSH, 0.18 * canvas.spot((0, 110), (14, 9)))
     out = mix(out, BLUSH, 0.20 * canvas.spot((0, 80), (30, 14)))
     out *= (1 + 0.020 * canvas.noise(rng, 9, 3) + 0.012 * canvas.noise(rng, 1.2, 2))[..., None]
@@ -47,7 +47,7 @@ def paint(canvas: Canvas, skin: Skin, shade: F32, rng: np.random.Generator) -> F
     """(h, w, 3) lit skin; ``shade`` (h, w) darkens it, as hair does."""
     mask = np.maximum(skin.face, skin.neck)
     lit = light.irradiance(canvas, skin.height, mask) * shade[..., None]
-    image = albedo(canvas, skin, rng) * lit
+    image = albedo(canvas, skin, rng) ** (1.22 - 0.22 * np.clip(lit.mean(axis=2, keepdims=True), 0, 1.2)) * lit
     pores = 0.05 * canvas.noise(rng, 0.9, 2) + 0.02 * canvas.noise(rng, 3.0)
     n = light.normals(canvas, canvas.blur(skin.height, 0.6) + 0.5 * pores)
     key = light.LAMPS[0]
@@ -68,7 +68,7 @@ def nostrils(canvas: Canvas, skin: Skin, image: F32) -> F32:
         image = mix(image, linear(92, 34, 26), 0.85 * canvas.stroke(line, width, 0.55))
         image = mix(image, linear(36, 12, 10), 0.6 * canvas.stroke(line, width * 0.5, 0.4))
         wing = curve([(side * 19.4, base - 12), (side * 20.6, base - 6.5), (side * 17.5, base - 2.6), (side * 13.5, base - 2.2)])
-        image = mix(image, linear(140, 66, 50), 0.34 * canvas.stroke(wing, 1.3, 0.7))
+        image = mix(image, linear(140, 66, 50), 0.22 * canvas.stroke(wing, 1.2, 0.8))
     return image
 
 
