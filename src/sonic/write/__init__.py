@@ -19,7 +19,7 @@ from sonic.errors import OutputError
 from sonic.provenance.manifest import Record, is_record
 from sonic.settings import Settings
 from sonic.types import Clip, OnProgress
-from sonic.write.encode import encode
+from sonic.write.encoder import encode
 
 TEMPORARY = ".part"
 """In the name of every unfinished file: .sonic-<random>.part.mp4"""
