@@ -248,12 +248,9 @@ def from_json(text: str) -> Motion:
         n = len(arrays["lip_gap"])
         flat = {name: array.reshape(n, _WIDTHS[name]) if name in _WIDTHS else array for name, array in arrays.items()}
         return Motion(fps=fps, **flat)
-    except KeyError as error:
-        raise MediaError(
-            f"motion file: it has no {error}; it must be {_JSON_FORMAT} JSON as written by Sonic"
-        ) from error
-    except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise MediaError(f"motion file: {error}; it must be {_JSON_FORMAT} JSON as written by Sonic") from error
+    except (KeyError, ValueError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else error
+        raise MediaError(f"motion file: {what}; it must be {_JSON_FORMAT} JSON as written by Sonic") from error
 
 
 def _f32(x: ArrayLike) -> F32:

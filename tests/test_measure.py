@@ -1,0 +1,154 @@
+"""The measures see what was put in: a known nod, blink, lag, closure, flicker; and refuse what they cannot judge."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sonic import measure as m
+from sonic.facemesh import EYES, LEFT_BROW, LOWER_INNER, LOWER_OUTER, RIGHT_BROW, STABLE, UPPER_INNER, UPPER_OUTER
+from sonic.geometry import rotation_from_pose
+from sonic.types import F32
+
+FPS = 25.0
+
+
+def face(n: int = 250, *, pose_deg=None, gap=None, lids=None, brow=None, scale: float = 2.0, noise: float = 0.0) -> F32:
+    """(n, 478, 3) px of a made-up face 130 mm wide; gap and brow in mm (n,), lids 1 .. 0 (n,)."""
+    rng = np.random.default_rng(0)
+    base = rng.uniform([-65, -60, -30], [65, 100, 30], (478, 3))
+    base[list(STABLE)] = rng.uniform([-60, -60, -30], [60, 30, 30], (len(STABLE), 3))
+    points = np.repeat(base[None], n, 0)
+    for eye, x in zip(EYES, (-31.5, 31.5), strict=True):
+        side = np.sign(x)
+        points[:, eye.corners[0]] = (x + 14 * side, 0, 0)
+        points[:, eye.corners[1]] = (x - 14 * side, 0, 0)
+        across = np.linspace(x + 12 * side, x - 12 * side, 7)
+        for k in range(7):
+            height = 10 * (np.ones(n) if lids is None else lids)
+            points[:, eye.upper[k]] = np.stack([np.full(n, across[k]), -height / 2, np.zeros(n)], 1)
+            points[:, eye.lower[k]] = np.stack([np.full(n, across[k]), height / 2, np.zeros(n)], 1)
+    for ring, x in ((LEFT_BROW, -31.5), (RIGHT_BROW, 31.5)):
+        points[:, ring] = (x, -20, 0)
+        if brow is not None:
+            points[:, ring, 1] -= brow[:, None]
+    opening = np.zeros(n) if gap is None else gap
+    for upper, lower, outer in ((UPPER_INNER, LOWER_INNER, 0), (UPPER_OUTER, LOWER_OUTER, 5)):
+        x = np.linspace(-25, 25, len(upper))
+        for k in range(len(upper)):
+            half = (opening / 2 + outer) * (0 < k < len(upper) - 1)
+            points[:, upper[k]] = np.stack([np.full(n, x[k]), 60 - half, np.zeros(n)], 1)
+            points[:, lower[k]] = np.stack([np.full(n, x[k]), 60 + half, np.zeros(n)], 1)
+    if pose_deg is not None:
+        points = points @ np.swapaxes(rotation_from_pose(pose_deg), -1, -2)
+    points = points * scale + [300, 200, 0] + noise * rng.standard_normal(points.shape)
+    return points.astype(np.float32)
+
+
+def report(points: F32, **kwargs) -> m.Report:
+    n = len(points)
+    defaults = {"fps": FPS, "loudness": np.ones(n), "speaking": np.ones(n, bool)}
+    return m.measure(points, **(defaults | kwargs))
+
+
+def test_a_still_face_measures_zero_everywhere() -> None:
+    found = report(face(), speaking=np.arange(250) < 100, frame_means=np.full((250, 3), 128.0))
+    for name, value in found.to_dict().items():
+        if name not in ("seconds", "silent_s", "blink_ms", "background_difference", "loudness_mismatch"):
+            assert value == pytest.approx(0, abs=2e-3), name
+    assert found.seconds == 10
+    assert found.silent_s == 6
+
+
+def test_the_report_is_plain_json_with_units_in_its_names() -> None:
+    values = json.loads(json.dumps(report(face(50)).to_dict()))
+    assert {"lag_ms", "yaw_sd_deg", "blinks_per_minute", "lip_dynamics_px"} <= set(values)
+
+
+def test_a_turning_head_is_measured_in_degrees_whatever_the_size_of_the_picture() -> None:
+    t = np.arange(250) / 25
+    pose = np.stack([4 * np.sin(t), 3 * np.sin(1.7 * t), 2 * np.sin(2.3 * t)], 1)
+    for scale in (1.0, 4.0):
+        found = report(face(pose_deg=pose, scale=scale))
+        assert [found.yaw_sd_deg, found.pitch_sd_deg, found.roll_sd_deg] == pytest.approx(pose.std(0), rel=0.06)
+        assert found.head_complexity == pytest.approx(report(face(pose_deg=pose)).head_complexity, rel=1e-3)
+        assert found.jitter < 1e-3
+
+
+def test_blinks_are_counted_and_timed_even_while_nodding() -> None:
+    lids = np.ones(250)
+    for at in (40, 90, 160, 220):
+        lids[at : at + 4] = [0.3, 0.05, 0.1, 0.5]
+    lids[120:170] = np.where(lids[120:170] == 1, 0.8, lids[120:170])  # looks down for two seconds: no blink
+    pose = np.stack([np.zeros(250), 5 * np.sin(np.arange(250) / 12), np.zeros(250)], 1)
+    found = report(face(lids=lids, pose_deg=pose))
+    assert found.blinks_per_minute == 24
+    assert found.blink_ms == pytest.approx(160, abs=41)
+
+
+def test_eyes_shut_for_seconds_are_no_blink() -> None:
+    lids = np.ones(250)
+    lids[100:150] = 0.05
+    assert report(face(lids=lids)).blinks_per_minute == 0
+
+
+@pytest.mark.parametrize("lag_frames", [-4, 0, 3])
+def test_a_lag_of_the_lips_is_found_with_its_sign(lag_frames: int) -> None:
+    loudness = np.abs(np.random.default_rng(1).standard_normal(270)).cumsum()
+    loudness = np.abs(np.sin(loudness / 2)) + 0.1
+    gap = 10 * loudness[10 - lag_frames : 260 - lag_frames]
+    found = report(face(gap=gap), loudness=loudness[10:260])
+    assert found.lag_ms == pytest.approx(lag_frames * 40, abs=12)
+    assert found.opening_loudness_correlation > 0.95
+    assert (found.loudness_mismatch < 0.01) == (lag_frames == 0)
+
+
+def test_a_mouth_that_chatters_in_silence_is_caught() -> None:
+    speaking = np.arange(250) < 120
+    chatter = np.where(speaking, 6, 5 + 5 * np.sign(np.sin(np.arange(250))))
+    calm = np.where(speaking, 6, 0.0)
+    assert report(face(gap=chatter), speaking=speaking).silent_lip_deviation == pytest.approx(5 / 91, rel=0.05)
+    assert report(face(gap=calm), speaking=speaking).silent_lip_deviation == pytest.approx(0, abs=1e-6)
+    assert report(face(gap=calm)).silent_lip_deviation is None  # nobody is silent
+
+
+def test_short_pauses_are_not_silence() -> None:
+    speaking = np.ones(250, bool)
+    speaking[50:56] = False
+    assert report(face(), speaking=speaking).silent_s == 0
+
+
+def test_mouth_and_brow_movement_are_measured_relative_to_the_face() -> None:
+    gap = 5 + 5 * np.sin(np.arange(250))
+    brow = np.where(np.arange(250) % 2, 0.63, 0.0)
+    one, two = report(face(gap=gap, brow=brow)), report(face(gap=gap, brow=brow, scale=5))
+    assert one.lip_gap_sd == pytest.approx(gap.std() / 63, rel=0.02)
+    assert one.brow_dynamics == pytest.approx(0.01, rel=0.02)
+    assert one.lip_dynamics_px > 0.5
+    assert one.lip_dynamics_px == pytest.approx(two.lip_dynamics_px, rel=1e-3)
+
+
+def test_jitter_is_the_trembling_of_bone_points() -> None:
+    small, large = report(face(noise=0.1)).jitter, report(face(noise=0.4)).jitter
+    assert large == pytest.approx(4 * small, rel=0.1)
+
+
+def test_flicker_and_drift_of_the_picture() -> None:
+    means = np.full((250, 3), 120.0)
+    assert report(face(), frame_means=means).flicker_luma == 0
+    means[:, 0] += np.arange(250) * 0.01
+    drifting = report(face(), frame_means=means)
+    assert drifting.flicker_luma == pytest.approx(0, abs=1e-9)
+    assert drifting.drift_luma_per_minute == pytest.approx(15, rel=1e-6)
+    means[::2, 0] += 1
+    assert report(face(), frame_means=means).flicker_luma == pytest.approx(2, rel=1e-6)
+    assert report(face(), frame_means=means).flicker_chroma == 0
+
+
+def test_wrong_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match="points_px must have shape"):
+        report(face()[:, :468])
+    with pytest.raises(ValueError, match="N >= 3"):
+        report(face(2))
+    with pytest.raises(ValueError, match="loudness and speaking"):
+        report(face(), loudness=np.ones(3))
