@@ -19,7 +19,7 @@ from sonic.load import load_photo
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
-from sonic.weights import table, verify
+from sonic.weights import TABLE, read
 
 PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "mediapipe", "opencv-python-headless", "torch")
 CODECS = ("libx264", "aac", "mp3", "opus", "flac", "vorbis")
@@ -38,7 +38,7 @@ class Examination:
     packages: dict[str, str]
     codecs: dict[str, bool]
     weights: dict[str, str]
-    """File -> the first hexadecimals of its SHA-256, or what is wrong with it."""
+    """File -> size, SHA-256 and licence, or that it is damaged."""
     render_ms_512: float
     """Milliseconds a frame at 512 px, rendering only; 0 if it did not work."""
     problems: tuple[str, ...]
@@ -66,12 +66,11 @@ def examine() -> Examination:
     codecs = {name: _has_codec(name) for name in CODECS}
     problems += [f"codec {name} is missing from PyAV; reinstall av" for name, found in codecs.items() if not found]
     weights = {}
-    for spec in table():
+    for name, entry in TABLE.items():
         try:
-            verify(spec)
-            weights[spec.file] = f"{spec.sha256[:12]} {spec.licence}"
+            weights[entry.file] = f"{len(read(name)) / 1e6:.1f} MB, SHA-256 {entry.sha256}, {entry.licence}"
         except SonicError as error:
-            weights[spec.file] = "DAMAGED"
+            weights[entry.file] = "DAMAGED"
             problems.append(str(error))
     speed_ms = 0.0
     try:
@@ -109,12 +108,12 @@ def _render_ms() -> float:
     """Median over a short nod and an open mouth."""
     photo = load_photo(Path(__file__).parent / "assets" / "demo" / "portrait.png")
     portrait = analyse(photo, Settings(min_resolution=512), lambda line: None)
-    still = Motion.still(N_TIMED, Fraction(25))
+    motion = Motion.still(N_TIMED, Fraction(25))
     wave = np.sin(np.linspace(0, 12, N_TIMED, dtype=np.float32))
-    still.pose_deg[:, 1] = 3 * wave
-    still.lip_gap[:] = 4 + 4 * wave
+    motion.pose_deg[:, 1] = 3 * wave
+    motion.lip_gap[:] = 4 + 4 * wave
     times, began = [], time.perf_counter()
-    for _ in Renderer(portrait).render(still):
+    for _ in Renderer(portrait).render(motion):
         times.append(time.perf_counter() - began)
         began = time.perf_counter()
     return float(np.median(times[1:]) * 1000)
