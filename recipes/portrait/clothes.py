@@ -11,15 +11,15 @@ WOOL = linear(38, 92, 98)
 
 def collar_lines() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(96, 2) inner and outer edge of the collar, left to right."""
-    inner = [(-46, 132), (-47, 150), (-38, 171), (-18, 184), (0, 187), (18, 184), (38, 171), (47, 150), (46, 132)]
-    outer = [(-50, 130), (-61, 160), (-47, 186), (-22, 199), (0, 202.5), (22, 199), (47, 186), (61, 160), (50, 130)]
+    inner = [(-46.5, 140), (-47, 153), (-38, 172), (-18, 184), (0, 187), (18, 184), (38, 172), (47, 153), (46.5, 140)]
+    outer = [(-49, 138), (-56, 146), (-58, 166), (-44, 187), (-22, 199), (0, 202.5), (22, 199), (44, 187), (58, 166), (56, 146), (49, 138)]
     return curve(inner, 96), curve(outer, 96)
 
 
 def masks(canvas: Canvas) -> tuple[F32, F32]:
     """(h, w) body and collar."""
     inner, outer = collar_lines()
-    shoulder = [(51, 132), (64, 153), (92, 167), (132, 183), (172, 203), (210, 240), (228, 330)]
+    shoulder = [(49, 138), (66, 155), (92, 168), (132, 183), (172, 203), (210, 240), (228, 330)]
     side = curve(shoulder, 64)
     body = np.vstack([outer, side, [(230, 360), (-230, 360)], (side * [-1, 1])[::-1]])
     return canvas.fill(body), canvas.fill(np.vstack([inner, outer[::-1]]))

@@ -25,14 +25,14 @@ def paint(canvas: Canvas, image: F32, face: F32, shade: F32) -> F32:
 def _height(canvas: Canvas, mask: F32) -> F32:
     helix = curve([(-64, 14), (-65, -2), (-70, -8), (-76, -8.5), (-80.5, -3), (-81.5, 8), (-80, 20), (-76.5, 31), (-74, 39)])
     inner = curve([(-73, -1), (-76, 6), (-76.5, 14), (-74.5, 24), (-70.5, 32), (-67, 34)])
-    out = 3.0 * canvas.stroke(helix, np.linspace(4.2, 2.8, 64), 0.9) + 2.4 * canvas.stroke(inner, np.linspace(2.5, 4.0, 64), 1.1)
+    out = 4.4 * canvas.stroke(helix, np.linspace(4.2, 2.8, 64), 0.9) + 3.2 * canvas.stroke(inner, np.linspace(2.5, 4.0, 64), 1.1)
     out = out - 3.0 * canvas.spot((-69.5, 20), (4.5, 9)) + 2.2 * canvas.spot((-64, 21), (2.5, 4.0)) + 2.0 * canvas.spot((-69, 45), (5, 6))
     edge = canvas.blur(mask, 1.6)
     return np.asarray(out + 5 * smoothstep(0.3, 1.0, edge) - 40 - 0.12 * (canvas.x + 70), np.float32)
 
 
 def _hollows(canvas: Canvas) -> F32:
-    dark = 0.62 * canvas.spot((-69, 20), (4.0, 8.5)) + 0.35 * canvas.spot((-78, 10), (1.6, 12), 8) + 0.45 * canvas.spot((-72, -4), (4.5, 2.2), -20)
+    dark = 0.60 * canvas.spot((-69.5, 21), (3.4, 8.0)) + 0.42 * canvas.spot((-78.3, 10), (1.3, 12), 8) + 0.45 * canvas.spot((-72, -4), (4.5, 2.2), -20)
     return np.asarray(1 - np.clip(dark, 0, 0.8), np.float32)
 
 

@@ -63,9 +63,9 @@ def sheets() -> dict[str, Sheet]:
         n_locks=30, n_strands=5600, wave_mm=4.4,
     )
     tuck = _sheet(
-        [(13, -52), (4, -59), (-14, -60.5), (-38, -48), (-56, -24), (-65, -7), (-76, 5), (-90, 16)],
-        [(13, -64), (2, -73), (-20, -74), (-47, -61), (-66, -34), (-75, -14), (-84, -2), (-95, 10)],
-        n_locks=7, n_strands=900, wave_mm=0.0,
+        [(13, -52), (4, -59), (-14, -60.5), (-38, -48), (-56, -24), (-65, -7), (-76, 4), (-88, 18), (-93, 48), (-92, 90), (-94, 130), (-82, 168)],
+        [(13, -64), (2, -73), (-20, -74), (-47, -61), (-66, -34), (-75, -14), (-84, -2), (-94, 18), (-98, 54), (-97, 94), (-104, 134), (-88, 178)],
+        n_locks=8, n_strands=1300, wave_mm=3.0,
     )
     back = _sheet(
         [(-60, 0), (-84, 50), (-90, 100), (-96, 150), (-84, 196)],
@@ -97,10 +97,10 @@ def flyaways(rng: np.random.Generator, n: int = 45) -> list[Lock]:
     for name in ("left", "right"):
         guides = sheets()[name].guides
         v = np.linspace(0, 1, N_POINTS)
-        lines = _between(guides, rng.uniform(0.75, 1.0, (n, 1)) + 0 * v)
+        lines = _between(guides, rng.uniform(0.1, 1.0, (n, 1)) + 0 * v)
         away = lines - [0, 30]
         away /= np.linalg.norm(away, axis=-1, keepdims=True)
-        lift = rng.exponential(1.3, (n, 1)) * np.sin(np.pi * v) ** 0.7 * (1 + 0.6 * np.sin(rng.uniform(0, 6, (n, 1)) + 8 * v))
+        lift = rng.normal(0.5, 1.2, (n, 1)) * np.sin(np.pi * v) + rng.normal(0, 1.0, (n, 1)) * np.sin(rng.uniform(0, 6, (n, 1)) + 7 * v)
         lines = lines + away * lift[..., None] + _frizz(n, v, rng) * 2.0
         lines = _cut(lines, rng.uniform(0.25, 1.0, n))
         out.append(Lock(lines, rng.uniform(-1, 1, n), tone=1.1, dark=0.9, phase=0.0))
@@ -123,15 +123,15 @@ def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> 
     n = max(4, int(sheet.n_strands / sheet.n_locks * (0.45, 0.35, 0.20)[layer]))
     across = np.clip(rng.normal(0, 0.45, n), -1.1, 1.1)
     half = (1.5, 1.0, 0.6)[layer] / sheet.n_locks
-    spread = half * np.interp(v, [0, 0.35, 0.8, 1], [1.15, 1.0, 0.85, 0.25])
+    spread = half * np.interp(v, [0, 0.35, 0.8, 1], [1.15, 1.0, 0.95, 0.60])
     u = centre + across[:, None] * spread + rng.normal(0, 0.0025, (n, 1))
     phase = rng.uniform(0, 2 * np.pi) * 0.5 + 5.0 * centre
-    sway = sheet.wave_mm * smoothstep(0.30, 0.75, v) * np.sin(phase + 11.5 * v) + rng.normal(0, 1.2) * v**2
+    sway = sheet.wave_mm * smoothstep(0.30, 0.75, v) * np.sin(phase + 11.5 * v) + rng.normal(0, 1.6) * v**2
     lines = _between(sheet.guides, u)
     lines[..., 0] += sway
     lines += _frizz(n, v, rng)
     lines[:, :12] += rng.normal(0, 0.7, (n, 1, 2)) * np.linspace(1, 0, 12)[:, None]
-    length = np.clip(rng.normal(0.95, 0.035) - np.abs(rng.normal(0, 0.05, n)) - 0.05 * across**2, 0.7, 1.0)
+    length = np.clip(rng.normal(0.96, 0.03) - rng.exponential(0.055, n) - 0.05 * across**2, 0.6, 1.0)
     lines = _cut(lines, length)
     return Lock(lines, across, tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))), dark=sheet.dark * (0.58, 0.95, 1.18)[layer], phase=phase)
 
@@ -179,9 +179,10 @@ def shade(lock: Lock, rng: np.random.Generator) -> F64:
     narrow = np.exp(-(((t @ half + shift) / 0.13) ** 2)) * facing
     broad = np.exp(-(((t @ half + shift - 0.10) / 0.30) ** 2)) * facing
     edge = np.clip(1 - n[..., 2], 0, 1) ** 3 * np.clip(n[..., 0] * 0.8 - n[..., 1] * 0.4, 0, 1)
+    buried = 0.42 + 0.58 * smoothstep(-0.02, 0.13, v)
     colour = base * tone * lit[..., None]
     colour = colour + (0.26 * narrow * cylinder)[..., None] * GLEAM + (0.16 * broad)[..., None] * TIP + (0.18 * edge)[..., None] * GLEAM
-    return np.asarray(colour * lock.dark)
+    return np.asarray(colour * buried * lock.dark)
 
 
 def _frame(lines: F64) -> tuple[F64, F64]:
