@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.portrait import background, clothes, ear, eyes, hair, head, mouth, skin
-from recipes.portrait.canvas import F32, make_canvas, mix
+from recipes.portrait.canvas import F32, Canvas, make_canvas, mix, smoothstep
 
 OUT = Path("src/sonic/assets/demo/portrait.png")
 SCALE = 2
@@ -40,7 +40,17 @@ def draw(scale: int = SCALE) -> NDArray[np.uint8]:
     hair.paint(canvas, picture, front + hair.flyaways(rng), rng)
     picture = to_srgb(ear.paint_pearl(canvas, ear.paint(canvas, from_srgb(picture), body.face, shade)))
     hair.paint(canvas, picture, locks["tuck"], rng)
+    picture = to_srgb(grade(canvas, from_srgb(picture)))
     return np.asarray(cv2.resize(picture, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def grade(canvas: Canvas, image: F32) -> F32:
+    """A glow around the lights, a little more contrast, corners that step back."""
+    glow = canvas.blur(np.clip(image - 0.45, 0, None), 5.0)
+    image = image + 0.10 * glow
+    image = image * (1 + 0.10 * (np.clip(image.mean(axis=2, keepdims=True), 0, 0.6) - 0.28))
+    corner = np.hypot(canvas.x / 190, (canvas.y - 55) / 240)
+    return np.asarray(image * (1 - 0.22 * smoothstep(0.75, 1.5, corner))[..., None], np.float32)
 
 
 def to_srgb(image: F32) -> NDArray[np.uint8]:

@@ -14,9 +14,9 @@ F32 = NDArray[np.float32]
 
 SIZE_PX = (768, 960)
 """(width, height) of the finished picture."""
-ORIGIN = (0.5, 0.345)
+ORIGIN = (0.5, 0.372)
 """Where the origin of the head lies, as a part of width and height."""
-PX_PER_MM = 2.12
+PX_PER_MM = 2.32
 
 
 @dataclass(frozen=True)

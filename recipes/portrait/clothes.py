@@ -8,6 +8,12 @@ from recipes.portrait.canvas import F32, Canvas, curve, linear, smoothstep
 
 WOOL = linear(38, 92, 98)
 
+FOLDS = (
+    (-128, 236, 0.62, 7.0), (-108, 252, 0.80, -5.0), (-88, 262, 0.95, 4.0), (126, 234, -0.62, 7.0), (106, 250, -0.80, -5.0),
+    (86, 262, -0.95, 4.0), (-34, 252, 0.45, 2.5), (38, 248, -0.50, 2.5), (0, 226, 0.05, 1.5),
+)
+"""x, y, turn (radians), height (mm) of the cloth's soft folds."""
+
 
 def collar_lines() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(96, 2) inner and outer edge of the collar, left to right."""
@@ -32,7 +38,7 @@ def paint(canvas: Canvas, image: F32, hair_shadow: F32, rng: np.random.Generator
         (collar, _collar_height(canvas), _ribs(canvas)),
     ):
         n = light.normals(canvas, height + texture)
-        lit = _lit(canvas, n, height) * hair_shadow[..., None]
+        lit = _lit(canvas, n, height) * (hair_shadow * light.occlusion(canvas, height) ** 0.7)[..., None]
         depth = 0.62 + 0.38 * smoothstep(-0.6, 0.5, texture)
         fuzz = 1 + 0.05 * canvas.noise(rng, 0.8, 2) + 0.04 * canvas.noise(rng, 14, 2)
         colour = WOOL * (depth * fuzz)[..., None] * lit
@@ -54,10 +60,11 @@ def _lit(canvas: Canvas, n: F32, height: F32) -> F32:
 def _body_height(canvas: Canvas) -> F32:
     x, y = canvas.x, canvas.y
     chest = 60 * np.sqrt(np.clip(1 - (x / 235) ** 2, 0.01, 1)) - 75 * np.exp(-(y - 150 - 0.25 * np.abs(x)) / 38)
-    folds = sum(
-        a * np.exp(-(((x - x0) * np.cos(w) + (y - y0) * np.sin(w)) / 9) ** 2 - (((y - y0) * np.cos(w) - (x - x0) * np.sin(w)) / 45) ** 2)
-        for x0, y0, w, a in ((-130, 270, 0.6, 5), (-112, 288, 0.75, -4), (128, 268, -0.6, 5), (110, 290, -0.8, -4), (-60, 292, 0.3, 2.5), (64, 286, -0.35, 2.5))
-    )
+    folds = np.zeros_like(x)
+    for x0, y0, turn, depth in FOLDS:
+        c, s = np.cos(turn), np.sin(turn)
+        across, along = (x - x0) * c + (y - y0) * s, (y - y0) * c - (x - x0) * s
+        folds += depth * np.exp(-((across / 8) ** 2) - (along / 42) ** 2)
     return np.asarray(chest + folds, np.float32)
 
 
