@@ -66,7 +66,7 @@ def test_it_does_not_hold_before_it_is_given() -> None:
 
 def test_it_holds_for_its_own_photo_only() -> None:
     assert consent(photo_sha256=PHOTO.sha256).bound_to(PHOTO, TODAY).photo_sha256 == PHOTO.sha256
-    with pytest.raises(ConsentError, match=r"cdcdcdcdcdcd\.\.\., but ada\.png has abababababab"):
+    with pytest.raises(ConsentError, match=r"cdcdcdcdcdcd\.\.\., but 'ada\.png' has abababababab"):
         consent(photo_sha256="cd" * 32).bound_to(PHOTO, TODAY)
 
 

@@ -250,7 +250,17 @@ def test_the_record_beside_it_has_the_hash_of_the_very_file(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["a b.mp4", 'it\'s "q" $(x);&.mp4', "-y.mp4", "http:x.mp4", "视频é.MP4", "%03d.mp4", "x" * 250 + ".mp4"]
+    "name",
+    [
+        "a b.mp4",
+        'it\'s "q" $(x);&.mp4',
+        "-y.mp4",
+        "http:x.mp4",
+        "视频é.MP4",
+        "%03d.mp4",
+        "new\nline.mp4",
+        "x" * 250 + ".mp4",
+    ],
 )
 def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     out = Job(tmp_path, duration_s=0.1).write(tmp_path / name)
@@ -377,7 +387,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ("out", "does not end in .mp4"),
         ("no/out.mp4", "does not exist; create it"),
         ("folder.mp4", "is a folder"),
-        ("taken.mp4", "taken.json exists and is no record"),
+        ("taken.mp4", "taken.json. exists and is no record"),
         ("x" * 251 + ".mp4", "cannot be written"),
         ("nul\0.mp4", "cannot be written"),
         ("speech.wav/out.mp4", "does not exist"),

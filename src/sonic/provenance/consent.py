@@ -77,7 +77,7 @@ class Consent:
         if self.photo_sha256 not in (None, photo.sha256):
             raise ConsentError(
                 f"the consent of {self.subject} is for the photo with SHA-256 {str(self.photo_sha256)[:12]}..., but "
-                f"{photo.name} has {photo.sha256[:12]}...; use that photo, or obtain consent for this one"
+                f"{photo.name!r} has {photo.sha256[:12]}...; use that photo, or obtain consent for this one"
             )
         return dataclasses.replace(self, photo_sha256=photo.sha256)
 
@@ -118,7 +118,7 @@ class Consent:
             with path.open("rb") as file:
                 data = file.read(_MAX_FILE_BYTES + 1)
             if len(data) > _MAX_FILE_BYTES:
-                raise ConsentError(f"{path} is larger than {_MAX_FILE_BYTES} bytes; a consent is a short JSON file")
+                raise ConsentError(f"{str(path)!r} is larger than {_MAX_FILE_BYTES} bytes; a consent is short")
             values = json.loads(data)
         except (OSError, ValueError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not JSON"

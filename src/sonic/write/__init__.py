@@ -79,12 +79,12 @@ def check_output(out: Path, *inputs: Path) -> None:
             if not _exists(path):
                 continue
             if path.is_dir():
-                raise OutputError(f"{path} is a folder; give another output name")
+                raise OutputError(f"{str(path)!r} is a folder; give another output name")
             if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
-                raise OutputError(f"{path} is an input of this job and would be overwritten; give another output name")
+                raise OutputError(f"{str(path)!r} is an input of this job and is kept; give another output name")
         beside = record_path(out)
         if _exists(beside) and not (beside.stat().st_size <= _MAX_RECORD_BYTES and is_record(beside.read_bytes())):
-            raise OutputError(f"{beside} exists and is no record of a video, so it is kept; give another output name")
+            raise OutputError(f"{str(beside)!r} exists and is no record of a video; give another output name")
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")
 

@@ -1,5 +1,6 @@
 """Frames and the speech source's sound -> one MP4 file, in a thread beside the renderer."""
 
+import errno
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +76,9 @@ class _Encoder(threading.Thread):
         except _Cancelled:
             pass
         except (av.error.FFmpegError, OSError) as error:
-            self._failure = OutputError(f"the video cannot be written ({error.strerror}); is the disk full?")
+            full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+            remedy = "free some space" if full else "choose another folder"
+            self._failure = OutputError(f"the video cannot be written ({error.strerror}); {remedy}")
             self._failure.__cause__ = error
         except BaseException as error:  # raised again in the caller's thread
             self._failure = error

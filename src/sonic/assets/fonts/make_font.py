@@ -8,6 +8,9 @@ The subset is renamed: under the Open Font License a modified font does not carr
 The same parent and the same fonttools give the same bytes, which tests/test_label.py compares with a hash.
 """
 
+# mypy: disable-error-code="import-untyped,import-not-found"
+# fontTools is needed for this recipe only.
+
 import sys
 from pathlib import Path
 
