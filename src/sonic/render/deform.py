@@ -55,7 +55,7 @@ class Deformer:
 
     def __call__(self, shape: F32, lip_gap: float, lids: F32, brows: F32) -> Pose:
         """The face for one sample of Motion (the fields of the same names)."""
-        d = (shape.astype(np.float64) @ self._basis).reshape(N_SURFACE, 3)
+        d = np.einsum("k,kn->n", shape, self._basis).reshape(N_SURFACE, 3)
         jaw = d[list(facemesh.CHIN), :2].mean(0)
         if self._smile:
             self._smile(d)
@@ -95,9 +95,8 @@ class Deformer:
         moved = points[upper] - source[upper]
         points[ring] = source[ring] + d[ring] + 0.62 * follow * moved
         points[list(eye.upper3)] += 0.18 * follow * moved
-        points[list(eye.lower2)] = (
-            source[list(eye.lower2)] + d[list(eye.lower2)] + 0.5 * follow * (points[lower] - source[lower])
-        )
+        under = list(eye.lower2)
+        points[under] = source[under] + d[under] + 0.5 * follow * (points[lower] - source[lower])
         points[list(eye.corners)] = source[list(eye.corners)]
 
 

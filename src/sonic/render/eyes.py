@@ -47,10 +47,8 @@ class EyeLayer:
         A still eye is left to the warped photo.
         """
         shut = float(np.clip(1 - opening, 0, 1))
-        changed = max(
-            float(smoothstep(0.01, 0.08, abs(1 - opening))),
-            float(smoothstep(0.02, 0.25, np.hypot(*gaze_px) / self._px_per_mm)),
-        )
+        gaze_mm = float(np.hypot(*gaze_px)) / self._px_per_mm
+        changed = float(max(smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, gaze_mm)))
         if shut > 0.15:
             self._draw_lashes(out, points[self._lid, :2], shut)
         if changed > 0 and opening > 0.06:
@@ -80,16 +78,14 @@ class EyeLayer:
             return
         now = rigid(self._anchors)[:, :2].astype(np.float32)
         back = cv2.getAffineTransform(now, self._anchors[:, :2].astype(np.float32))
-        width, height = cut.box.size
         x = np.arange(cut.box.left, cut.box.right, dtype=np.float32)[None]
         y = np.arange(cut.box.top, cut.box.bottom, dtype=np.float32)[:, None]
         sx = (back[0, 0] * x + back[0, 1] * y + back[0, 2]).astype(np.float32)
         sy = (back[1, 0] * x + back[1, 1] * y + back[1, 2]).astype(np.float32)
         reach = 0.55 * self._radius
         gaze = gaze_px * min(1.0, reach / max(float(np.hypot(*gaze_px)), 1e-6))
-        away = ((sx - self._iris_px[0] - gaze[0]) ** 2 + (sy - self._iris_px[1] - gaze[1]) ** 2) / (
-            1.45 * self._radius
-        ) ** 2
+        target = self._iris_px + gaze
+        away = ((sx - target[0]) ** 2 + (sy - target[1]) ** 2) / (1.45 * self._radius) ** 2
         bump: F32 = np.exp(-(away**2))
         sx -= bump * np.float32(gaze[0]) + np.float32(self._origin[0])
         sy -= bump * np.float32(gaze[1]) + np.float32(self._origin[1])

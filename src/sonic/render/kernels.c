@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #if defined(_WIN32)
 #define EXPORT __declspec(dllexport)
@@ -65,7 +68,6 @@ static Plane plane(float fa, float fb, float fc, const float slopes[4])
 static void fill_triangle(const Band *band, const Vertex *a, const Vertex *b, const Vertex *c)
 {
     float low = minf(a->y, minf(b->y, c->y)), high = maxf(a->y, maxf(b->y, c->y));
-    if (high < (float)band->top - 1e-3f || low > (float)band->bottom) return;
     float area = (b->y - c->y) * (a->x - c->x) + (c->x - b->x) * (a->y - c->y);
     if (fabsf(area) < 1e-6f) return;
     float inv = 1.0f / area;
@@ -90,8 +92,12 @@ static void fill_triangle(const Band *band, const Vertex *a, const Vertex *b, co
         for (int x = x0; x <= x1; x++) {
             if (z < depth[x]) {
                 depth[x] = z;
-                shift[2 * x] = sliver ? clampf(dx, px.low, px.high) : dx;
-                shift[2 * x + 1] = sliver ? clampf(dy, py.low, py.high) : dy;
+                shift[2 * x] = dx;
+                shift[2 * x + 1] = dy;
+                if (sliver) {
+                    shift[2 * x] = clampf(dx, px.low, px.high);
+                    shift[2 * x + 1] = clampf(dy, py.low, py.high);
+                }
             }
             dx += px.sx;
             dy += py.sx;
@@ -100,52 +106,82 @@ static void fill_triangle(const Band *band, const Vertex *a, const Vertex *b, co
     }
 }
 
-/* Weighted mean of two pixels, four 8-bit lanes at once, rounded; weight of q in 1/256. */
-static inline uint32_t mix(uint32_t p, uint32_t q, uint32_t weight)
+/* Bilinear mean of the pixels p[0], p[1] and q[0], q[1] (the next row), RGB in the low bytes; weights in 1/256, result rounded. */
+#if defined(__SSE2__)
+static inline uint32_t mix(const uint32_t *p, const uint32_t *q, int right, int down)
 {
-    uint32_t even = ((p & 0xff00ffu) * (256u - weight) + (q & 0xff00ffu) * weight + 0x800080u) >> 8;
-    uint32_t odd = ((p >> 8) & 0xff00ffu) * (256u - weight) + ((q >> 8) & 0xff00ffu) * weight + 0x800080u;
-    return (even & 0xff00ffu) | (odd & 0xff00ff00u);
+    __m128i zero = _mm_setzero_si128(), rows = _mm_set1_epi32(down << 16 | (256 - down));
+    __m128i pairs = _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)p), _mm_loadl_epi64((const __m128i *)q));
+    __m128 first = _mm_cvtepi32_ps(_mm_madd_epi16(_mm_unpacklo_epi8(pairs, zero), rows));
+    __m128 second = _mm_cvtepi32_ps(_mm_madd_epi16(_mm_unpackhi_epi8(pairs, zero), rows));
+    __m128 weight = _mm_set1_ps((float)right * (1.0f / 256.0f));
+    __m128 mean = _mm_add_ps(first, _mm_mul_ps(_mm_sub_ps(second, first), weight));
+    __m128i bytes = _mm_cvttps_epi32(_mm_add_ps(_mm_mul_ps(mean, _mm_set1_ps(1.0f / 256.0f)), _mm_set1_ps(0.5f)));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_packus_epi16(_mm_packs_epi32(bytes, zero), zero));
 }
-
-/* Bilinear sample at picture position (x, y) of a source with twice the picture's density; the border is repeated. */
-static inline uint32_t sample(const uint32_t *source, int width, int height, float x, float y)
+#else
+static inline uint32_t mix(const uint32_t *p, const uint32_t *q, int right, int down)
 {
-    int wide = 2 * width - 1, tall = 2 * height - 1;
-    int fx = (int)(clampf(2.0f * x, 0.0f, (float)wide) * 256.0f + 0.5f);
-    int fy = (int)(clampf(2.0f * y, 0.0f, (float)tall) * 256.0f + 0.5f);
-    int ix = fx >> 8, iy = fy >> 8;
-    ptrdiff_t right = ix < wide ? 1 : 0, down = iy < tall ? 2 * (ptrdiff_t)width : 0;
-    const uint32_t *p = source + (ptrdiff_t)iy * 2 * width + ix;
-    uint32_t upper = mix(p[0], p[right], (uint32_t)fx & 255u), lower = mix(p[down], p[down + right], (uint32_t)fx & 255u);
-    return mix(upper, lower, (uint32_t)fy & 255u);
+    uint32_t rgb = 0;
+    for (int k = 0; k < 24; k += 8) {
+        uint32_t upper = (p[0] >> k & 255u) * (uint32_t)(256 - right) + (p[1] >> k & 255u) * (uint32_t)right;
+        uint32_t lower = (q[0] >> k & 255u) * (uint32_t)(256 - right) + (q[1] >> k & 255u) * (uint32_t)right;
+        rgb |= ((upper * (uint32_t)(256 - down) + lower * (uint32_t)down + 32768u) >> 16) << k;
+    }
+    return rgb;
 }
+#endif
 
+#define RUN 64
+
+/* Sample a row from a source of twice the picture's density; the border is repeated. Pixels that stay are left alone, since
+ * `out` holds the photo already. */
 static void sample_row(const float *shift, int y, const uint32_t *source, int width, int height, uint8_t *out)
 {
-    for (int x = 0; x < width; x++) {
-        float dx = shift[2 * x], dy = shift[2 * x + 1];
-        if (fabsf(dx) < STILL_PX && fabsf(dy) < STILL_PX) continue; /* `out` holds the photo already */
-        uint32_t rgb = sample(source, width, height, (float)x + dx, (float)y + dy);
-        out[3 * x] = (uint8_t)rgb;
-        out[3 * x + 1] = (uint8_t)(rgb >> 8);
-        out[3 * x + 2] = (uint8_t)(rgb >> 16);
+    float wide = 256.0f * (float)(2 * width - 1), tall = 256.0f * (float)(2 * height - 1);
+    int32_t fx[RUN], fy[RUN], moves[RUN];
+    for (int start = 0; start < width; start += RUN) {
+        int n = width - start < RUN ? width - start : RUN;
+        for (int i = 0; i < n; i++) { /* a loop of its own: the compiler vectorises it */
+            float dx = shift[2 * (start + i)], dy = shift[2 * (start + i) + 1];
+            moves[i] = maxf(fabsf(dx), fabsf(dy)) >= STILL_PX;
+            fx[i] = (int32_t)clampf(512.0f * ((float)(start + i) + dx) + 0.5f, 0.0f, wide);
+            fy[i] = (int32_t)clampf(512.0f * ((float)y + dy) + 0.5f, 0.0f, tall);
+        }
+        for (int i = 0; i < n; i++) {
+            if (!moves[i]) continue;
+            const uint32_t *p = source + (ptrdiff_t)(fy[i] >> 8) * (2 * width + 1) + (fx[i] >> 8);
+            uint32_t rgb = mix(p, p + 2 * width + 1, fx[i] & 255, fy[i] & 255);
+            uint8_t *pixel = out + 3 * (start + i);
+            pixel[0] = (uint8_t)rgb;
+            pixel[1] = (uint8_t)(rgb >> 8);
+            pixel[2] = (uint8_t)(rgb >> 16);
+        }
     }
 }
 
-/* Mark pixels where the map jumps: it folds back or is torn apart there, and the edge would be a staircase. */
+/* Above zero where the map jumps between a pixel, its right neighbour and the one above: it folds back or is torn there. */
+static inline float jump(const float *above, const float *here, int x)
+{
+    float along_x = here[2 * x + 2] - here[2 * x], along_y = here[2 * x + 1] - above[2 * x + 1];
+    float cross_x = here[2 * x + 3] - here[2 * x + 1], cross_y = here[2 * x] - above[2 * x];
+    float torn = maxf(maxf(along_x, along_y), maxf(fabsf(cross_x), fabsf(cross_y))) - 4.0f;
+    return maxf(torn, -1.5f - (along_x < along_y ? along_x : along_y));
+}
+
+/* Mark the pixels at jumps, whose edge would be a staircase. */
 static void mark_folds(const float *above, const float *here, int width, uint8_t *marks_above, uint8_t *marks)
 {
-    for (int x = 0; x + 1 < width; x++) {
-        float along_x = here[2 * x + 2] - here[2 * x], along_y = here[2 * x + 1] - above[2 * x + 1];
-        float cross_x = here[2 * x + 3] - here[2 * x + 1], cross_y = here[2 * x] - above[2 * x];
-        float worst = maxf(maxf(along_x, along_y) - 4.0f, maxf(-1.5f - along_x, -1.5f - along_y));
-        worst = maxf(worst, maxf(fabsf(cross_x), fabsf(cross_y)) - 4.0f);
-        if (worst > 0.0f) marks[x] = marks[x + 1] = marks_above[x] = 255;
+    for (int start = 0; start + 1 < width; start += RUN) {
+        int end = start + RUN < width - 1 ? start + RUN : width - 1;
+        float worst = 0.0f;
+        for (int x = start; x < end; x++) worst = maxf(worst, jump(above, here, x));
+        for (int x = start; worst > 0.0f && x < end; x++)
+            if (jump(above, here, x) > 0.0f) marks[x] = marks[x + 1] = marks_above[x] = 255;
     }
 }
 
-/* Draw `source` (RGBX, twice as dense as the width x height picture) through the moved mesh into `out` (RGB, `stride` bytes a
+/* Draw `source` (RGBX, 2 height + 1 rows of 2 width + 1 samples, see source.py) through the moved mesh into `out` (RGB, `stride` bytes a
  * row), which holds the photo. Triangles from n_face on are skipped where nothing moves. `folds` (height, width) receives 255
  * where the map jumps. `scratch` holds (BAND_ROWS + 1) * width * 3 floats. */
 EXPORT void sonic_warp(const Vertex *vertices, const int32_t *triangles, int n_triangles, int n_face, const uint32_t *source,
@@ -162,6 +198,7 @@ EXPORT void sonic_warp(const Vertex *vertices, const int32_t *triangles, int n_t
         for (int i = 0; i < n_triangles; i++) {
             const Vertex *a = vertices + triangles[3 * i], *b = vertices + triangles[3 * i + 1];
             const Vertex *c = vertices + triangles[3 * i + 2];
+            if (maxf(a->y, maxf(b->y, c->y)) < (float)top - 1e-3f || minf(a->y, minf(b->y, c->y)) > (float)bottom) continue;
             float moved = maxf(maxf(fabsf(a->dx) + fabsf(a->dy), fabsf(b->dx) + fabsf(b->dy)), fabsf(c->dx) + fabsf(c->dy));
             if (i < n_face || moved >= STILL_PX) fill_triangle(&band, a, b, c);
         }

@@ -20,7 +20,7 @@ class Cut:
 
 
 def polygon_mask(polygon: F64, shape: tuple[int, ...], *, pad_px: float, soft_px: float) -> Cut | None:
-    """The polygon (N, 2) px and ``pad_px`` around it within a picture of ``shape``, or None where nothing of it is left."""
+    """The polygon (N, 2) px and ``pad_px`` around it, within a picture of ``shape``; None if none of it is left."""
     import cv2
 
     height, width = shape[:2]

@@ -19,7 +19,7 @@ _CELLS_PER_FACE = 12
 _NECK_STARTS, _NECK_ENDS = 0.42, 1.05
 """In face heights below the face's centre: the head's motion fades out over the neck."""
 _BACKGROUND_FH = 0.30
-"""In face heights: beside the head, motion fades out over this distance, so that the background bends rather than tears."""
+"""In face heights: beside the head, motion fades out over this distance, so that the background bends, not tears."""
 _BORDER_FH = 0.22
 
 
@@ -86,11 +86,11 @@ def build_mesh(points_px: F64, matte: F32, face_triangles: I32) -> Mesh:
     head[_outside(flat, box, matte.shape)] = 0
     distance = np.linalg.norm(flat[:, None] - outline[None, :, :2], axis=2)
     depth = _depth_around(distance, outline[:, 2], frame.height)
-    triangles = np.vstack([face_triangles, _hole_triangles(), _triangles_around(outline[:, :2], flat)])
-    n_face = len(triangles) - len(_triangles_around(outline[:, :2], flat))
+    inner = np.vstack([face_triangles, _hole_triangles()])
+    triangles = np.vstack([inner, _triangles_around(outline[:, :2], flat)])
     return Mesh(
         box, np.column_stack([flat, depth]), head, _follow_outline(distance, frame.height),
-        np.ascontiguousarray(triangles, np.int32), n_face,
+        np.ascontiguousarray(triangles, np.int32), len(inner),
     )  # fmt: skip
 
 
@@ -125,13 +125,13 @@ class _HeadWeight:
         small = ((inside + 0.5) * self._scale - 0.5).astype(np.float32)
         seen = cv2.remap(self._background, small[:, 0], small[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         border = np.minimum(inside, last - inside).min(1) / self._frame.height
-        return self._neck(places) * seen.ravel() * smoothstep(0.0, _BORDER_FH, border)
+        return np.asarray(self._neck(places) * seen.ravel() * smoothstep(0.0, _BORDER_FH, border))
 
     def _neck(self, places: F64) -> F64:
         frame = self._frame
         q = (places - frame.centre) / frame.height
         below, beside = q @ frame.down, np.abs(q @ np.array([-frame.down[1], frame.down[0]]))
-        return 1 - smoothstep(_NECK_STARTS, _NECK_ENDS, below + 0.36 * np.clip(beside - 0.35, 0, 1))
+        return 1.0 - smoothstep(_NECK_STARTS, _NECK_ENDS, below + 0.36 * np.clip(beside - 0.35, 0, 1))
 
     def moving_box(self) -> Box:
         """The smallest box that holds all places with a weight, and a cell more."""
@@ -221,7 +221,7 @@ def _triangles_around(outline: F64, around: F64) -> I32:
     plan = cv2.Subdiv2D((int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1])))
     plan.insert(points.tolist())
     index = {(float(x), float(y)): i for i, (x, y) in enumerate(points)}
-    corners = plan.getTriangleList().reshape(-1, 3, 2)
+    corners = np.asarray(plan.getTriangleList()).reshape(-1, 3, 2)
     named = [[index.get((float(x), float(y)), -1) for x, y in triangle] for triangle in corners]
     found = np.array([t for t in named if min(t) >= 0 and len(set(t)) == 3], np.int32).reshape(-1, 3)
     centres = points[found].astype(np.float64).mean(1)

@@ -77,7 +77,7 @@ class Mouth:
         upper = np.array([anchor[0], anchor[1] + self._teeth.upper_edge_mm, anchor[2] + _DEPTH_MM])
         places = np.array([
             upper, [side, lower_edge, anchor[2] + _DEPTH_MM + 1.5], [side, lower_edge + 1.0, anchor[2] + _DEPTH_MM + 6],
-            upper + [1, 0, 0], upper + [0, 1, 0], upper + [0, 0, 1],
+            *(upper + np.eye(3)),
         ])  # fmt: skip
         at = rigid(self._fit.to_px(places))[:, :2] - [cut.box.left, cut.box.top]
         axes = at[3:] - at[0]

@@ -1,4 +1,4 @@
-"""The C kernels as functions on arrays: shapes, types and NaN are checked here, bounds are clipped there (kernels.c)."""
+"""The C kernels as functions on arrays: shapes, types and NaN are checked here, bounds are clipped in kernels.c."""
 
 import ctypes
 import sys
@@ -60,34 +60,33 @@ class ToothStrip:
 
     def _as_struct(self) -> _Strip:
         height, width = self.rgba.shape[:2]
-        return _Strip(
-            _checked(self.rgba, np.float32, 3, "rgba").ctypes.data, width, height, self.per_mm, self.margin_mm
-        )
+        data = _checked(self.rgba, np.float32, 3, "rgba").ctypes.data
+        return _Strip(data, width, height, self.per_mm, self.margin_mm)
 
 
 def warp(vertices: F32, triangles: I32, n_face: int, source: U32, out: U8, *, folds: U8, scratch: F32) -> None:
     """Draw ``source`` through the moved mesh into ``out``; pixels that do not move are left alone.
 
-    ``vertices`` (N, 5): x, y, depth now, and the shift from there to the source, in px of ``out``. ``triangles`` (M, 3); those
-    from ``n_face`` on are skipped where nothing moves. ``source`` (2 h, 2 w) packed RGBX, see source.dense. ``out`` (h, w, 3), a
-    view into a picture is fine. ``folds`` (h, w) receives 255 where the map jumps. ``scratch``: scratch_floats(w) floats.
+    ``vertices`` (N, 5): x, y, depth now, and the shift from there to the source, in px of ``out``. ``triangles``
+    (M, 3); those from ``n_face`` on are skipped where nothing moves. ``source`` (2 h + 1, 2 w + 1) packed RGBX, see
+    source.dense. ``out`` (h, w, 3), a view into a picture is fine. ``folds`` (h, w) receives 255 where the map jumps.
+    ``scratch``: scratch_floats(w) floats.
     Raises ValueError for wrong shapes, indices outside, or vertices that are not finite.
     """
     height, width = out.shape[:2]
     _check_mesh(vertices, triangles)
     _check_picture(out, (height, width))
-    if (
-        source.shape != (2 * height, 2 * width)
-        or folds.shape != (height, width)
-        or scratch.size < scratch_floats(width)
-    ):
+    _checked(source, np.uint32, 2, "source")
+    _checked(folds, np.uint8, 2, "folds")
+    _checked(scratch, np.float32, 1, "scratch")
+    fits = source.shape == (2 * height + 1, 2 * width + 1) and folds.shape == (height, width)
+    if not fits or scratch.size < scratch_floats(width):
         raise ValueError(
-            f"source {source.shape}, folds {folds.shape} or scratch {scratch.size} do not fit out {out.shape}"
+            f"source {source.shape}, folds {folds.shape}, scratch {scratch.size} do not fit out {out.shape}"
         )
     _library().sonic_warp(
-        _pointer(vertices), _pointer(triangles), len(triangles), n_face, _pointer(_checked(source, np.uint32, 2, "source")),
-        width, height, ctypes.c_void_p(out.ctypes.data), out.strides[0], _pointer(_checked(folds, np.uint8, 2, "folds")),
-        _pointer(_checked(scratch, np.float32, 1, "scratch")),
+        _pointer(vertices), _pointer(triangles), len(triangles), n_face, _pointer(source), width, height,
+        _pointer(out), out.strides[0], _pointer(folds), _pointer(scratch),
     )  # fmt: skip
 
 
@@ -97,7 +96,7 @@ def scratch_floats(width: int) -> int:
 
 
 def raster(vertices: F32, triangles: I32, size: tuple[int, int]) -> tuple[F32, F32]:
-    """(shift (h, w, 2), depth (h, w)) of the mesh seen on a picture of ``size`` (w, h); where it is absent, 0 and 1e30."""
+    """(shift (h, w, 2), depth (h, w)) of the mesh on a picture of ``size`` (w, h); where it is absent, 0 and 1e30."""
     width, height = size
     _check_mesh(vertices, triangles)
     shift, depth = np.empty((height, width, 2), np.float32), np.empty((height, width), np.float32)
@@ -114,10 +113,8 @@ def soften(out: U8, marks: U8) -> None:
     if marks.shape != (height, width):
         raise ValueError(f"marks {marks.shape} do not fit out {out.shape}")
     rows = np.empty(6 * width, np.uint8)
-    _library().sonic_soften(
-        ctypes.c_void_p(out.ctypes.data), out.strides[0], _pointer(_checked(marks, np.uint8, 2, "marks")), width, height,
-        _pointer(rows),
-    )  # fmt: skip
+    _checked(marks, np.uint8, 2, "marks")
+    _library().sonic_soften(_pointer(out), out.strides[0], _pointer(marks), width, height, _pointer(rows))
 
 
 def paint_mouth(
@@ -125,33 +122,35 @@ def paint_mouth(
 ) -> F32:
     """(h, w, 3) linear RGB of what is seen through the lips.
 
-    ``inside_mm`` (h, w): distance to the lips' edge, negative outside; ``below_mm``: distance below the upper lip. Pixels more than
-    ``reach_mm`` outside are 0.
+    ``inside_mm`` (h, w): distance to the lips' edge, negative outside; ``below_mm``: distance below the upper lip.
+    Pixels more than ``reach_mm`` outside are 0.
     """
     height, width = inside_mm.shape
     if below_mm.shape != inside_mm.shape:
         raise ValueError(f"below_mm {below_mm.shape} does not fit inside_mm {inside_mm.shape}")
+    _checked(inside_mm, np.float32, 2, "inside_mm")
+    _checked(below_mm, np.float32, 2, "below_mm")
     out = np.empty((height, width, 3), np.float32)
     rows = upper._as_struct(), lower._as_struct()
     _library().sonic_paint_mouth(
-        ctypes.byref(scene), ctypes.byref(rows[0]), ctypes.byref(rows[1]),
-        _pointer(_checked(inside_mm, np.float32, 2, "inside_mm")), _pointer(_checked(below_mm, np.float32, 2, "below_mm")),
+        ctypes.byref(scene), ctypes.byref(rows[0]), ctypes.byref(rows[1]), _pointer(inside_mm), _pointer(below_mm),
         reach_mm, width, height, _pointer(out),
     )  # fmt: skip
     return out
 
 
 def lay(out: U8, mouth: F32, *, alpha: F32, shade: F32) -> None:
-    """Lay ``mouth`` (h, w, 3, linear) into ``out`` (h, w, 3, sRGB) with opacity ``alpha``; darken what is beside it by ``shade``."""
+    """Lay ``mouth`` (h, w, 3, linear) over ``out`` (sRGB) with opacity ``alpha``; ``shade`` darkens ``out``."""
     height, width = out.shape[:2]
     _check_picture(out, (height, width))
     if mouth.shape != out.shape or alpha.shape != (height, width) or shade.shape != (height, width):
         raise ValueError(f"mouth {mouth.shape}, alpha {alpha.shape} or shade {shade.shape} do not fit out {out.shape}")
+    for name, array, n_axes in (("mouth", mouth, 3), ("alpha", alpha, 2), ("shade", shade, 2)):
+        _checked(array, np.float32, n_axes, name)
     linear, srgb = colour_tables()
     _library().sonic_lay(
-        ctypes.c_void_p(out.ctypes.data), out.strides[0], _pointer(_checked(mouth, np.float32, 3, "mouth")),
-        _pointer(_checked(alpha, np.float32, 2, "alpha")), _pointer(_checked(shade, np.float32, 2, "shade")),
-        width, height, _pointer(linear), _pointer(srgb), len(srgb),
+        _pointer(out), out.strides[0], _pointer(mouth), _pointer(alpha), _pointer(shade), width, height,
+        _pointer(linear), _pointer(srgb), len(srgb),
     )  # fmt: skip
 
 

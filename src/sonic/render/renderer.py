@@ -56,11 +56,9 @@ class Renderer:
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
-        edge = (
-            photo_teeth.edge_mm
-            if photo_teeth and photo_teeth.edge_mm is not None
-            else 1.6 + 0.25 * rng.standard_normal()
-        )
+        edge = 1.6 + 0.25 * float(rng.standard_normal())
+        if photo_teeth and photo_teeth.edge_mm is not None:
+            edge = photo_teeth.edge_mm
         blur = max(0.45, 0.22 * fit.px_per_mm)
         self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
@@ -103,7 +101,7 @@ class Renderer:
         return points, vertices
 
     def _texture(self, source: F64, lids: F32) -> F64:
-        """Where each vertex takes its colour: at the lid edges from the skin beside, so that no eyeball shows on a lid."""
+        """Where each vertex takes its colour: at the lid edges from the skin beside, so that lids show no eyeball."""
         at = source.copy()
         for eye, opening in zip(EYES, lids.tolist(), strict=True):
             shut = float(np.clip(1 - opening, 0, 1))

@@ -1,4 +1,4 @@
-"""Where closed lips meet: landmarks miss the line by a millimetre or two, and a mouth opened beside it shows a false lip."""
+"""Where closed lips meet: landmarks miss the line by a millimetre or two, and a mouth opened beside it looks false."""
 
 import numpy as np
 
