@@ -1,0 +1,42 @@
+"""Motion from speech: the lips from a diffusion model, the rest from seeded generators, then the motion's algebra."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from sonic.drive.eyes import eye_motion
+from sonic.drive.head import head_motion
+from sonic.drive.lips import FPS, lips_from_speech
+from sonic.drive.prosody import prosody
+from sonic.motion import Motion, close_in_silence, limit, offset, retime, scale_mouth, scale_rest, smooth
+from sonic.settings import Settings
+from sonic.types import SPEECH_RATE_HZ, OnProgress, Speech
+
+LIPS_LEAD_S = 0.0
+"""How much earlier than the sound the model's lips are, measured (docs/log.md)."""
+
+__all__ = ["LIPS_LEAD_S", "drive"]
+
+
+def drive(speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress) -> Motion:
+    """Motion for the first ``duration_s`` seconds, at settings.fps: max(1, round(duration_s * fps)) samples.
+
+    The same speech and settings give the same motion. Each gain has a true zero: dynamic_scale stills the mouth,
+    motion_scale the head, the gaze and the brows, blink_scale the blinks.
+    """
+    samples = speech.samples[: max(1, round(duration_s * SPEECH_RATE_HZ))]
+    voice = prosody(samples, Fraction(FPS))
+    shape, lip_gap = lips_from_speech(
+        samples, steps=settings.inference_steps, seed=settings.seed, on_progress=on_progress
+    )
+    n = len(voice)
+    for_head, for_eyes = np.random.default_rng(settings.seed).spawn(2)
+    pose_deg, shift = head_motion(voice, for_head)
+    lids, gaze, brows = eye_motion(voice, for_eyes, blink_scale=settings.blink_scale, pose_deg=pose_deg)
+    still = Motion.still(n, Fraction(FPS))
+    mouth = Motion(still.fps, shape[:n], lip_gap[:n], still.lids, still.gaze, still.brows, still.pose_deg, still.shift)
+    mouth = close_in_silence(offset(mouth, LIPS_LEAD_S + settings.audio_offset_ms / 1000), voice.speaking)
+    motion = Motion(still.fps, mouth.shape, mouth.lip_gap, lids, gaze, brows, pose_deg, shift)
+    motion = smooth(motion, settings.smoothing)
+    motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
+    return retime(limit(motion), settings.fps, max(1, round(duration_s * settings.fps)))

@@ -1,0 +1,139 @@
+"""The two networks. Only convolutions, and normalisation within a frame: every output has a finite receptive field, so a
+recording of any length can be processed in pieces with the same result. Layout (B, T, C) throughout.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from sonic.mel import N_MELS
+from sonic.motion import N_SHAPE
+from sonic.train.phones import PHONES
+
+N_LATENT = N_SHAPE + 1
+"""Shape coefficients and the scaled lip gap."""
+N_WAVES = 16
+"""Sine and cosine pairs that describe the diffusion time."""
+KERNEL = 5
+
+
+class Block(nn.Module):
+    """Residual, after ConvNeXt (Liu et al. 2022): dilated depthwise convolution, norm, two pointwise layers."""
+
+    def __init__(self, channels: int, inner: int, dilation: int) -> None:
+        super().__init__()
+        self.reach = dilation * (KERNEL // 2)
+        self.depth = nn.Conv1d(channels, channels, KERNEL, padding=self.reach, dilation=dilation, groups=channels)
+        self.norm = nn.LayerNorm(channels)
+        self.spread = nn.Linear(channels, inner)
+        self.act = nn.GELU(approximate="tanh")
+        self.mix = nn.Linear(inner, channels)
+
+    def forward(self, x: Tensor, gain: Tensor | None = None, shift: Tensor | None = None) -> Tensor:
+        y = self.norm(self.depth(x.transpose(1, 2)).transpose(1, 2))
+        if gain is not None and shift is not None:
+            y = y * (1 + gain) + shift
+        return x + self.mix(self.act(self.spread(y)))
+
+
+class Encoder(nn.Module):
+    """Log-mel at 100 Hz -> phone logits at 50 Hz and features at 25 Hz.
+
+    Output frame j at 50 Hz is centred on input frame 2 j; feature frame i at 25 Hz joins the inner frames 2 i and 2 i + 1.
+    """
+
+    def __init__(self, channels: int = 192, inner: int = 320, dilations: tuple[int, ...] = (1, 2, 3, 4) * 2) -> None:
+        super().__init__()
+        self.inlet = nn.Conv1d(N_MELS, channels, KERNEL, stride=2, padding=KERNEL // 2)
+        self.blocks = nn.ModuleList(Block(channels, inner, d) for d in dilations)
+        self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, len(PHONES)))
+        self.middle = len(dilations) * 5 // 8
+
+    def layers(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 2 N, 80) -> middle and top layers, each (B, N, C)."""
+        x = self.inlet(mel.transpose(1, 2)).transpose(1, 2)
+        middle = x
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i + 1 == self.middle:
+                middle = x
+        return middle, x
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(B, 2 N, 80) -> phone logits (B, N, 40)."""
+        logits: Tensor = self.outlet(self.layers(mel)[1])
+        return logits
+
+    def features(self, mel: Tensor) -> Tensor:
+        """(B, 4 N, 80) -> (B, N, F): both layers, normalised, and the phone posteriors of the two inner frames."""
+        middle, top = self.layers(mel)
+        posterior = torch.softmax(self.outlet(top), -1)
+        sizes = (middle.shape[-1],)
+        # Norms without parameters: the encoder is frozen when its features are used.
+        norm = nn.functional.layer_norm
+        inner = torch.cat([norm(middle, sizes), norm(top, sizes), 4 * posterior], -1)
+        return inner.reshape(inner.shape[0], -1, 2 * inner.shape[2])
+
+
+class Condition(nn.Module):
+    """Encoder features at 25 Hz -> what the denoiser hears: (B, T, F) -> (B, T, C)."""
+
+    def __init__(self, features: int, channels: int) -> None:
+        super().__init__()
+        self.inlet = nn.Linear(features, channels)
+        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in (1, 2))
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.inlet(features)
+        for block in self.blocks:
+            x = block(x)
+        y: Tensor = self.norm(x)
+        return y
+
+
+class Denoiser(nn.Module):
+    """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], condition (B, T, C) -> (B, T, 33).
+
+    A condition of zeros means "no audio". Time enters as a shift and a gain on each block (FiLM, Perez et al. 2018).
+    """
+
+    def __init__(self, channels: int = 128, dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4, 1, 1)) -> None:
+        super().__init__()
+        self.inlet = nn.Linear(N_LATENT, channels)
+        self.hear = nn.Linear(channels, channels, bias=False)
+        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
+        self.film = nn.Sequential(nn.Linear(2 * N_WAVES, channels), nn.SiLU(), nn.Linear(channels, 2 * channels))
+        self.films = nn.ModuleList(nn.Linear(2 * channels, 2 * channels) for _ in dilations)
+        self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
+        self.register_buffer("waves", torch.exp(torch.linspace(0.0, 5.0, N_WAVES)), persistent=False)
+
+    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+        angle = t[:, None] * self.waves
+        time = self.film(torch.cat([torch.sin(angle), torch.cos(angle)], -1))
+        heard = self.hear(condition)
+        y = self.inlet(x) + heard
+        for i, (block, film) in enumerate(zip(self.blocks, self.films, strict=True)):
+            gain, shift = film(time)[:, None].chunk(2, -1)
+            y = block(y, gain, shift)
+            if i == len(self.blocks) // 2 - 1:
+                y = y + heard
+        out: Tensor = self.outlet(y)
+        return out
+
+
+class Teacher(nn.Module):
+    """Phone labels at 50 Hz -> mean motion latents at 25 Hz: (B, 2 T) indices -> (B, T, 33)."""
+
+    def __init__(self, channels: int = 96, dilations: tuple[int, ...] = (1, 2, 4, 1)) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(len(PHONES), channels // 2)
+        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
+        self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
+
+    def forward(self, labels: Tensor) -> Tensor:
+        x = self.embed(labels)
+        x = x.reshape(x.shape[0], -1, 2 * x.shape[2])
+        for block in self.blocks:
+            x = block(x)
+        out: Tensor = self.outlet(x)
+        return out

@@ -1,0 +1,120 @@
+"""The table of weights: every file with its SHA-256, licence and training data, verified when it is loaded."""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sonic.errors import InstallError
+from sonic.motion import N_SHAPE
+from sonic.types import F32
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+N_SURFACE = 468
+GAP_SCALE_MM = 4.0
+"""Millimetres of lip gap per unit of the motion model's last latent."""
+CLOSED_MM = -1.0
+"""What the motion model is taught for closed lips: below zero, so that closed lips come out as exactly 0."""
+REMEDY = "reinstall sonic-talk, or run `git checkout src/sonic/assets` in a checkout"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One file of trained numbers."""
+
+    file: str
+    """Path below assets/."""
+    sha256: str
+    licence: str
+    data: str
+    """What it was trained on."""
+    purpose: str
+
+
+_GRID = "GRID (Cooke et al. 2006, CC BY 4.0)"
+_ALL = f"{_GRID}, speechocean762 (Zhang et al. 2021), synthetic voices of espeak-ng"
+TABLE = {
+    "face_model": Weights(
+        "face_model.npz",
+        "af6075d4471e8ec43cf4eb6589f3758f4a3b3feca2cb71d953086b9e0c48a78b",
+        "Apache-2.0",
+        _GRID,
+        "mean face and 32 deformations of its lower half",
+    ),
+    "encoder": Weights(
+        "weights/encoder.onnx",
+        "@encoder",
+        "Apache-2.0",
+        _ALL,
+        "log-mel to speech features at 25 Hz",
+    ),
+    "denoiser": Weights(
+        "weights/denoiser.onnx",
+        "@denoiser",
+        "Apache-2.0",
+        _ALL,
+        "one step of the diffusion over mouth motion",
+    ),
+}
+"""Name -> file. `sonic doctor` prints it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceModel:
+    """A mean face and how speech deforms it; canonical axes: x right, y down, z away, origin at the mean of STABLE."""
+
+    template: F32
+    """(468, 3) mm, lips closed, eye centres 63 mm apart."""
+    basis: F32
+    """(32, 468, 3) mm per unit of Motion.shape; zero at the eyes, the brows and the forehead."""
+
+    def displacement(self, shape: F32) -> F32:
+        """(T, 32) coefficients -> (T, 468, 3) mm from the closed neutral."""
+        return np.tensordot(shape, self.basis, 1).astype(np.float32)
+
+
+def read(name: str) -> bytes:
+    """The verified bytes of a file in TABLE. Raises InstallError if it is missing or differs from its hash."""
+    entry = TABLE[name]
+    try:
+        data = resources.files("sonic").joinpath("assets", entry.file).read_bytes()
+    except OSError as error:
+        raise InstallError(f"weights {entry.file} are missing; {REMEDY}") from error
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry.sha256:
+        raise InstallError(f"weights {entry.file} have SHA-256 {found[:12]}..., not {entry.sha256[:12]}...; {REMEDY}")
+    return data
+
+
+@cache
+def face_model() -> FaceModel:
+    """The shipped face. Raises InstallError if its file is missing or damaged."""
+    with np.load(io.BytesIO(read("face_model")), allow_pickle=False) as arrays:
+        template, basis = arrays["template"], arrays["basis"]
+    if template.shape != (N_SURFACE, 3) or basis.shape != (N_SHAPE, N_SURFACE, 3):
+        raise InstallError(f"face_model.npz holds {template.shape} and {basis.shape}; {REMEDY}")
+    for array in (template, basis):
+        array.flags.writeable = False
+    return FaceModel(template, basis)
+
+
+@cache
+def session(name: str, threads: int = 2) -> "InferenceSession":
+    """An onnxruntime session for a network in TABLE, on the CPU; made once. Raises InstallError as read does."""
+    data = read(name)
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise InstallError("onnxruntime is not installed; pip install onnxruntime") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads take the cores from the renderer that runs beside them.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
