@@ -12,16 +12,19 @@ from sonic.drive.prosody import Prosody
 from sonic.geometry import rotation_from_pose, smoothstep
 from sonic.types import F32, F64
 
-POSTURE_SD_DEG = np.array([2.5, 2.1, 1.25])
+POSTURE_SD_DEG = np.array([2.9, 2.4, 1.5])
 """Yaw, pitch, roll of the postures between which a talker changes."""
-SWAY_SD_DEG = np.array([1.65, 1.5, 0.9])
+SWAY_SD_DEG = np.array([1.8, 1.6, 1.0])
 """Wandering around a posture, at four time scales together."""
 NOD_DEG = np.array([1.5, 4.2, 0.9])
 """Largest typical excursion on an emphasised syllable."""
-NECK_FROM_FACE = np.array([0.0, 0.78, 0.58])
-"""Pivot of the head from the middle of the upper face (right, down, away) in face widths: base of the neck."""
-_SWAY_S = (0.16, 0.35, 1.0, 5.0)
-_SWAY_SHARE = (0.5, 0.6, 0.5, 0.4)
+NECK_FROM_FACE = np.array([0.0, 0.65, 0.56])
+"""Pivot of the head from the middle of the upper face (right, down, away) in face widths: the neck. Regression of
+position on rotation in a dozen clips of real talkers: medians 0.6 and 0.55, explaining some 60 % of the variance."""
+LEAN_SD = np.array([0.024, 0.016, 0.03])
+"""Wandering of the trunk (right, down, away) in face widths, slower than the head."""
+_SWAY_S, _SWAY_SHARE = (0.16, 0.35, 1.0, 5.0), (0.5, 0.6, 0.5, 0.4)
+_LEAN_S, _LEAN_SHARE = (0.5, 1.5, 6.0), (0.25, 0.6, 0.8)
 _BLOCK = 64
 
 
@@ -33,13 +36,13 @@ def head_motion(prosody: Prosody, rng: np.random.Generator) -> tuple[F32, F32]:
     rate, n = float(prosody.fps), len(prosody)
     postures, sway, accents, breath, drift = rng.spawn(5)
     activity = _activity(prosody, rate)
-    pose = _postures(prosody, postures, rate) + _sway(sway, activity, rate) * SWAY_SD_DEG
+    pose = _postures(prosody, postures, rate) + _sway(sway, activity, rate, _SWAY_S, _SWAY_SHARE) * SWAY_SD_DEG
     pose += _accents(prosody, accents, rate)
     lift = _breathing(breath, n, rate)
     pose[:, 1] -= 0.25 * lift
     pose[:, 2] += 0.12 * pose[:, 0]  # a turned head leans a little
     pose *= smoothstep(0.0, 1.2, np.arange(n) / rate)[:, None]
-    shift = _neck(pose) + _sway(drift, activity, rate) * np.array([0.006, 0.003, 0.006])
+    shift = _neck(pose) + _sway(drift, activity, rate, _LEAN_S, _LEAN_SHARE) * LEAN_SD
     shift[:, 1] -= 0.0022 * lift
     return pose.astype(np.float32), (shift - shift[:1]).astype(np.float32)
 
@@ -72,21 +75,23 @@ def _postures(prosody: Prosody, rng: np.random.Generator, rate: float) -> F64:
     return one_pole(one_pole(one_pole(np.cumsum(target, 0), 0.13 * rate), 0.13 * rate), 0.1 * rate)
 
 
-def _sway(rng: np.random.Generator, activity: F64, rate: float) -> F64:
-    """(T, 3) of unit variance where activity is 1: Ornstein-Uhlenbeck processes at four time scales, smoothed.
+def _sway(
+    rng: np.random.Generator, activity: F64, rate: float, scales_s: tuple[float, ...], shares: tuple[float, ...]
+) -> F64:
+    """(T, 3) of unit variance where activity is 1: smoothed Ornstein-Uhlenbeck processes at several time scales.
 
     Uhlenbeck and Ornstein 1930: noise with a pull to the middle wanders, but has no period.
     """
     n = len(activity)
-    noise = rng.standard_normal((n, len(_SWAY_S), 3)) * activity[:, None, None]
+    noise = rng.standard_normal((n, len(scales_s), 3)) * activity[:, None, None]
     total = np.zeros((n, 3))
-    for k, (seconds, share) in enumerate(zip(_SWAY_S, _SWAY_SHARE, strict=True)):
+    for k, (seconds, share) in enumerate(zip(scales_s, shares, strict=True)):
         slow, quick = seconds * rate, max(0.13, 0.35 * seconds) * rate
         # variance of white noise through two one-pole filters with decays p and q
         p, q = np.exp(-1 / slow), np.exp(-1 / quick)
         variance = (1 - p) * (1 - q) / ((1 + p) * (1 + q)) * (1 + p * q) / (1 - p * q)
         total += share / variance**0.5 * one_pole(one_pole(noise[:, k], slow), quick)
-    return total / np.linalg.norm(_SWAY_SHARE)
+    return total / np.linalg.norm(shares)
 
 
 def _accents(prosody: Prosody, rng: np.random.Generator, rate: float) -> F64:
