@@ -155,7 +155,7 @@ def _video_stream(container: av.container.OutputContainer, clip: Clip, settings:
         "preset": settings.encoder_preset,
         "crf": str(max(MIN_CRF, settings.crf)),
         "profile": "high",
-        "chroma_sample_location": "center",  # where the conversion below puts it; measured: 0.48 of a pixel from the left
+        "chroma_sample_location": "center",  # where the conversion below puts it, measured
     }
     context.color_range = ColorRange.MPEG
     context.colorspace = Colorspace.ITU709
