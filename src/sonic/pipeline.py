@@ -8,15 +8,15 @@ from typing import Any
 
 from sonic.analyse import analyse
 from sonic.engines import Engine, open_engine
-from sonic.errors import OutputError, SettingError
+from sonic.errors import SettingError
 from sonic.finish import finish
 from sonic.load import load_photo, load_speech
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import make_label
 from sonic.provenance.manifest import Record
 from sonic.settings import Settings
-from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Portrait, Progress, Speech
-from sonic.write import record_path, write
+from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Progress, Speech
+from sonic.write import check_output, record_path, write
 
 SAME_LENGTH_S = 0.1
 """A duration this close to the recording's own counts as equal to it."""
@@ -52,11 +52,21 @@ def generate(
 
     The output appears under its final name only when it is complete. Raises a SonicError for anything a user can mend.
     """
-    out = _output_path(out, portrait, speech)
+    out = Path(out)
+    check_output(out, Path(portrait), Path(speech))
     job = _Job(settings or Settings(), on_progress, on_notice)
-    photo, recording, grounds, clip = _open_clip(job, portrait, speech, consent)
+    photo, recording = _load(job, portrait, speech)
+    grounds = consent.bound_to(photo)
+    engine = open_engine(job.settings.engine)
+    clip = _make_clip(job, engine, photo, recording)
     record = Record.of(
-        consent=grounds, photo=photo, speech=recording, settings=job.settings, clip=clip, notices=tuple(job.notices)
+        consent=grounds,
+        photo=photo,
+        speech=recording,
+        settings=job.settings,
+        clip=clip,
+        notices=tuple(job.notices),
+        weights=engine.weights(),
     )
     with closing(clip.frames):  # type: ignore[type-var]
         video = write(clip, out, record=record, settings=job.settings, on_progress=job.on_progress)
@@ -77,8 +87,9 @@ def stream(
     Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
     job = _Job(settings or Settings(), on_progress, on_notice)
-    *_, clip = _open_clip(job, portrait, speech, consent)
-    return clip.frames
+    photo, recording = _load(job, portrait, speech)
+    consent.bound_to(photo)
+    return _make_clip(job, open_engine(job.settings.engine), photo, recording).frames
 
 
 def preview(
@@ -92,7 +103,7 @@ def preview(
     """Labelled frames of a draft, for looking at stills only: nothing here can be saved as a video with sound."""
     job = _Job(settings or Settings(), on_progress, on_notice)
     photo, recording = _load(job, portrait, speech)
-    return _make_clip(job, photo, recording).frames
+    return _make_clip(job, open_engine(job.settings.engine), photo, recording).frames
 
 
 class _Job:
@@ -114,14 +125,6 @@ class _Job:
         self.on_progress(Progress("analyse", done, N_OPENING_STAGES))
 
 
-def _open_clip(
-    job: _Job, portrait: str | Path, speech: str | Path, consent: Consent
-) -> tuple[Photo, Speech, Consent, Clip]:
-    photo, recording = _load(job, portrait, speech)
-    grounds = consent.bound_to(photo)
-    return photo, recording, grounds, _make_clip(job, photo, recording)
-
-
 def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, Speech]:
     job.analysed(0)
     photo = load_photo(Path(portrait))
@@ -131,11 +134,10 @@ def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, S
     return photo, recording
 
 
-def _make_clip(job: _Job, photo: Photo, recording: Speech) -> Clip:
+def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech) -> Clip:
     settings = job.settings
     duration_s = _duration_s(recording, settings, job.notice)
-    engine: Engine[Any] = open_engine(settings.engine)
-    portrait: Portrait = analyse(photo, settings, job.notice)
+    portrait = analyse(photo, settings, job.notice)
     job.analysed(3)
     motion = engine.drive(portrait, recording, settings, duration_s, job.on_progress)
     n_frames = max(1, round(duration_s * settings.fps))
@@ -163,10 +165,3 @@ def _duration_s(speech: Speech, settings: Settings, on_notice: OnNotice) -> floa
         )
     on_notice(f"duration {wanted:g} s trims the recording of {own:.2f} s; picture and sound end together")
     return wanted
-
-
-def _output_path(out: str | Path, *inputs: str | Path) -> Path:
-    out = Path(out)
-    if any(out.exists() and Path(source).exists() and out.samefile(source) for source in inputs):
-        raise OutputError(f"{out} is an input of this job; give another output name")
-    return out

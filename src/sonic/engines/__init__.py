@@ -5,7 +5,7 @@ An engine is a class named in the entry-point group ``sonic.engines``; ``open_en
 
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sonic.errors import InstallError, SettingError
 from sonic.settings import Settings
@@ -21,6 +21,9 @@ class Engine(Protocol[M]):
     audio_lead_s: float
     """Measured: how much earlier than the sound the lips would be without correction; drive() removes it."""
 
+    def weights(self) -> dict[str, str]:
+        """File -> SHA-256 of everything trained that this engine uses: for the record beside the video."""
+
     def drive(
         self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress
     ) -> M:
@@ -35,7 +38,7 @@ def engine_names() -> tuple[str, ...]:
     return tuple(sorted(entry_points(group="sonic.engines").names))
 
 
-def open_engine(name: str) -> Engine[object]:
+def open_engine(name: str) -> Engine[Any]:
     """The engine of this name, ready to use.
 
     Raises SettingError for an unknown name, InstallError if a package that it needs is missing.
@@ -44,7 +47,7 @@ def open_engine(name: str) -> Engine[object]:
     if name not in found:
         raise SettingError(f"engine is {name!r}; installed are {', '.join(sorted(found))}")
     try:
-        engine: Engine[object] = found[name].load()()
+        engine: Engine[Any] = found[name].load()()
     except ImportError as error:
         extra = found[name].extras[0] if found[name].extras else name
         raise InstallError(f"engine {name!r} needs {error.name}; pip install 'sonic-talk[{extra}]'") from error

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 
-from sonic.drive import drive
+from sonic.drive import LIPS_LEAD_S, drive
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import Frame, OnProgress, Portrait, Speech
+from sonic.weights import TABLE
 
 
 class LightEngine:
     """The default engine. Implements engines.Engine[Motion]."""
 
     name = "light"
+    audio_lead_s = LIPS_LEAD_S
+
+    def weights(self) -> dict[str, str]:
+        """File -> SHA-256 of the shipped weights."""
+        return {entry.file: entry.sha256 for entry in TABLE.values()}
 
     def drive(
         self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress

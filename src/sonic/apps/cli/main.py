@@ -8,7 +8,7 @@ from types import FrameType
 
 from sonic.apps.cli.parser import build_parser
 from sonic.apps.cli.show import Reporter
-from sonic.errors import SonicError
+from sonic.errors import InstallError, SonicError
 
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -35,6 +35,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SonicError as error:
         reporter.error(error)
         return error.exit_code
+    except ImportError as error:
+        failure = InstallError(f"{error}; {_install_remedy(error)}")
+        reporter.error(failure)
+        return failure.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
@@ -48,6 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _on_sigterm(signum: int, frame: FrameType | None) -> None:
     raise _Terminated
+
+
+def _install_remedy(error: ImportError) -> str:
+    """MediaPipe pulls in an OpenCV that opens windows; a server has not the system libraries for it."""
+    if ".so" in str(error):
+        return "pip install --force-reinstall --no-deps opencv-python-headless==4.11.0.86"
+    return "reinstall sonic-talk"
 
 
 def _silence_native_libraries() -> None:
