@@ -47,11 +47,11 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     eyes = eye_pixels(rgb, points_px)
     colourful = float(np.clip(np.std(skin) / max(skin.mean(), 1e-3) / 0.35, 0, 1))
     teeth = _teeth(skin, _sclera(linear[eyes], skin), colourful)
-    tongue = colourful * (0.4 * lips + 0.6 * np.array([1.35, 0.62, 0.56]) * luminance(skin) * 0.75)
-    tongue += (1 - colourful) * 0.9 * lips
+    tongue = colourful * (0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75)
+    tongue += (1 - colourful) * 0.7 * lips
     lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
     gum = lips * [0.75, 0.64, 0.68]
-    cavity = lips * [0.13, 0.075, 0.08] + 0.0015
+    cavity = lips * [0.17, 0.08, 0.08] + 0.0015
     return Colours(teeth, gum, tongue, cavity, lash, skin)
 
 
@@ -82,9 +82,29 @@ def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
     light = float(np.clip(light, 0.05, 0.72))
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
     white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
-    colour = np.array([1.05, 0.995, 0.86]) * tint**0.15 * white**0.30
+    colour = np.array([1.03, 1.0, 0.92]) * tint**0.30 * white**0.35
     colour = colourful * colour + (1 - colourful) * tint
     return np.asarray(colour / luminance(colour) * light)
+
+
+def softness_px(rgb: U8, points_px: F64) -> float:
+    """How blurred the sharpest features of the face are: the standard deviation of a Gaussian, in px.
+
+    The steepest gradients shrink by b / sqrt(b^2 + s^2) when a picture with edges of width b is blurred by s.
+    """
+    import cv2
+
+    low = np.clip(np.floor(points_px[:468, :2].min(0)), 0, [rgb.shape[1] - 8, rgb.shape[0] - 8]).astype(int)
+    high = np.clip(np.ceil(points_px[:468, :2].max(0)), low + 8, [rgb.shape[1], rgb.shape[0]]).astype(int)
+    grey = cv2.cvtColor(np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2GRAY)
+    light, sigma = grey.astype(np.float32), 1.5
+
+    def steepest(picture: F32) -> float:
+        slope = cv2.magnitude(cv2.Scharr(picture, cv2.CV_32F, 1, 0), cv2.Scharr(picture, cv2.CV_32F, 0, 1))
+        return float(np.percentile(slope, 98.5))
+
+    ratio = np.clip(steepest(cv2.GaussianBlur(light, (0, 0), sigma)) / max(steepest(light), 1e-3), 0.05, 0.98)
+    return float(sigma * ratio / np.sqrt(1 - ratio**2))
 
 
 def face_height(points_px: F64) -> float:

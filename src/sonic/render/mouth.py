@@ -70,23 +70,24 @@ class Mouth:
     def _scene(self, cut: Cut, pose: Pose, rigid: Rigid) -> MouthScene:
         """Where teeth and tongue are: the upper row on the skull, the lower one on the jaw."""
         anchor, gap = self._neutral.anchor_mm, pose.gap_mm
-        seen = 1.0 + 0.13 * gap
+        seen = 0.2 + 0.09 * gap
         lower_lip = float(pose.points_mm[facemesh.LIP_BOTTOM, 1])
         lower_edge = max(anchor[1] - 0.2 + 0.92 * max(float(pose.jaw_mm[1]), -1.0), lower_lip - seen)
         side = anchor[0] + 0.8 * float(pose.jaw_mm[0])
-        upper = np.array([anchor[0], anchor[1] + self._teeth.upper_edge_mm, anchor[2] + _DEPTH_MM])
-        places = np.array([
-            upper, [side, lower_edge, anchor[2] + _DEPTH_MM + 1.5], [side, lower_edge + 1.0, anchor[2] + _DEPTH_MM + 6],
-            *(upper + np.eye(3)),
-        ])  # fmt: skip
+        deep = _DEPTH_MM + np.array([0.0, 1.5, 6.0])
+        # heights are meant as the photo shows them: undo that what lies deeper appears higher in a face looking up
+        tilt = float(self._fit.rotation[1, 2] / self._fit.rotation[1, 1])
+        heights = [anchor[1] + self._teeth.upper_edge_mm, lower_edge, lower_edge + 1.0] - deep * tilt
+        origins = np.stack([[anchor[0], side, side], heights, anchor[2] + deep], 1)
+        places = np.vstack([origins, origins[0] + np.eye(3)])
         at = rigid(self._fit.to_px(places))[:, :2] - [cut.box.left, cut.box.top]
         axes = at[3:] - at[0]
         inverse = np.linalg.inv(axes[:2].T)
         scene = MouthScene(
             mm_from_px=tuple(inverse.ravel()), px_per_depth=tuple(axes[2]), upper=tuple(at[0]), lower=tuple(at[1]),
             tongue=tuple(at[2]), cavity_rgb=tuple(self._colours.cavity), tongue_rgb=tuple(self._colours.tongue),
-            gap_mm=gap, half_width_mm=self._neutral.mouth_width_mm / 2, tongue_lift_mm=1.2 + 0.34 * gap,
-            lower_light=float(0.55 * (0.5 + 0.5 * smoothstep(3, 10, gap))),
+            gap_mm=gap, half_width_mm=self._neutral.mouth_width_mm / 2, tongue_lift_mm=0.6 + 0.28 * gap,
+            lower_light=float(0.45 * (0.4 + 0.6 * smoothstep(3, 12, gap))),
         )  # fmt: skip
         return scene
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sonic.facemesh import EYES, OVAL
 from sonic.motion import Motion
-from sonic.render.colours import face_height, portrait_colours
+from sonic.render.colours import face_height, portrait_colours, softness_px
 from sonic.render.deform import Deformer, LidStyle, Pose
 from sonic.render.eyes import EyeLayer
 from sonic.render.head import Head, Rigid
@@ -59,7 +59,7 @@ class Renderer:
         edge = 1.6 + 0.25 * float(rng.standard_normal())
         if photo_teeth and photo_teeth.edge_mm is not None:
             edge = photo_teeth.edge_mm
-        blur = max(0.45, 0.22 * fit.px_per_mm)
+        blur = max(0.45, 0.16 * fit.px_per_mm, 0.8 * softness_px(rgb, points))
         self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 

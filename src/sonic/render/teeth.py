@@ -40,7 +40,7 @@ _LOWER = (
 
 def tooth_rows(teeth: F64, gum: F64, rng: np.random.Generator) -> tuple[ToothStrip, ToothStrip]:
     """(upper, lower) rows in these linear colours; ``rng`` gives them their own shapes."""
-    return _row(_UPPER, teeth, gum, rng), _row(_LOWER, teeth * [0.97, 0.95, 0.90], gum, rng)
+    return _row(_UPPER, teeth, gum, rng), _row(_LOWER, teeth * np.array([1.0, 0.88, 0.76]), gum, rng)
 
 
 def _row(kinds: tuple[_Tooth, ...], teeth: F64, gum: F64, rng: np.random.Generator) -> ToothStrip:
@@ -48,7 +48,7 @@ def _row(kinds: tuple[_Tooth, ...], teeth: F64, gum: F64, rng: np.random.Generat
     s = (np.arange(n_s) / _PER_MM - _HALF_MM)[None]
     v = (np.arange(n_v) / _PER_MM - _MARGIN_MM)[:, None]
     # what shows between and above the teeth: shadow, then gum
-    rgb = np.broadcast_to(teeth * 0.22 * np.array([1.0, 0.75, 0.68]), (n_v, n_s, 3)).copy()
+    rgb = np.broadcast_to(teeth * 0.50 * np.array([1.0, 0.82, 0.72]), (n_v, n_s, 3)).copy()
     alpha = smoothstep(0.9, 2.6, v) * smoothstep(26, 22, np.abs(s)) * 0.9
     pink = (smoothstep(7.3, 9.0, v) * np.ones_like(s))[..., None]
     rgb, alpha = rgb * (1 - pink) + gum * pink, np.maximum(alpha, pink[..., 0])
@@ -90,8 +90,8 @@ def _tooth(kind: _Tooth, place: _Place, s: F64, v: F64, rng: np.random.Generator
     cover = (
         smoothstep(1.03, 0.95, narrow) * smoothstep(end - 0.20, end + 0.22, v) * smoothstep(root + 0.3, root - 0.3, v)
     )
-    rounded = 1 - 0.17 * np.clip(narrow, 0, 1) ** 5 - 0.05 * np.clip(-outward, 0, 1) ** 3
-    glassy = 0.86 + 0.14 * smoothstep(0.0, 1.6, v - end)
+    rounded = 1 - 0.10 * np.clip(narrow, 0, 1) ** 4 - 0.05 * np.clip(-outward, 0, 1) ** 3
+    glassy = 0.92 + 0.08 * smoothstep(0.0, 1.6, v - end)
     body = 1 - 0.16 * smoothstep(0.40 * height, height, v)
     light = shade * rounded * glassy * body
     warmth = 0.25 + 0.75 * smoothstep(0.2 * height, height, v)
