@@ -12,9 +12,9 @@ from sonic.drive.prosody import Prosody
 from sonic.geometry import rotation_from_pose, smoothstep
 from sonic.types import F32, F64
 
-POSTURE_SD_DEG = np.array([2.9, 2.4, 1.5])
+POSTURE_SD_DEG = np.array([3.1, 2.5, 1.55])
 """Yaw, pitch, roll of the postures between which a talker changes."""
-SWAY_SD_DEG = np.array([1.8, 1.6, 1.0])
+SWAY_SD_DEG = np.array([2.0, 1.7, 1.0])
 """Wandering around a posture, at four time scales together."""
 NOD_DEG = np.array([1.5, 4.2, 0.9])
 """Largest typical excursion on an emphasised syllable."""
