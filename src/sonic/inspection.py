@@ -242,7 +242,7 @@ def _with_panel(picture: U8, seen: Inspection) -> U8:
     rows.append(("", font, _TEXT, 12))
     for notice in seen.notices:
         lines = _wrapped(measure, notice, font, inner - 18)
-        rows += [(("• " if k == 0 else "   ") + line, font, _WARN, 24) for k, line in enumerate(lines)]
+        rows += [(("- " if k == 0 else "  ") + line, font, _WARN, 24) for k, line in enumerate(lines)]
         rows.append(("", font, _TEXT, 8))
     if not seen.notices:
         rows.append(("Nothing to improve.", font, _GOOD, 26))

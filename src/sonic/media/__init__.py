@@ -1,9 +1,9 @@
 """Opening files that strangers made: the content decides, never the name, and everything has a limit.
 
 Photos are read whole (read_file); sound and video are decoded in process with PyAV, one chunk or frame at a time. A
-file is opened once, must be a regular file, is recognised by its first bytes, and goes to the one demuxer of that kind:
-no other demuxer, no network, no second file, and only codecs of an allow-list. Lengths that a header claims are not
-believed.
+file must be a regular file, is recognised by its first bytes, and goes to the one demuxer of that kind, of which none
+follows references to other files: no playlists, no network, and only codecs of an allow-list. Lengths that a header
+claims are not believed.
 """
 
 import os
@@ -79,11 +79,12 @@ def open_file(path: Path, max_bytes: int, what: str, *, error: type[MediaError] 
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     except (OSError, ValueError) as cause:
         reason = cause.strerror if isinstance(cause, OSError) else "not a file name"
-        raise error(f"{what} {str(path)!r} cannot be opened ({reason}); check the path") from cause
+        raise error(f"{what} {str(path)[:300]!r} cannot be opened ({reason}); check the path") from cause
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise error(f"{what} {name!r} is not a regular file; give the path of a file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise error(f"{what} {name!r} is not a regular file; give the path of a file")
         if not status.st_size:
             raise error(f"{what} {name!r} is empty (0 bytes); give a complete file")
         if status.st_size > max_bytes:
@@ -149,15 +150,17 @@ def _open_media(source: Path, error: type[MediaError]) -> Iterator[av.container.
     accepted = "WAV, MP3, FLAC, OGG, AAC, M4A/MP4, WebM or MKV"
     with open_file(source, MAX_SOUND_BYTES, what, error=error) as file:
         kind = sniff_file(file)
-        if kind not in _DEMUXERS:
-            raise error(f"{what} {source.name!r} is {_article(kind)}, by its content; give a {accepted} file")
-        limits = {"format_whitelist": _DEMUXERS[kind], "protocol_whitelist": "none", "codec_whitelist": _CODECS}
-        try:
-            container = av.open(file, "r", format=_DEMUXERS[kind], container_options=limits, timeout=(20.0, 20.0))
-        except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as cause:
-            raise error(f"{what} {source.name!r} is a damaged {kind} file; save or export it again") from cause
-        with container:
-            yield container
+    if kind not in _DEMUXERS:
+        raise error(f"{what} {source.name!r} is {_article(kind)}, by its content; give a {accepted} file")
+    limits = {"format_whitelist": _DEMUXERS[kind], "protocol_whitelist": "file", "codec_whitelist": _CODECS}
+    try:
+        # By name, because a Python file lets demuxers seek beyond its end and search there for seconds; with "file:",
+        # because names may look like options or protocols.
+        container = av.open(f"file:{source}", "r", format=_DEMUXERS[kind], container_options=limits, timeout=20.0)
+    except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as cause:
+        raise error(f"{what} {source.name!r} is a damaged {kind} file; save or export it again") from cause
+    with container:
+        yield container
 
 
 def _article(kind: str) -> str:
@@ -220,7 +223,7 @@ def _frames(
         if packet is None:
             return
         frames: Sequence[Any] = ()
-        with suppress(av.error.InvalidDataError, av.error.UnknownError, av.error.EOFError):
+        with suppress(av.error.FFmpegError):
             frames = packet.decode()
         barren = 0 if frames else barren + 1
         if barren > STALL_PACKETS:
@@ -242,6 +245,9 @@ def _resampled(frames: Iterator[av.AudioFrame], layout: str | av.AudioLayout, ra
                 yield from resampler.resample(None)
             stored = (frame.format.name, frame.layout.name, frame.sample_rate)
             resampler = av.AudioResampler("flt", layout, rate_hz)
-        yield from resampler.resample(frame)
+        pieces: Sequence[av.AudioFrame] = ()
+        with suppress(av.error.FFmpegError):  # a damaged frame may claim what no resampler can convert
+            pieces = resampler.resample(frame)
+        yield from pieces
     if resampler is not None:
         yield from resampler.resample(None)
