@@ -1,0 +1,362 @@
+"""Any honest photo and recording loads as it is meant; anything else says in one line what to mend."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from hostile import (
+    NO_MEDIA,
+    ODD_NAMES,
+    PCM_F32,
+    PCM_S24,
+    PCM_U8,
+    PLAYLISTS,
+    encode_sound,
+    encode_video,
+    png_of_size,
+    quarters,
+    saved,
+    tone,
+    wav,
+)
+from sonic.errors import PhotoError, SonicError, SpeechError
+from sonic.load import load_photo, load_speech
+from sonic.types import Photo, Speech
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
+COLOURS = ([255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90])
+
+
+def photo(folder: Path, data: bytes, name: str = "photo.bin") -> Photo:
+    path = folder / name
+    path.write_bytes(data)
+    return load_photo(path)
+
+
+def corners(loaded: Photo) -> list[list[int]]:
+    """Colours at the top left, top right, bottom left and bottom right."""
+    return [loaded.rgb[y, x].tolist() for y in (30, -30) for x in (30, -30)]
+
+
+def refused(folder: Path, data: bytes, name: str = "photo.jpg") -> str:
+    """The message with which a photo is refused, quickly."""
+    start = time.monotonic()
+    with pytest.raises(PhotoError) as caught:
+        photo(folder, data, name)
+    assert time.monotonic() - start < 2
+    message = str(caught.value)
+    assert "\n" not in message
+    assert name in message
+    return message
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_every_format(tmp_path: Path, format_name: str) -> None:
+    data = saved(quarters(), format_name)
+    loaded = photo(tmp_path, data)
+    assert loaded.size_px == (120, 200)
+    np.testing.assert_allclose(corners(loaded), COLOURS, atol=4)
+    assert loaded.sha256 == hashlib.sha256(data).hexdigest()
+    assert loaded.name == "photo.bin"
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 65_535])
+def test_exif_orientation(tmp_path: Path, format_name: str, orientation: int) -> None:
+    """Pillow's own table says how each orientation is stored; what cannot be one counts as upright."""
+    stored_as = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    image = quarters()
+    if orientation in stored_as:
+        image = image.transpose(stored_as[orientation])
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    loaded = photo(tmp_path, saved(image, format_name, exif=exif))
+    assert loaded.size_px == (120, 200)
+    np.testing.assert_allclose(corners(loaded), COLOURS, atol=4)
+
+
+def test_damaged_exif_is_no_reason_to_refuse(tmp_path: Path) -> None:
+    data = saved(quarters(), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(40))
+    np.testing.assert_allclose(corners(photo(tmp_path, data)), COLOURS, atol=4)
+
+
+@pytest.mark.parametrize(
+    ("mode", "format_name"),
+    [("CMYK", "JPEG"), ("CMYK", "TIFF"), ("RGBA", "PNG"), ("RGBA", "TIFF"), ("RGBA", "WEBP"), ("YCbCr", "TIFF")],
+)
+def test_colour_modes(tmp_path: Path, mode: str, format_name: str) -> None:
+    image = quarters().convert(mode)
+    options = {"lossless": True} if format_name == "WEBP" else {}
+    np.testing.assert_allclose(corners(photo(tmp_path, saved(image, format_name, **options))), COLOURS, atol=4)
+
+
+def test_palette(tmp_path: Path) -> None:
+    image = quarters().quantize(8)
+    np.testing.assert_allclose(corners(photo(tmp_path, saved(image, "PNG"))), COLOURS, atol=4)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "white", "format_name"),
+    [(np.uint8, 255, "PNG"), (np.uint16, 65_535, "PNG"), (np.uint16, 65_535, "TIFF"), (np.float32, 1.0, "TIFF"),
+     (np.int32, 65_535, "TIFF")],
+)  # fmt: skip
+def test_grey_of_any_depth(tmp_path: Path, dtype: type, white: float, format_name: str) -> None:
+    ramp = np.tile(np.linspace(0, white, 200), (100, 1)).astype(dtype)
+    rgb = photo(tmp_path, saved(Image.fromarray(ramp), format_name)).rgb
+    np.testing.assert_allclose(rgb[50, :, 0], np.linspace(0, 255, 200), atol=2)
+    assert (rgb[..., 0] == rgb[..., 1]).all()
+
+
+def test_black_and_white(tmp_path: Path) -> None:
+    rgb = photo(tmp_path, saved(quarters().convert("1"), "PNG")).rgb
+    assert set(np.unique(rgb)) <= {0, 255}
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparent_parts_become_white(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGBA", (100, 100), (10, 10, 10, 255))
+    image.paste((10, 10, 10, 0), (0, 0, 50, 100))
+    image.paste((10, 10, 10, 128), (50, 0, 60, 100))
+    data = saved(image.convert(mode) if mode != "P" else image.quantize(8), "PNG")
+    rgb = photo(tmp_path, data).rgb.astype(int)
+    assert rgb[50, 20].min() >= 250
+    assert rgb[50, 80].max() <= 20
+    assert 110 < rgb[50, 55].mean() < 150
+
+
+def test_a_colour_profile_is_applied(tmp_path: Path) -> None:
+    """sRGB's own colours through a profile with another tone curve look different; through sRGB's they stay."""
+    grey = Image.new("RGB", (80, 80), (120, 120, 120))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert photo(tmp_path, saved(grey, "PNG", icc_profile=srgb)).rgb[40, 40].tolist() == [120] * 3
+    lab = Image.new("LAB", (80, 80), (120, 160, 90))
+    assert np.ptp(photo(tmp_path, saved(lab, "TIFF")).rgb[40, 40].astype(int)) > 20
+
+
+@pytest.mark.parametrize("profile", [b"rubbish", bytes(128), bytes(200_000)])
+def test_a_damaged_colour_profile_is_not_used(tmp_path: Path, profile: bytes) -> None:
+    np.testing.assert_allclose(corners(photo(tmp_path, saved(quarters(), "PNG", icc_profile=profile))), COLOURS, atol=1)
+
+
+@pytest.mark.parametrize("format_name", ["PNG", "WEBP", "TIFF"])
+def test_of_an_animation_the_first_picture(tmp_path: Path, format_name: str) -> None:
+    rest = [Image.new("RGB", (120, 200), (k % 256, 0, 0)) for k in range(300)]
+    start = time.monotonic()
+    data = saved(quarters(), format_name, save_all=True, append_images=rest)
+    made_s, start = time.monotonic() - start, time.monotonic()
+    np.testing.assert_allclose(corners(photo(tmp_path, data)), COLOURS, atol=4)
+    assert time.monotonic() - start < max(0.5, made_s)
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("share", [0.02, 0.25, 0.5, 0.99])
+def test_a_cut_off_photo_is_refused(tmp_path: Path, format_name: str, share: float) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (150, 200, 3), dtype=np.uint8))
+    data = saved(noise, format_name)
+    assert "damaged or cut off" in refused(tmp_path, data[: int(share * len(data))])
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_flipped_bits_load_or_are_refused(tmp_path: Path, format_name: str) -> None:
+    data = np.frombuffer(saved(quarters(), format_name), np.uint8)
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        broken = data.copy()
+        broken[rng.integers(8, len(data), 3)] = rng.integers(0, 256, 3)
+        try:
+            photo(tmp_path, broken.tobytes())
+        except PhotoError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("data", [*PLAYLISTS.values(), *NO_MEDIA.values()], ids=[*PLAYLISTS, *NO_MEDIA])
+def test_what_is_no_photo_is_refused_whatever_its_name(tmp_path: Path, data: bytes) -> None:
+    assert "by its content; save it as JPEG, PNG" in refused(tmp_path, data)
+
+
+def test_other_kinds_of_pictures_are_named(tmp_path: Path) -> None:
+    assert "GIF" in refused(tmp_path, saved(quarters(), "GIF"))
+    assert "HEIC" in refused(tmp_path, b"\0\0\0\x18ftypheic" + bytes(100))
+    assert "AVIF" in refused(tmp_path, b"\0\0\0\x18ftypavif" + bytes(100))
+
+
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (9000, 9000), (10_000, 9500), (2**31 - 1, 2**31 - 1)])
+def test_pixels_are_counted_before_they_are_decoded(tmp_path: Path, width: int, height: int) -> None:
+    assert "MP" in refused(tmp_path, png_of_size(width, height)) or width > 60_000
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2000), (63, 500)])
+def test_tiny_photos_are_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    assert "at least 64 px" in refused(tmp_path, saved(Image.new("RGB", size), "PNG"))
+
+
+def test_a_large_file_is_refused_unread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sonic.load.MAX_PHOTO_BYTES", 100)
+    assert "at most" in refused(tmp_path, saved(quarters(), "PNG"))
+
+
+def odd_names(suffix: str) -> list[str]:
+    return [name.format(suffix) for name in ODD_NAMES if os.name == "posix" or name.isalnum()]
+
+
+@pytest.mark.parametrize("name", odd_names("png"))
+def test_a_photo_may_have_any_name(tmp_path: Path, name: str) -> None:
+    assert photo(tmp_path, saved(quarters(), "PNG"), name).name == name
+    (tmp_path / name).write_bytes(b"hello")
+    with pytest.raises(PhotoError) as caught:
+        load_photo(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+# Speech
+
+
+def speech(folder: Path, data: bytes, notices: list[str] | None = None, name: str = "speech.bin") -> Speech:
+    path = folder / name
+    path.write_bytes(data)
+    return load_speech(path, (notices if notices is not None else []).append)
+
+
+@pytest.mark.parametrize(
+    ("rate_hz", "channels", "kind"),
+    [(8000, 1, PCM_U8), (192_000, 2, PCM_S24), (48_000, 8, PCM_S24), (16_000, 1, PCM_F32), (44_100, 2, PCM_S24)],
+)
+def test_speech_of_any_kind_becomes_mono_16_khz(tmp_path: Path, rate_hz: int, channels: int, kind: str) -> None:
+    data = wav(tone(1.0, rate_hz, channels=channels), rate_hz, kind)
+    notices: list[str] = []
+    loaded = speech(tmp_path, data, notices)
+    assert loaded.duration_s == pytest.approx(1.0, abs=1e-3)
+    assert loaded.sha256 == hashlib.sha256(data).hexdigest()
+    assert loaded.source == tmp_path / "speech.bin"
+    assert np.abs(loaded.samples).max() == pytest.approx(0.5, abs=0.02)
+    assert not notices
+
+
+@pytest.mark.parametrize(("container", "codec"), [("mp3", "libmp3lame"), ("flac", "flac"), ("mp4", "aac")])
+def test_compressed_speech_has_its_length(tmp_path: Path, container: str, codec: str) -> None:
+    path = encode_sound(tmp_path / "x", tone(1.0, 44_100), 44_100, container=container, codec=codec)
+    assert load_speech(path, print).duration_s == pytest.approx(1.0, abs=0.06)
+
+
+def test_the_sound_of_a_video(tmp_path: Path) -> None:
+    pictures = [np.zeros((48, 64, 3), np.uint8)] * 25
+    path = encode_video(tmp_path / "x.mp4", pictures, 25, tone(1.0, 44_100, channels=2))
+    assert load_speech(path, print).duration_s == pytest.approx(1.0, abs=0.06)
+
+
+def test_channels_that_cancel_do_not_silence_the_speech(tmp_path: Path) -> None:
+    wave = tone(0.5, 16_000, channels=2)
+    wave[:, 1] *= -0.9
+    assert np.abs(speech(tmp_path, wav(wave, 16_000)).samples).max() == pytest.approx(0.5, abs=0.02)
+
+
+def test_one_speaking_channel_of_many_is_heard(tmp_path: Path) -> None:
+    wave = np.zeros((8000, 8), np.float32)
+    wave[:, 5:6] = tone(0.5, 16_000)
+    samples = speech(tmp_path, wav(wave, 16_000)).samples
+    assert np.abs(samples).max() > 0.25
+    assert np.corrcoef(samples, wave[:, 5])[0, 1] > 0.999
+
+
+def test_two_speakers_on_two_channels_are_both_heard(tmp_path: Path) -> None:
+    wave = np.zeros((16_000, 2), np.float32)
+    wave[:8000, :1], wave[8000:, 1:] = tone(0.5, 16_000), tone(0.5, 16_000)
+    samples = speech(tmp_path, wav(wave, 16_000)).samples
+    assert np.abs(samples[:8000]).max() == pytest.approx(np.abs(samples[8000:]).max(), rel=0.05)
+
+
+def test_a_constant_offset_is_removed(tmp_path: Path) -> None:
+    samples = speech(tmp_path, wav(tone(1.0, 16_000, level=0.4) + 0.5, 16_000)).samples
+    assert abs(samples.mean()) < 1e-3
+
+
+@pytest.mark.parametrize("level", [0.004, 0.05, 1.0, 40.0, 32_768.0])
+def test_quiet_and_overscaled_speech_is_brought_to_a_usable_level(tmp_path: Path, level: float) -> None:
+    samples = speech(tmp_path, wav(tone(1.0, 16_000, level=level), 16_000, PCM_F32)).samples
+    assert 0.25 <= np.abs(samples).max() <= 1.0
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, -1.0, 0.0005])
+def test_silence_and_a_stuck_microphone_are_noticed(tmp_path: Path, value: float) -> None:
+    notices: list[str] = []
+    loaded = speech(tmp_path, wav(np.full((16_000, 1), value, np.float32), 16_000, PCM_F32), notices)
+    assert "is silent" in notices[0]
+    assert np.abs(loaded.samples).max() < 0.01
+
+
+def test_values_that_are_no_numbers_count_as_silence(tmp_path: Path) -> None:
+    wave = tone(1.0, 16_000)
+    wave[100], wave[200], wave[300], wave[400] = np.nan, np.inf, -np.inf, 1e30
+    notices: list[str] = []
+    samples = speech(tmp_path, wav(wave, 16_000, PCM_F32), notices).samples
+    assert np.isfinite(samples).all()
+    assert 0.3 <= np.abs(samples).max() <= 1.0
+    assert "4 samples are no numbers" in notices[0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 160, 1599])
+def test_too_little_sound_is_refused(tmp_path: Path, n: int) -> None:
+    with pytest.raises(SpeechError, match=r"at least 100 ms|damaged"):
+        speech(tmp_path, wav(tone(1.0, 16_000)[:n], 16_000))
+
+
+def test_a_header_that_claims_hours_has_the_length_of_its_data(tmp_path: Path) -> None:
+    data = wav(tone(1.0, 16_000), 16_000, riff_size=2**32 - 1, data_size=36_000 * 32_000)
+    assert speech(tmp_path, data).duration_s == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize("data", [*PLAYLISTS.values(), *NO_MEDIA.values(), b""], ids=[*PLAYLISTS, *NO_MEDIA, "empty"])
+def test_what_is_no_recording_is_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(SpeechError) as caught:
+        speech(tmp_path, data, name="speech.wav")
+    assert "\n" not in str(caught.value)
+    assert "speech.wav" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", odd_names("wav"))
+def test_a_recording_may_have_any_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = wav(tone(0.2, 16_000), 16_000)
+    assert speech(tmp_path, data, name=name).duration_s == pytest.approx(0.2)
+    monkeypatch.chdir(tmp_path)  # a name alone must not look like an option or a protocol
+    assert load_speech(Path(name), print).duration_s == pytest.approx(0.2)
+
+
+def test_a_photo_is_no_recording_and_a_recording_no_photo(tmp_path: Path) -> None:
+    for load, data in ((speech, saved(quarters(), "PNG")), (photo, wav(tone(1.0, 8000), 8000))):
+        with pytest.raises(SonicError, match="by its content"):
+            load(tmp_path, data)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read as Linux counts it")
+def test_ten_minutes_cost_little_more_than_their_samples(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    noise = np.random.default_rng(0).integers(0, 256, (600 * 16_000, 1)).astype(np.uint8)
+    path.write_bytes(wav(noise / np.float32(127.5) - 1, 16_000, PCM_U8))
+    del noise
+    short = tmp_path / "short.wav"
+    short.write_bytes(wav(tone(1.0, 16_000), 16_000))
+    code = (
+        "import resource, sys; from pathlib import Path; from sonic.load import load_speech\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "load_speech(Path(sys.argv[1]), print); before = peak()\n"
+        "speech = load_speech(Path(sys.argv[2]), print); print(peak() - before, speech.samples.nbytes / 2**20)"
+    )
+    command = [sys.executable, "-c", code, str(short), str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    grown_mb, samples_mb = map(float, done.stdout.split())
+    assert grown_mb < samples_mb + 45, done.stdout
