@@ -124,7 +124,7 @@ def _around(x: F64, percent: float, rate: float) -> F64:
 def _speaking(level: F64, floor: F64, top: F64, rate: float) -> Mask:
     """Level over the adaptive floor with hysteresis, without clicks and short gaps, with 60 ms of hangover."""
     span = top - floor
-    threshold = np.maximum(np.maximum(floor + np.clip(0.28 * span, 3.0, 9.0), top - 30.0), _SILENT_DB)
+    threshold = np.maximum(np.maximum(floor + np.clip(0.28 * span, 3.0, 9.0), top - 26.0), _SILENT_DB)
     loud = level > threshold
     sure = (level > threshold + np.clip(0.15 * span, 1.5, 6.0)) & (span > 5.0)
     mask = _runs_with(loud, sure)
