@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from recipes.portrait import background, clothes, ear, eyes, hair, head, mouth, skin
 from recipes.portrait.canvas import F32, Canvas, make_canvas, mix, smoothstep
+from recipes.portrait.strands import Strands
 
 OUT = Path("src/sonic/assets/demo/portrait.png")
 SCALE = 2
@@ -37,6 +37,8 @@ def draw(scale: int = SCALE) -> NDArray[np.uint8]:
     image = mix(image, hair.ROOT * 0.8, hair.cap(canvas))
     picture = to_srgb(image)
     eyes.paint_hairs(canvas, body, picture, rng)
+    for line, width in hair.fringe(rng):
+        Strands(canvas, picture).hair(line, (96, 58, 40), width, opacity=0.5)
     hair.paint(canvas, picture, front + hair.flyaways(rng), rng)
     picture = to_srgb(ear.paint_pearl(canvas, ear.paint(canvas, from_srgb(picture), body.face, shade)))
     hair.paint(canvas, picture, locks["tuck"], rng)

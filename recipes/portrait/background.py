@@ -1,7 +1,6 @@
 """A softly lit wall."""
 
 import numpy as np
-
 from recipes.portrait.canvas import F32, Canvas, linear, mix
 
 

@@ -2,30 +2,37 @@
 
 import numpy as np
 from numpy.typing import NDArray
-
 from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, smoothstep
 
 WOOL = linear(38, 92, 98)
 
 FOLDS = (
-    (-128, 236, 0.62, 7.0), (-108, 252, 0.80, -5.0), (-88, 262, 0.95, 4.0), (126, 234, -0.62, 7.0), (106, 250, -0.80, -5.0),
-    (86, 262, -0.95, 4.0), (-34, 252, 0.45, 2.5), (38, 248, -0.50, 2.5), (0, 226, 0.05, 1.5),
+    (-128, 236, 0.62, 7.0),
+    (-108, 252, 0.80, -5.0),
+    (-88, 262, 0.95, 4.0),
+    (126, 234, -0.62, 7.0),
+    (106, 250, -0.80, -5.0),
+    (86, 262, -0.95, 4.0),
+    (-34, 252, 0.45, 2.5),
+    (38, 248, -0.50, 2.5),
+    (0, 226, 0.05, 1.5),
 )
 """x, y, turn (radians), height (mm) of the cloth's soft folds."""
 
 
 def collar_lines() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(96, 2) inner and outer edge of the collar, left to right."""
-    inner = [(-46.5, 140), (-47, 153), (-38, 172), (-18, 184), (0, 187), (18, 184), (38, 172), (47, 153), (46.5, 140)]
-    outer = [(-49, 138), (-56, 146), (-58, 166), (-44, 187), (-22, 199), (0, 202.5), (22, 199), (44, 187), (58, 166), (56, 146), (49, 138)]
+    inner = [(47, 150), (46, 156), (37, 173), (18, 184), (0, 187)]
+    outer = [(47, 150), (52, 149), (57, 155), (56, 168), (43, 187), (22, 199), (0, 202.5)]
+    inner, outer = ([*[(-x, y) for x, y in half], *half[-2::-1]] for half in (inner, outer))
     return curve(inner, 96), curve(outer, 96)
 
 
 def masks(canvas: Canvas) -> tuple[F32, F32]:
     """(h, w) body and collar."""
     inner, outer = collar_lines()
-    shoulder = [(49, 138), (66, 155), (92, 168), (132, 183), (172, 203), (210, 240), (228, 330)]
+    shoulder = [(56, 156), (70, 161), (94, 170), (132, 183), (172, 203), (210, 240), (228, 330)]
     side = curve(shoulder, 64)
     body = np.vstack([outer, side, [(230, 360), (-230, 360)], (side * [-1, 1])[::-1]])
     return canvas.fill(body), canvas.fill(np.vstack([inner, outer[::-1]]))
@@ -39,9 +46,10 @@ def paint(canvas: Canvas, image: F32, hair_shadow: F32, rng: np.random.Generator
     ):
         n = light.normals(canvas, height + texture)
         lit = _lit(canvas, n, height) * (hair_shadow * light.occlusion(canvas, height) ** 0.7)[..., None]
+        turned = 1 - 0.40 * smoothstep(36, 60, np.abs(canvas.x)) * (mask is collar)
         depth = 0.62 + 0.38 * smoothstep(-0.6, 0.5, texture)
         fuzz = 1 + 0.05 * canvas.noise(rng, 0.8, 2) + 0.04 * canvas.noise(rng, 14, 2)
-        colour = WOOL * (depth * fuzz)[..., None] * lit
+        colour = WOOL * (depth * fuzz * turned)[..., None] * lit
         image = image + (colour - image) * mask[..., None]
         if mask is body:
             image = image * (1 - 0.45 * canvas.blur(collar, 2.2) * (1 - collar))[..., None]
@@ -51,7 +59,11 @@ def paint(canvas: Canvas, image: F32, hair_shadow: F32, rng: np.random.Generator
 def _lit(canvas: Canvas, n: F32, height: F32) -> F32:
     total = np.zeros_like(n)
     for lamp in light.LAMPS:
-        total += (np.clip((n @ light.unit(lamp.towards) + lamp.wrap) / (1 + lamp.wrap), 0, None))[..., None] * lamp.colour * 1.15
+        total += (
+            (np.clip((n @ light.unit(lamp.towards) + lamp.wrap) / (1 + lamp.wrap), 0, None))[..., None]
+            * lamp.colour
+            * 1.15
+        )
     up = 0.5 - 0.5 * n[..., 1:2]
     fuzz = 0.20 * (1 - n[..., 2:3]) ** 2
     return np.asarray(total + light.GROUND + (light.SKY - light.GROUND) * up + fuzz, np.float32)
@@ -71,7 +83,9 @@ def _body_height(canvas: Canvas) -> F32:
 def _collar_height(canvas: Canvas) -> F32:
     inner, outer = collar_lines()
     d = canvas.blur(canvas.fill(np.vstack([inner, outer[::-1]])), 3.2)
-    return np.asarray(9 * d + 30 * np.sqrt(np.clip(1 - (canvas.x / 110) ** 2, 0.01, 1)) + 0.35 * (canvas.y - 190), np.float32)
+    return np.asarray(
+        9 * d + 30 * np.sqrt(np.clip(1 - (canvas.x / 110) ** 2, 0.01, 1)) + 0.35 * (canvas.y - 190), np.float32
+    )
 
 
 def _knit(canvas: Canvas, rng: np.random.Generator) -> F32:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
 from recipes.portrait.head import Skin, crease_of
 from recipes.portrait.strands import Strands
+
 from sonic import facemesh
 
 F64 = NDArray[np.float64]
@@ -57,7 +56,7 @@ def _ball(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32, rng: np.random.
     dx, dy = canvas.x - c[0], canvas.y - c[1]
     r = np.hypot(dx, dy)
     round_ = np.sqrt(np.clip(1 - (r / 16.0) ** 2, 0.05, 1))
-    ball = linear(232, 224, 220) * (0.46 + 0.52 * round_ ** 1.5)[..., None]
+    ball = linear(232, 224, 220) * (0.46 + 0.52 * round_**1.5)[..., None]
     outer, inner = upper[0], upper[-1]
     ball = mix(ball, linear(206, 150, 142), 0.55 * canvas.spot((outer[0], outer[1]), (4.5, 4)))
     ball = mix(ball, linear(206, 130, 122), 0.80 * canvas.spot((inner[0], inner[1]), (4.0, 3.2)))
@@ -86,7 +85,9 @@ def _fibres(angle: F32, t: F32, rng: np.random.Generator) -> F32:
     """0..1, streaks that run from the pupil to the rim."""
     ring = np.zeros(512, np.float32)
     for frequency in (11, 19, 31, 47, 71):
-        ring += np.cos(np.linspace(0, 2 * np.pi, 512) * frequency + rng.uniform(0, 6.28)).astype(np.float32) * rng.uniform(0.6, 1.0)
+        ring += np.cos(np.linspace(0, 2 * np.pi, 512) * frequency + rng.uniform(0, 6.28)).astype(
+            np.float32
+        ) * rng.uniform(0.6, 1.0)
     at = ((angle + np.pi) / (2 * np.pi) * 512 + 6 * np.sin(5 * t)).astype(np.float32) % 512
     streak = np.interp(at.ravel(), np.arange(513), np.append(ring, ring[0])).reshape(at.shape)
     return np.asarray(np.clip(0.5 + 0.22 * streak, 0, 1), np.float32)
@@ -105,17 +106,31 @@ def _crease(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     upper, lower = lid_lines(p, eye)
     t = np.linspace(0, 1, 64)
     image = mix(image, linear(150, 84, 66), 0.40 * canvas.fill(np.vstack([fold, upper[::-1]]), 1.2))
-    image = mix(image, linear(112, 56, 42), 0.62 * canvas.stroke(fold, np.interp(t, [0, 0.3, 0.75, 1], [0.2, 1.2, 0.7, 0.0]), 0.5))
+    image = mix(
+        image,
+        linear(112, 56, 42),
+        0.62 * canvas.stroke(fold, np.interp(t, [0, 0.3, 0.75, 1], [0.2, 1.2, 0.7, 0.0]), 0.5),
+    )
     under = lower + [0, 1.0]
-    return mix(image, linear(176, 108, 96), 0.42 * canvas.stroke(under, np.interp(t, [0, 0.4, 1], [0.8, 2.2, 0.8]), 0.9))
+    return mix(
+        image, linear(176, 108, 96), 0.42 * canvas.stroke(under, np.interp(t, [0, 0.4, 1], [0.8, 2.2, 0.8]), 0.9)
+    )
 
 
 def _lid_edges(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     """The moist edge of the lower lid and the dark line of the upper lashes."""
     upper, lower = lid_lines(p, eye)
     t = np.linspace(0, 1, 64)
-    image = mix(image, linear(226, 160, 148), 0.75 * canvas.stroke(lower + [0, 0.25], np.interp(t, [0, 0.5, 1], [0.4, 0.95, 0.8]), 0.25))
-    image = mix(image, linear(110, 62, 50), 0.55 * canvas.stroke(lower + [0, 0.85], np.interp(t, [0, 0.3, 0.9, 1], [0.9, 0.6, 0.2, 0.0]), 0.3))
+    image = mix(
+        image,
+        linear(226, 160, 148),
+        0.75 * canvas.stroke(lower + [0, 0.25], np.interp(t, [0, 0.5, 1], [0.4, 0.95, 0.8]), 0.25),
+    )
+    image = mix(
+        image,
+        linear(110, 62, 50),
+        0.55 * canvas.stroke(lower + [0, 0.85], np.interp(t, [0, 0.3, 0.9, 1], [0.9, 0.6, 0.2, 0.0]), 0.3),
+    )
     line = np.interp(t, [0, 0.15, 0.5, 0.85, 1], [1.5, 1.7, 1.25, 0.7, 0.4])
     image = mix(image, linear(66, 36, 28), 0.55 * canvas.stroke(upper - [0, 0.5], line * 1.7, 0.6))
     return mix(image, LASH, 0.95 * canvas.stroke(upper - [0, 0.15], line, 0.16))
@@ -127,7 +142,17 @@ def lashes(p: F64, rng: np.random.Generator) -> Iterator[tuple[F64, float]]:
         upper, lower = lid_lines(p, eye)
         side = np.sign(upper[0][0])
         for t in np.sort(rng.uniform(0.02, 0.90, 62)):
-            yield _lash(upper, t, side, -1, rng.uniform(3.0, 4.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]), rng), 0.26
+            yield (
+                _lash(
+                    upper,
+                    t,
+                    side,
+                    -1,
+                    rng.uniform(3.0, 4.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]),
+                    rng,
+                ),
+                0.26,
+            )
         for t in np.sort(rng.uniform(0.03, 0.75, 24)):
             yield _lash(lower, t, side, 1, rng.uniform(1.5, 2.4), rng), 0.12
 
@@ -142,7 +167,10 @@ def _lash(edge: F64, t: float, side: float, up: int, length: float, rng: np.rand
 
 
 def brow_hairs(p: F64, rng: np.random.Generator, n: int = 420) -> Iterator[tuple[F64, float]]:
-    for upper_ids, lower_ids in ((facemesh.LEFT_BROW[:5], facemesh.LEFT_BROW[5:]), (facemesh.RIGHT_BROW[:5], facemesh.RIGHT_BROW[5:])):
+    for upper_ids, lower_ids in (
+        (facemesh.LEFT_BROW[:5], facemesh.LEFT_BROW[5:]),
+        (facemesh.RIGHT_BROW[:5], facemesh.RIGHT_BROW[5:]),
+    ):
         top, bottom = curve(p[list(upper_ids), :2]), curve(p[list(lower_ids), :2])
         side = np.sign(top[0][0])
         for _ in range(n):

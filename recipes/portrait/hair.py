@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, smoothstep
 from recipes.portrait.strands import Strands
@@ -42,30 +41,160 @@ class Lock:
     phase: float
 
 
-def _sheet(*guides: list[tuple[float, float]], n_locks: int, n_strands: int, wave_mm: float, dark: float = 1.0) -> Sheet:
+def _sheet(
+    *guides: list[tuple[float, float]], n_locks: int, n_strands: int, wave_mm: float, dark: float = 1.0
+) -> Sheet:
     return Sheet(np.stack([curve(g, N_POINTS) for g in guides]), n_locks, n_strands, wave_mm, dark)
 
 
 def sheets() -> dict[str, Sheet]:
     """Parted on the right of the picture; behind the ear on the left, falling in front of it on the right."""
     left = _sheet(
-        [(13, -54), (4, -59), (-14, -60), (-38, -48), (-57, -24), (-67, -2), (-75, 18), (-80, 52), (-76, 94), (-86, 134), (-70, 176)],
-        [(13, -68), (2, -77), (-20, -78), (-50, -65), (-71, -36), (-80, -6), (-86, 28), (-90, 66), (-86, 106), (-97, 146), (-76, 190)],
-        [(12, -89), (0, -96), (-24, -95), (-57, -81), (-80, -46), (-90, -8), (-96, 34), (-99, 76), (-98, 116), (-109, 154), (-86, 198)],
-        [(12, -107), (0, -110.5), (-26, -109), (-62, -93), (-87, -53), (-98, -8), (-103, 38), (-107, 82), (-108, 122), (-118, 158), (-96, 200)],
-        n_locks=30, n_strands=5600, wave_mm=4.2,
+        [
+            (13, -54),
+            (4, -59),
+            (-14, -60),
+            (-38, -48),
+            (-57, -24),
+            (-67, -2),
+            (-75, 18),
+            (-80, 52),
+            (-76, 94),
+            (-86, 134),
+            (-70, 176),
+        ],
+        [
+            (13, -68),
+            (2, -77),
+            (-20, -78),
+            (-50, -65),
+            (-71, -36),
+            (-80, -6),
+            (-86, 28),
+            (-90, 66),
+            (-86, 106),
+            (-97, 146),
+            (-76, 190),
+        ],
+        [
+            (12, -89),
+            (0, -96),
+            (-24, -95),
+            (-57, -81),
+            (-80, -46),
+            (-90, -8),
+            (-96, 34),
+            (-99, 76),
+            (-98, 116),
+            (-109, 154),
+            (-86, 198),
+        ],
+        [
+            (12, -107),
+            (0, -110.5),
+            (-26, -109),
+            (-62, -93),
+            (-87, -53),
+            (-98, -8),
+            (-103, 38),
+            (-107, 82),
+            (-108, 122),
+            (-118, 158),
+            (-96, 200),
+        ],
+        n_locks=30,
+        n_strands=5600,
+        wave_mm=4.2,
     )
     right = _sheet(
-        [(13, -54), (22, -59), (37, -55), (52, -38), (63, -13), (70, 16), (73, 48), (69, 80), (66, 114), (78, 152), (60, 196)],
-        [(13, -68), (24, -77), (43, -73), (64, -54), (77, -26), (84, 8), (86, 46), (83, 84), (81, 122), (93, 160), (73, 206)],
-        [(12, -89), (25, -96), (50, -91), (73, -71), (88, -36), (95, 4), (97, 46), (97, 88), (97, 128), (108, 164), (84, 210)],
-        [(12, -107), (26, -110), (54, -103), (80, -84), (97, -46), (103, -2), (106, 46), (108, 92), (110, 134), (119, 168), (96, 210)],
-        n_locks=30, n_strands=5600, wave_mm=4.4,
+        [
+            (13, -54),
+            (22, -59),
+            (37, -55),
+            (52, -38),
+            (63, -13),
+            (70, 16),
+            (73, 48),
+            (69, 80),
+            (66, 114),
+            (78, 152),
+            (60, 196),
+        ],
+        [
+            (13, -68),
+            (24, -77),
+            (43, -73),
+            (64, -54),
+            (77, -26),
+            (84, 8),
+            (86, 46),
+            (83, 84),
+            (81, 122),
+            (93, 160),
+            (73, 206),
+        ],
+        [
+            (12, -89),
+            (25, -96),
+            (50, -91),
+            (73, -71),
+            (88, -36),
+            (95, 4),
+            (97, 46),
+            (97, 88),
+            (97, 128),
+            (108, 164),
+            (84, 210),
+        ],
+        [
+            (12, -107),
+            (26, -110),
+            (54, -103),
+            (80, -84),
+            (97, -46),
+            (103, -2),
+            (106, 46),
+            (108, 92),
+            (110, 134),
+            (119, 168),
+            (96, 210),
+        ],
+        n_locks=30,
+        n_strands=5600,
+        wave_mm=4.4,
     )
     tuck = _sheet(
-        [(13, -52), (4, -59), (-14, -60.5), (-38, -48), (-56, -24), (-65, -7), (-76, 4), (-88, 18), (-93, 48), (-92, 90), (-94, 130), (-82, 168)],
-        [(13, -64), (2, -73), (-20, -74), (-47, -61), (-66, -34), (-75, -14), (-84, -2), (-94, 18), (-98, 54), (-97, 94), (-104, 134), (-88, 178)],
-        n_locks=8, n_strands=1300, wave_mm=3.0,
+        [
+            (13, -52),
+            (4, -59),
+            (-14, -60.5),
+            (-38, -48),
+            (-56, -24),
+            (-65, -7),
+            (-76, 4),
+            (-88, 18),
+            (-93, 48),
+            (-92, 90),
+            (-94, 130),
+            (-82, 168),
+        ],
+        [
+            (13, -64),
+            (2, -73),
+            (-20, -74),
+            (-47, -61),
+            (-66, -34),
+            (-75, -14),
+            (-84, -2),
+            (-94, 18),
+            (-98, 54),
+            (-97, 94),
+            (-104, 134),
+            (-88, 178),
+        ],
+        n_locks=8,
+        n_strands=1300,
+        wave_mm=3.0,
     )
     back = _sheet(
         [(-60, 0), (-84, 50), (-90, 100), (-96, 150), (-84, 196)],
@@ -73,7 +202,10 @@ def sheets() -> dict[str, Sheet]:
         [(0, 20), (0, 60), (0, 110), (0, 160), (0, 200)],
         [(40, 10), (50, 60), (52, 110), (56, 160), (50, 200)],
         [(60, 0), (84, 50), (90, 100), (96, 150), (84, 196)],
-        n_locks=30, n_strands=3000, wave_mm=3.0, dark=0.30,
+        n_locks=30,
+        n_strands=3000,
+        wave_mm=3.0,
+        dark=0.30,
     )
     return {"left": left, "right": right, "back": back, "tuck": tuck}
 
@@ -100,10 +232,30 @@ def flyaways(rng: np.random.Generator, n: int = 45) -> list[Lock]:
         lines = _between(guides, rng.uniform(0.1, 1.0, (n, 1)) + 0 * v)
         away = lines - [0, 30]
         away /= np.linalg.norm(away, axis=-1, keepdims=True)
-        lift = rng.normal(0.5, 1.2, (n, 1)) * np.sin(np.pi * v) + rng.normal(0, 1.0, (n, 1)) * np.sin(rng.uniform(0, 6, (n, 1)) + 7 * v)
+        lift = rng.normal(0.5, 1.2, (n, 1)) * np.sin(np.pi * v) + rng.normal(0, 1.0, (n, 1)) * np.sin(
+            rng.uniform(0, 6, (n, 1)) + 7 * v
+        )
         lines = lines + away * lift[..., None] + _frizz(n, v, rng) * 2.0
         lines = _cut(lines, rng.uniform(0.25, 1.0, n))
         out.append(Lock(lines, rng.uniform(-1, 1, n), tone=1.1, dark=0.9, phase=0.0))
+    return out
+
+
+def fringe(rng: np.random.Generator) -> list[tuple[F64, float]]:
+    """Fine short hairs along the hairline: (n, 2) lines and widths in mm."""
+    out = []
+    for name in ("left", "right"):
+        edge = sheets()[name].guides[0]
+        along = np.gradient(edge, axis=0)
+        along /= np.linalg.norm(along, axis=1, keepdims=True)
+        inward = np.array([0.0, 12.0]) - edge
+        inward /= np.linalg.norm(inward, axis=1, keepdims=True)
+        for k in rng.integers(2, 27, 170):
+            s = np.linspace(0, 1, 8)[:, None]
+            lean = abs(rng.normal(0.16, 0.14))
+            start = edge[k] - 1.6 * inward[k] + rng.normal(0, 0.6, 2)
+            length = rng.uniform(4, 11)
+            out.append((start + length * (along[k] * s + lean * inward[k] * s * (1.6 - s)), 0.16))
     return out
 
 
@@ -133,7 +285,13 @@ def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> 
     lines[:, :12] += rng.normal(0, 0.7, (n, 1, 2)) * np.linspace(1, 0, 12)[:, None]
     length = np.clip(rng.normal(0.96, 0.03) - rng.exponential(0.055, n) - 0.05 * across**2, 0.6, 1.0)
     lines = _cut(lines, length)
-    return Lock(lines, across, tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))), dark=sheet.dark * (0.58, 0.95, 1.18)[layer], phase=phase)
+    return Lock(
+        lines,
+        across,
+        tone=float(np.exp(rng.normal(0.04 * (layer - 1), 0.13))),
+        dark=sheet.dark * (0.58, 0.95, 1.18)[layer],
+        phase=phase,
+    )
 
 
 def _between(guides: F64, u: F64) -> F64:
@@ -181,7 +339,12 @@ def shade(lock: Lock, rng: np.random.Generator) -> F64:
     edge = np.clip(1 - n[..., 2], 0, 1) ** 3 * np.clip(n[..., 0] * 0.8 - n[..., 1] * 0.4, 0, 1)
     buried = 0.42 + 0.58 * smoothstep(-0.02, 0.13, v)
     colour = base * tone * lit[..., None]
-    colour = colour + (0.26 * narrow * cylinder)[..., None] * GLEAM + (0.16 * broad)[..., None] * TIP + (0.18 * edge)[..., None] * GLEAM
+    colour = (
+        colour
+        + (0.26 * narrow * cylinder)[..., None] * GLEAM
+        + (0.16 * broad)[..., None] * TIP
+        + (0.18 * edge)[..., None] * GLEAM
+    )
     return np.asarray(colour * buried * lock.dark)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from recipes.portrait.canvas import F32, Canvas, curve, smoothstep
+
 from sonic import facemesh
 
 F64 = NDArray[np.float64]
@@ -65,7 +65,11 @@ def _surface(canvas: Canvas, points: F64) -> F32:
 
 def _calm_flanks(canvas: Canvas, height: F32, face: F32) -> F32:
     """Where the cheek turns away, 468 points leave ripples: smooth them along the edge."""
-    flank = smoothstep(0.995, 0.80, canvas.blur(face, 13)) * smoothstep(26, 46, np.abs(canvas.x)) * smoothstep(112, 96, canvas.y)
+    flank = (
+        smoothstep(0.995, 0.80, canvas.blur(face, 13))
+        * smoothstep(26, 46, np.abs(canvas.x))
+        * smoothstep(112, 96, canvas.y)
+    )
     return np.asarray(height + (canvas.blur(height, 8.0) - height) * flank, np.float32)
 
 
@@ -109,16 +113,18 @@ def _details(canvas: Canvas, p: F64) -> F32:
     out = np.zeros(canvas.shape, np.float32)
     tip, base = p[1], p[2]
     for side in (-1, 1):
-        wing = (side * 15.5, tip[1] - 0.5)
+        wing = (side * 14.4, tip[1] - 0.5)
         out += 1.8 * canvas.spot(wing, (5.0, 5.5))
-        crease = curve([(side * 15.0, tip[1] - 9), (side * 20.3, tip[1] - 4), (side * 20.2, tip[1] + 3), (side * 15.5, tip[1] + 6)])
+        crease = curve(
+            [(side * 14.0, tip[1] - 9), (side * 18.9, tip[1] - 4), (side * 18.8, tip[1] + 3), (side * 14.4, tip[1] + 6)]
+        )
         out -= 1.2 * canvas.stroke(crease, np.interp(np.linspace(0, 1, 64), [0, 0.5, 1], [0.6, 1.8, 0.8]), 0.9)
-        out += 0.55 * canvas.spot((side * 3.6, (base[1] + p[0][1]) / 2), (1.9, 6))  # ridges of the philtrum
+        out += 0.35 * canvas.spot((side * 3.6, (base[1] + p[0][1]) / 2), (1.9, 6))  # ridges of the philtrum
         corner = p[61] if side < 0 else p[291]
         out -= 1.0 * canvas.spot((corner[0] + side * 1.0, corner[1]), (2.8, 2.6))
         fold = curve([(side * 22, tip[1] + 3), (side * 28, tip[1] + 15), (side * 33, tip[1] + 29)])
         out -= 0.5 * canvas.stroke(fold, np.interp(np.linspace(0, 1, 64), [0, 0.4, 1], [1, 3, 0.5]), 2.4)
-    out -= 0.9 * canvas.spot((0, (base[1] + p[0][1]) / 2 + 0.5), (2.2, 6))
+    out -= 0.5 * canvas.spot((0, (base[1] + p[0][1]) / 2 + 0.5), (2.2, 6))
     out += 1.0 * canvas.spot((0, tip[1] - 2), (6, 5))
     out -= 1.2 * canvas.spot((0, (p[17][1] + p[200][1]) / 2 - 1.5), (14, 3.2))  # fold under the lower lip
     return out + _lids(canvas, p)

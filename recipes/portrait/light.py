@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-
 from recipes.portrait.canvas import F32, Canvas, linear, smoothstep
 
 
@@ -20,7 +19,7 @@ class Lamp:
 
 
 LAMPS = (
-    Lamp((-0.46, -0.50, 0.73), 1.22 * linear(255, 242, 230), 0.30, 0.80),
+    Lamp((-0.46, -0.50, 0.73), 1.14 * linear(255, 243, 234), 0.32, 0.80),
     Lamp((0.72, -0.10, 0.65), 0.34 * linear(238, 226, 230), 0.50, 0.25),
 )
 SKY, GROUND = 0.30 * linear(222, 230, 248), 0.20 * linear(255, 214, 186)
@@ -41,7 +40,7 @@ def unit(v: tuple[float, float, float]) -> F32:
     return np.asarray(np.array(v) / np.linalg.norm(v), np.float32)
 
 
-def shadow(canvas: Canvas, height: F32, lamp: Lamp, *, softness: float = 0.30, reach_mm: float = 75) -> F32:
+def shadow(canvas: Canvas, height: F32, lamp: Lamp, *, softness: float = 0.50, reach_mm: float = 75) -> F32:
     """1 lit .. 0 dark: march towards the lamp and ask how far the surface rises above the ray (Quilez's soft shadow)."""
     d = unit(lamp.towards)
     flat = float(np.hypot(d[0], d[1]))
@@ -52,7 +51,11 @@ def shadow(canvas: Canvas, height: F32, lamp: Lamp, *, softness: float = 0.30, r
     while distance < reach_mm:
         move = np.float32([[1, 0, direction[0] * distance * step_px], [0, 1, direction[1] * distance * step_px]])
         ahead = cv2.warpAffine(
-            small, move, small.shape[::-1], flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+            small,
+            move,
+            small.shape[::-1],
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
         )
         covered = np.maximum(covered, (ahead - small - slope * distance + 0.6) / (softness * distance + 0.8))
         distance *= 1.09

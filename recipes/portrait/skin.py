@@ -1,7 +1,6 @@
 """The skin's own colour and shine."""
 
 import numpy as np
-
 from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
 from recipes.portrait.head import Skin
@@ -63,11 +62,15 @@ def paint(canvas: Canvas, skin: Skin, shade: F32, rng: np.random.Generator) -> F
 def nostrils(canvas: Canvas, skin: Skin, image: F32) -> F32:
     base = skin.points[2][1]
     for side in (-1, 1):
-        line = curve([(side * 12.2, base - 2.6), (side * 9.0, base - 4.6), (side * 5.0, base - 3.2), (side * 3.6, base - 1.2)])
+        line = curve(
+            [(side * 11.4, base - 2.6), (side * 8.4, base - 4.6), (side * 5.0, base - 3.2), (side * 3.6, base - 1.2)]
+        )
         width = np.interp(np.linspace(0, 1, 64), [0, 0.3, 0.7, 1], [0.5, 2.6, 2.4, 0.4])
         image = mix(image, linear(92, 34, 26), 0.85 * canvas.stroke(line, width, 0.55))
         image = mix(image, linear(36, 12, 10), 0.6 * canvas.stroke(line, width * 0.5, 0.4))
-        wing = curve([(side * 19.4, base - 12), (side * 20.6, base - 6.5), (side * 17.5, base - 2.6), (side * 13.5, base - 2.2)])
+        wing = curve(
+            [(side * 18.0, base - 12), (side * 19.2, base - 6.5), (side * 16.3, base - 2.6), (side * 12.6, base - 2.2)]
+        )
         image = mix(image, linear(140, 66, 50), 0.22 * canvas.stroke(wing, 1.2, 0.8))
     return image
 

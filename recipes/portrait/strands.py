@@ -3,7 +3,6 @@
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-
 from recipes.portrait.canvas import Canvas
 
 U8 = NDArray[np.uint8]
@@ -25,7 +24,12 @@ class Strands:
         high = np.ceil(points.max(0)).astype(int) + 4
         window = self.srgb[low[1] : high[1], low[0] : high[0]]
         local = (points - low + 0.5) * FINER
-        width = width_mm * self.canvas.px_per_mm * FINER * np.interp(np.linspace(0, 1, len(local)), [0, 0.4, 1], [1, 0.85, 0.12])
+        width = (
+            width_mm
+            * self.canvas.px_per_mm
+            * FINER
+            * np.interp(np.linspace(0, 1, len(local)), [0, 0.4, 1], [1, 0.85, 0.12])
+        )
         along = np.gradient(local, axis=0)
         normal = np.stack([-along[:, 1], along[:, 0]], 1) / (np.linalg.norm(along, axis=1, keepdims=True) + 1e-9)
         side = normal * width[:, None] / 2
