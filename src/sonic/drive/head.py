@@ -21,7 +21,7 @@ NOD_DEG = np.array([1.5, 4.2, 0.9])
 NECK_FROM_FACE = np.array([0.0, 0.65, 0.56])
 """Pivot of the head from the middle of the upper face (right, down, away) in face widths: the neck. Regression of
 position on rotation in a dozen clips of real talkers: medians 0.6 and 0.55, explaining some 60 % of the variance."""
-LEAN_SD = np.array([0.024, 0.016, 0.03])
+LEAN_SD = np.array([0.028, 0.021, 0.03])
 """Wandering of the trunk (right, down, away) in face widths, slower than the head."""
 _SWAY_S, _SWAY_SHARE = (0.16, 0.35, 1.0, 5.0), (0.5, 0.6, 0.5, 0.4)
 _LEAN_S, _LEAN_SHARE = (0.5, 1.5, 6.0), (0.25, 0.6, 0.8)
