@@ -69,7 +69,7 @@ def _postures(prosody: Prosody, rng: np.random.Generator, rate: float) -> F64:
             continue
         calm = 1.0 if prosody.speaking[i] or prosody.phrase_end[i] else 0.5
         keep = 0.35
-        goal = keep * posture + (1 - keep**2) ** 0.5 * calm * np.clip(steps[i], -1.9, 1.9) * POSTURE_SD_DEG
+        goal = keep * posture + (1 - keep**2) ** 0.5 * calm * np.clip(steps[i], -1.6, 1.6) * POSTURE_SD_DEG
         target[i] += goal - posture
         posture, last = goal, i
     return one_pole(one_pole(one_pole(np.cumsum(target, 0), 0.13 * rate), 0.13 * rate), 0.1 * rate)
