@@ -26,6 +26,8 @@ LIP_TOP, LIP_BOTTOM = 13, 14
 """Centres of the inner lips."""
 MOUTH_LEFT, MOUTH_RIGHT = 61, 291
 FOREHEAD, CHIN_TIP = 10, 152
+NOSE_ROOT = (168, 6)
+"""Between the eyes."""
 CHEEK_LEFT, CHEEK_RIGHT = 234, 454
 """Ends of the face width."""
 

@@ -9,7 +9,8 @@ from sonic.facemesh import EYES, OVAL
 from sonic.motion import Motion
 from sonic.render.colours import face_height, portrait_colours, softness_px
 from sonic.render.deform import Deformer, LidStyle, Pose
-from sonic.render.eyes import EyeLayer
+from sonic.render.eyes import EyeLayer, EyeLook
+from sonic.render.glasses import wears_glasses
 from sonic.render.head import Head, Rigid
 from sonic.render.mesh import build_mesh
 from sonic.render.mouth import Dentition, Mouth
@@ -49,10 +50,12 @@ class Renderer:
         self._mesh = build_mesh(points[:N_SURFACE], portrait.matte, face_triangles())
         self._head = Head(points, fit)
         self._around = self._head.flatten(self._mesh.around_px)
-        self._deform = Deformer(neutral, model.basis, template, LidStyle())
+        glasses = wears_glasses(points, rgb, fit.px_per_mm)
+        self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.15 if glasses else 1.0))
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
-        self._eyes = [EyeLayer(eye, points, rgb, fit.px_per_mm, colours.lash) for eye in EYES]
+        look = EyeLook(fit.px_per_mm, colours.lash, glasses)
+        self._eyes = [EyeLayer(eye, points, rgb, look) for eye in EYES]
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)

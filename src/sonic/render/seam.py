@@ -31,7 +31,9 @@ def snap_to_seam(points_px: F64, rgb: U8, px_per_mm: float) -> F64:
     guess = np.interp(x, seam @ along, seam @ across)
     offsets = np.arange(-_REACH_MM, _REACH_MM + 0.01, _STEP_MM)
     places = left + x[:, None, None] * along + (guess[:, None] + offsets * px_per_mm)[..., None] * across
-    line = guess + offsets[_darkest_path(_lightness(rgb, places, px_per_mm), offsets)] * px_per_mm
+    light = lightness(rgb, places, px_per_mm)
+    cost = light - light.mean(1, keepdims=True) + _CENTRE_COST * np.abs(offsets)
+    line = guess + offsets[darkest_path(cost, offsets, _JUMP_COST)] * px_per_mm
     line = np.convolve(np.pad(line, 2, mode="edge"), np.array([1, 4, 6, 4, 1]) / 16, mode="valid")
     snapped = points_px.copy()
     for ids, shift in ((upper, -_HALF_GAP_MM), (lower, _HALF_GAP_MM)):
@@ -41,7 +43,7 @@ def snap_to_seam(points_px: F64, rgb: U8, px_per_mm: float) -> F64:
     return snapped
 
 
-def _lightness(rgb: U8, places: F64, px_per_mm: float) -> F32:
+def lightness(rgb: U8, places: F64, px_per_mm: float) -> F32:
     """L* at ``places`` (..., 2), slightly blurred; only the mouth's surroundings are converted."""
     import cv2
 
@@ -56,10 +58,9 @@ def _lightness(rgb: U8, places: F64, px_per_mm: float) -> F32:
     return np.asarray(cv2.remap(light, at[..., 0], at[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
 
 
-def _darkest_path(light: F32, offsets: F64) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Index of the offset for each column."""
-    cost = light - light.mean(1, keepdims=True) + _CENTRE_COST * np.abs(offsets)
-    jump = _JUMP_COST * np.abs(offsets[:, None] - offsets[None])
+def darkest_path(cost: F32 | F64, offsets: F64, jump_cost: float) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Index of the offset in each of the columns of ``cost`` (columns, offsets), jumps between columns at a price."""
+    jump = jump_cost * np.abs(offsets[:, None] - offsets[None])
     total, back = cost[0], []
     for column in cost[1:]:
         through = total[None] + jump

@@ -1,0 +1,93 @@
+"""The closed lid that an open eye hides: skin of its surroundings, continued over the eye."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sonic.geometry import smoothstep
+from sonic.render.fill import fill_outwards
+from sonic.types import F32, F64, U8
+
+_ZONE_MM, _ZONE_GLASSES_MM = 3.4, 0.9
+"""How far beyond the lid edges lashes, make-up and drawn outlines may reach; glasses beyond that stay."""
+_EDGE_MM = 0.8
+_SKIN_FROM_MM, _SKIN_TO_MM = 2.5, 6.5
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLid:
+    """What lies over a shut eye, without the line of the lashes."""
+
+    rgb: U8
+    """(h, w, 3) of the eye's patch."""
+    cover: U8
+    """(h, w) 0 .. 255: where it replaces the open eye."""
+
+
+def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: bool) -> ClosedLid:
+    """The lid for an eye in ``patch`` (h, w, 3); ``upper``, ``lower`` (9, 2): its lid edges in px of the patch."""
+    import cv2
+
+    inside = np.zeros(patch.shape[:2], np.uint8)
+    contour = np.vstack([upper, lower[::-1][1:-1]])
+    cv2.fillPoly(inside, [np.round(contour * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
+    away_mm = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / px_per_mm
+    unlike = _unlike_skin(patch, (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM))
+    zone = _ZONE_GLASSES_MM if glasses else _ZONE_MM
+    marked = ((unlike > 1) & (away_mm < zone)) | (away_mm < _EDGE_MM)
+    _, parts = cv2.connectedComponents(marked.astype(np.uint8))
+    own = np.isin(parts, np.unique(parts[inside > 0])) & marked
+    reach = 2 * max(1, round(0.7 * px_per_mm)) + 1
+    covered = cv2.dilate(own.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
+    known = np.exp(-((1.4 * unlike) ** 2)) * (1 - covered) + 1e-4 * (away_mm > zone)
+    filled = fill_outwards(patch.astype(np.float32), known.astype(np.float32))
+    filled = cv2.GaussianBlur(filled, (0, 0), max(0.5, 0.5 * px_per_mm))
+    skin = filled * _shading(patch.shape, upper, lower)[..., None] + _grain(patch, known)
+    soft = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), max(0.6, 0.7 * px_per_mm))
+    return ClosedLid(np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+def _unlike_skin(patch: U8, ring: NDArray[np.bool_]) -> F32:
+    """(h, w) colour difference from the skin around the eye; above 1 it is something else."""
+    import cv2
+
+    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.float32)
+    samples = lab[ring] if ring.any() else lab.reshape(-1, 3)
+    skin = np.median(samples, 0)
+    difference, spread = _distance(lab - skin), float(np.median(_distance(samples - skin)))
+    return np.asarray(difference / np.clip(3.0 * spread, 10.0, 24.0), np.float32)
+
+
+def _distance(lab: F32) -> F32:
+    """Length of (..., 3) colour differences; darker than skin is less likely to be skin than lighter."""
+    light = np.where(lab[..., 0] < 0, 1.0, 0.5) * lab[..., 0]
+    return np.asarray(np.sqrt(light**2 + lab[..., 1] ** 2 + lab[..., 2] ** 2), np.float32)
+
+
+def _shading(shape: tuple[int, ...], upper: F64, lower: F64) -> F32:
+    """(h, w) light on a lid over a round eye: a crease above, a shadow along the lashes."""
+    order_u, order_l = np.argsort(upper[:, 0]), np.argsort(lower[:, 0])
+    x, y = np.arange(shape[1]), np.arange(shape[0])[:, None]
+    top = np.interp(x, upper[order_u, 0], upper[order_u, 1])
+    bottom = np.interp(x, lower[order_l, 0], lower[order_l, 1])
+    tallest = float(np.max(bottom - top))
+    down = (y - top) / max(tallest, 1.0)
+    ends = smoothstep(0.0, 0.35, (bottom - top) / max(tallest, 1.0))
+    shade = 0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2)) + 0.10 * np.exp(
+        -(((y - bottom) / max(tallest, 1.0) / 0.25) ** 2)
+    )
+    return np.asarray(1 - shade * ends, np.float32)
+
+
+def _grain(patch: U8, known: F64) -> F32:
+    """(h, w, 1) noise as strong as that of the skin beside, so that the lid is no smoother than the picture."""
+    import cv2
+
+    light = patch.astype(np.float32).mean(-1)
+    rough = light - cv2.GaussianBlur(light, (0, 0), 1.5)
+    sure = known > 0.7
+    # a low percentile: wrinkles and hair are no grain
+    size = min(float(np.percentile(np.abs(rough[sure]), 30)) / 0.385, 4.0) if sure.sum() > 20 else 0.0
+    noise = np.random.default_rng(0).standard_normal(light.shape).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.7)[..., None] * np.float32(1.6 * size))
