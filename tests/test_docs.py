@@ -1,6 +1,7 @@
 """Documents that the code writes, or that promise something about the code, still agree with it."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -11,28 +12,23 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def test_settings_and_help_pages_are_those_of_the_code(tmp_path: Path) -> None:
-    pages = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("settings.md", "help.md")}
-    maker = (ROOT / "docs" / "make_settings.py").read_text(encoding="utf-8")
-    (tmp_path / "make_settings.py").write_text(maker, encoding="utf-8")
-    subprocess.run([sys.executable, str(tmp_path / "make_settings.py")], check=True)
+def test_pages_made_from_the_code_agree_with_it(tmp_path: Path) -> None:
+    names = ("settings.md", "help.md", "architecture.md")
+    pages = {name: (ROOT / "docs" / name).read_text(encoding="utf-8") for name in names}
+    for name in ("make_pages.py", "architecture.md"):
+        shutil.copy(ROOT / "docs" / name, tmp_path)
+    subprocess.run([sys.executable, str(tmp_path / "make_pages.py")], check=True)
     for name, page in pages.items():
         made = (tmp_path / name).read_text(encoding="utf-8")
-        if name == "settings.md" or sys.version_info[:2] == (3, 11):  # argparse words its help anew in each version
-            assert made == page, f"run: python docs/make_settings.py ({name})"
+        if name != "help.md" or sys.version_info[:2] == (3, 11):  # argparse words its help anew in each version
+            assert made == page, f"run: python docs/make_pages.py ({name})"
 
 
-def test_architecture_has_one_line_for_every_source_file() -> None:
+def test_every_source_file_says_in_one_line_what_it_is() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    files = [p for p in (ROOT / "src" / "sonic").rglob("*") if p.suffix in (".py", ".c")]
-    missing = [str(p.relative_to(ROOT / "src")) for p in files if f"`{p.relative_to(ROOT / 'src')}`" not in text]
-    assert not missing, f"add a line to docs/architecture.md for {missing}"
-
-
-def test_architecture_names_no_file_that_is_gone() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    named = re.findall(r"^- `(sonic/[^`]+)`", text, re.M)
-    assert not [name for name in named if not (ROOT / "src" / name).exists()]
+    lines = re.findall(r"^- `sonic/\S+`: (.*)$", text, re.M)
+    assert len(lines) > 40
+    assert all(10 <= len(line) <= 200 for line in lines), [line for line in lines if not 10 <= len(line) <= 200]
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])

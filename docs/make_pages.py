@@ -1,12 +1,15 @@
-"""Write docs/settings.md and docs/help.md from the code; a test holds them to it.
+"""Write settings.md, help.md and the list of files in architecture.md from the code; a test holds them to it.
 
-python docs/make_settings.py
+python docs/make_pages.py
 """
 
 import argparse
+import ast
 import os
+import re
 from pathlib import Path
 
+import sonic
 from sonic.apps.cli.parser import build_parser
 from sonic.settings import Knob, Settings, knobs, preset, preset_names
 
@@ -18,7 +21,7 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Made from `src/sonic/settings.py` by `docs/make_settings.py`. On the command line `min_resolution` is",
+        "Made from `src/sonic/settings.py` by `docs/make_pages.py`. On the command line `min_resolution` is",
         "`--min-resolution`; in Python it is `sonic.Settings(min_resolution=...)`; in a preset it is a line of TOML.",
         "",
         "| setting | default | range | recommended | what it does |",
@@ -49,12 +52,36 @@ def help_page() -> str:
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
     parts = [("sonic", parser), *((f"sonic {name}", command) for name, command in commands.items())]
     pages = [f"## {title}\n\n```\n{part.format_help().rstrip()}\n```\n" for title, part in parts]
-    return "# Commands\n\nMade from the code by `docs/make_settings.py`.\n\n" + "\n".join(pages)
+    return "# Commands\n\nMade from the code by `docs/make_pages.py`.\n\n" + "\n".join(pages)
+
+
+def file_list() -> str:
+    """One line a source file: the first sentence of its docstring or opening comment."""
+    root = Path(sonic.__file__).parent
+    files = sorted(p for p in root.rglob("*") if p.suffix in (".py", ".c") and "__pycache__" not in p.parts)
+    return "".join(f"- `{p.relative_to(root.parent)}`: {_first_line(p)}\n" for p in files)
+
+
+def _first_line(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        text = ast.get_docstring(ast.parse(text)) or ""
+    else:
+        text = re.sub(r"^\s*/?\*+ ?", "", text, flags=re.M)
+    paragraph = " ".join(text.strip().split("\n\n")[0].split())
+    return re.split(r"(?<=[^0-9 ]\.)\s", paragraph)[0].rstrip(".:")
+
+
+def architecture_page(text: str) -> str:
+    """The page with its list of files made anew."""
+    return re.sub(r"(?<=<!-- files -->\n).*(?=<!-- /files -->)", lambda _: "\n" + file_list() + "\n", text, flags=re.S)
 
 
 def main() -> None:
     (DOCS / "settings.md").write_text(settings_page(), encoding="utf-8")
     (DOCS / "help.md").write_text(help_page(), encoding="utf-8")
+    architecture = DOCS / "architecture.md"
+    architecture.write_text(architecture_page(architecture.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
