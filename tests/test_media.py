@@ -88,7 +88,8 @@ def test_sniffing(data: bytes, kind: str) -> None:
 
 FORMATS = [
     ("mp3", "libmp3lame", 44_100), ("flac", "flac", 48_000), ("ogg", "libopus", 48_000), ("mp4", "aac", 44_100),
-    ("adts", "aac", 22_050), ("webm", "libopus", 48_000), ("matroska", "pcm_s16le", 16_000), ("wav", "pcm_s16le", 11_025),
+    ("adts", "aac", 22_050), ("webm", "libopus", 48_000), ("matroska", "pcm_s16le", 16_000),
+    ("wav", "pcm_s16le", 11_025),
 ]  # fmt: skip
 
 

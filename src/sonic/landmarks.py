@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sonic.types import F32, N_LANDMARKS, U8
 
+ScoredBox = tuple[float, tuple[float, float, float, float]]
+"""(score, (left, top, right, bottom))"""
+
 
 def find_faces(rgb: U8, *, max_faces: int = 10, min_confidence: float = 0.3) -> list[F32]:
     """Landmarks of the faces in one picture, each (478, 3) in px (z in the same px, smaller is nearer), unordered.
@@ -41,18 +44,19 @@ def face_triangles() -> NDArray[np.int32]:
     return np.array(sorted(triangles), np.int32)
 
 
-def face_boxes(rgb: U8, *, far: bool, min_score: float = 0.5) -> list[tuple[float, tuple[float, float, float, float]]]:
-    """(score in 0..1, (left, top, right, bottom) in px) of the faces in one picture, unordered.
+def face_boxes(pictures: Iterable[U8], *, far: bool, min_score: float = 0.5) -> Iterator[list[ScoredBox]]:
+    """For each picture, (score in 0..1, (left, top, right, bottom) in px) of its faces, unordered.
 
     ``far`` finds faces from a twentieth of the picture's width on, otherwise from a tenth on and with a score that
     tells an upright face from a turned one. Bazarevsky et al. 2019, "BlazeFace".
     """
     from mediapipe.python.solutions.face_detection import FaceDetection
 
-    height, width = rgb.shape[:2]
     with FaceDetection(model_selection=int(far), min_detection_confidence=min_score) as detection:
-        found = detection.process(rgb).detections or []
-    return [(float(one.score[0]), _box(one.location_data.relative_bounding_box, width, height)) for one in found]
+        for rgb in pictures:
+            found = detection.process(np.ascontiguousarray(rgb)).detections or []
+            height, width = rgb.shape[:2]
+            yield [(float(f.score[0]), _box(f.location_data.relative_bounding_box, width, height)) for f in found]
 
 
 def person_matte(rgb: U8) -> F32:

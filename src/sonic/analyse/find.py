@@ -1,6 +1,6 @@
 """Finding the faces of a photo, however large, small or tight they are, and measuring them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -8,11 +8,13 @@ import numpy as np
 
 from sonic import facemesh
 from sonic.errors import FaceError
-from sonic.landmarks import face_boxes, find_faces
+from sonic.landmarks import ScoredBox, face_boxes, find_faces
 from sonic.types import F32, U8, Photo
 
 SEARCH_SIDE_PX = 1280
 """Pictures larger than this are searched at this size; the faces are measured in the photo itself."""
+TILE_PX = 640
+"""Side of the parts in which a picture is searched for small faces."""
 CLOSE_UP_PX = 640
 """Side of the square in which a face is measured, two face heights wide."""
 SAME_POINTS = 0.05
@@ -43,9 +45,10 @@ def all_faces(photo: Photo) -> list[F32]:
     """
     faces = _faces(photo.rgb)
     if not faces:
-        small = _shrunk(photo.rgb)[0]
-        for turns in (1, 3, 2):
-            if face_boxes(np.ascontiguousarray(np.rot90(small, turns)), far=True, min_score=0.6):
+        small, ways = _shrunk(photo.rgb)[0], (1, 3, 2)
+        turned = face_boxes((np.rot90(small, turns) for turns in ways), far=True, min_score=0.6)
+        for turns, found in zip(ways, turned, strict=True):
+            if found:
                 raise _lies(photo, turns)
         raise FaceError(
             f"photo {photo.name!r} shows no face that can be found; give a photo with a face from the front, well lit"
@@ -110,15 +113,13 @@ def _faces(rgb: U8) -> list[F32]:
 
 def _shrunk(rgb: U8) -> tuple[U8, float]:
     scale = min(1.0, SEARCH_SIDE_PX / max(rgb.shape[:2]))
-    if scale == 1.0:
-        return rgb, 1.0
-    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8), scale
+    return (rgb, 1.0) if scale == 1.0 else (_zoomed(rgb, scale), scale)
 
 
 def _whole(small: U8, scale: float) -> Iterator[_Guess]:
     for points in find_faces(small):
         yield _guess(_shifted(points, (0, 0), 1 / scale))
-    yield from _boxes(small, (0, 0), scale)
+    yield from _guesses(face_boxes([small], far=True), [((0, 0), scale)])
 
 
 def _padded(small: U8, scale: float) -> Iterator[_Guess]:
@@ -134,23 +135,27 @@ def _tiles(rgb: U8) -> Iterator[_Guess]:
     height, width = rgb.shape[:2]
     for n, share in ((3, 0.5), (7, 0.22)):
         side = round(max(height, width) * share)
-        guesses: list[_Guess] = []
-        for top in np.unique(np.linspace(0, max(0, height - side), n).astype(int)):
-            for left in np.unique(np.linspace(0, max(0, width - side), n).astype(int)):
-                tile = rgb[top : top + side, left : left + side]
-                zoom = 640 / max(tile.shape[:2])
-                how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
-                tile = cv2.resize(tile, None, fx=zoom, fy=zoom, interpolation=how)
-                guesses += _boxes(np.asarray(tile, np.uint8), (int(left), int(top)), zoom)
+        zoom = TILE_PX / side
+        tops, lefts = (np.unique(np.linspace(0, max(0, end - side), n).astype(int)) for end in (height, width))
+        places = [((int(left), int(top)), zoom) for top in tops for left in lefts]
+        views = (_zoomed(rgb[top : top + side, left : left + side], zoom) for (left, top), _ in places)
+        guesses = list(_guesses(face_boxes(views, far=True), places))
         yield from guesses
         if guesses:
             return
 
 
-def _boxes(view: U8, offset: tuple[int, int], zoom: float) -> Iterator[_Guess]:
-    for _, (left, top, right, bottom) in face_boxes(view, far=True):
-        centre = np.array([(left + right) / 2, (top + bottom) / 2]) / zoom + offset
-        yield _Guess(centre.astype(np.float32), 1.1 * (bottom - top) / zoom)
+def _zoomed(rgb: U8, zoom: float) -> U8:
+    how = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(rgb, None, fx=zoom, fy=zoom, interpolation=how), np.uint8)
+
+
+def _guesses(found: Iterable[list[ScoredBox]], places: list[tuple[tuple[int, int], float]]) -> Iterator[_Guess]:
+    """Boxes found in views of the picture -> guesses in the picture; of each view its (left, top) and its zoom."""
+    for boxes, (offset, zoom) in zip(found, places, strict=True):
+        for _, (left, top, right, bottom) in boxes:
+            centre = np.array([(left + right) / 2, (top + bottom) / 2]) / zoom + offset
+            yield _Guess(centre.astype(np.float32), 1.1 * (bottom - top) / zoom)
 
 
 def _guess(points: F32) -> _Guess:
@@ -195,10 +200,8 @@ def _overlap(centre: F32, points: F32) -> bool:
 def _quarter_turns(rgb: U8, points: F32) -> int:
     """Quarter turns anticlockwise, 0 to 3, after which this looks most like an upright face."""
     view, _, _ = close_up(rgb, face_centre(points), face_height(points), CLOSE_UP_PX // 2)
-    scores = []
-    for turns in range(4):
-        found = face_boxes(np.ascontiguousarray(np.rot90(view, turns)), far=False, min_score=0.2)
-        scores.append(max((score for score, _ in found), default=0.0))
+    found = face_boxes((np.rot90(view, turns) for turns in range(4)), far=False, min_score=0.2)
+    scores = [max((score for score, _ in boxes), default=0.0) for boxes in found]
     best = int(np.argmax(scores))
     return best if scores[best] > scores[0] + UPRIGHT_MARGIN else 0
 
