@@ -1,17 +1,32 @@
-"""Sampling from a diffusion model in numpy: schedule, guidance, DPM-Solver++(2M), and a denoiser called in pieces.
+"""Sampling from a diffusion model in numpy: schedule, DPM-Solver++(2M), networks called in pieces, motion for speech.
 
 Time runs from 1 (noise) to 0 (data) on the cosine schedule of Nichol and Dhariwal 2021 without its offset:
 x_t = cos(pi t / 2) x_0 + sin(pi t / 2) noise. The model predicts x_0.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
-from sonic.types import F32, F64
+from sonic.mel import HOP, log_mel, speech_level
+from sonic.types import F32, F64, SPEECH_RATE_HZ
 
 Denoise = Callable[[F32, float], F32]
 """(x_t (T, C), t) -> predicted x_0 (T, C)."""
+
+FPS = 25
+"""Rate of the motion latents."""
+STEP = SPEECH_RATE_HZ // FPS
+"""Samples in a frame of motion."""
+MELS = STEP // HOP
+PAD = 12
+"""Frames of silence before and after the recording: its ends are treated like any pause."""
+HALO = 32
+"""Frames to either side that an output of each network depends on, at most (train/networks.py: 28 and 32)."""
+PIECE = 500
+"""Frames in one call of a network: 20 s."""
 
 T_FIRST, T_LAST = 0.995, 0.02
 """The sampler's first and last noise level; beyond them the prediction is returned as it is."""
@@ -28,45 +43,37 @@ def noise(n_frames: int, channels: int, rng: np.random.Generator) -> F32:
     return rng.standard_normal((n_frames, channels), dtype=np.float32)
 
 
-def guided(conditional: Denoise, unconditional: Denoise, scale: float) -> Denoise:
-    """Classifier-free guidance (Ho and Salimans 2022): 1 is the conditional model, above 1 exaggerates the condition."""
-
-    def denoise(x: F32, t: float) -> F32:
-        without = unconditional(x, t)
-        return np.asarray(without + np.float32(scale) * (conditional(x, t) - without), np.float32)
-
-    return denoise
-
-
 def sample(denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] | None = None) -> F32:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2) from noise ``x`` (T, C) to data in ``steps`` calls of ``denoise``.
 
     One step returns the prediction from pure noise; ``on_step`` hears how many steps are done.
     """
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
     times = np.linspace(T_FIRST, T_LAST, steps) if steps > 1 else np.array([T_FIRST])
     alpha, sigma = alpha_sigma(times)
     half_snr = np.log(alpha / sigma)
-    last: F32 | None = None
+    data = last = x
     for i, t in enumerate(times):
         data = denoise(x, float(t))
         if on_step:
             on_step(i + 1)
-        if i + 1 == steps:
-            return data
-        h = half_snr[i + 1] - half_snr[i]
-        estimate = data
-        if last is not None:
-            r = (half_snr[i] - half_snr[i - 1]) / h
-            estimate = data + np.float32(1 / (2 * r)) * (data - last)
-        x = np.float32(sigma[i + 1] / sigma[i]) * x - np.float32(alpha[i + 1] * np.expm1(-h)) * estimate
-        last = data
-    raise ValueError(f"steps must be at least 1, got {steps}")
+        if i + 1 < steps:
+            h = half_snr[i + 1] - half_snr[i]
+            estimate = data
+            if i:
+                r = (half_snr[i] - half_snr[i - 1]) / h
+                estimate = data + np.float32(1 / (2 * r)) * (data - last)
+            x = np.float32(sigma[i + 1] / sigma[i]) * x - np.float32(alpha[i + 1] * np.expm1(-h)) * estimate
+            last = data
+    return data
 
 
 def in_pieces(run: Callable[[F32], F32], x: F32, *, piece: int, halo: int, rate: int = 1) -> F32:
     """``run`` on a long sequence, ``piece`` output frames at a time: equal to one call, with flat memory.
 
-    ``run`` maps (rate * N, C) to (N, D), and each output frame depends on at most ``halo`` output frames to either side.
+    ``run`` maps (rate * N, C) to (N, D), and each output frame depends on at most ``halo`` output frames to either
+    side.
     """
     n = len(x) // rate
     outputs = []
@@ -75,3 +82,40 @@ def in_pieces(run: Callable[[F32], F32], x: F32, *, piece: int, halo: int, rate:
         first, last = max(start - halo, 0), min(stop + halo, n)
         outputs.append(run(x[first * rate : last * rate])[start - first : stop - first])
     return np.concatenate(outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Networks:
+    """The two trained networks, by whatever runs them."""
+
+    hear: Callable[[F32], F32]
+    """Log-mel (4 N, 80) -> (N, C): what the denoiser hears."""
+    denoise: Callable[[F32, float, F32], F32]
+    """(x_t (N, channels), t, heard (N, C)) -> predicted x_0 (N, channels)."""
+    channels: int
+    """Motion latents in a frame."""
+
+
+def speech_latents(
+    samples: F32, networks: Networks, *, steps: int, seed: int, on_step: Callable[[int], None] | None = None
+) -> F32:
+    """(T, channels) motion latents at 25 fps for (N,) samples at 16 kHz; T = ceil(seconds * 25) + 1."""
+    n = ceil(len(samples) / STEP) + 1
+    heard = _heard(samples, n + 2 * PAD, networks)
+    start = noise(len(heard), networks.channels, np.random.default_rng(seed))
+
+    def denoise(x: F32, t: float) -> F32:
+        both = np.concatenate([x, heard], 1)
+        c = networks.channels
+        return in_pieces(lambda part: networks.denoise(part[:, :c], t, part[:, c:]), both, piece=PIECE, halo=HALO)
+
+    return sample(denoise, start, steps, on_step)[PAD : PAD + n]
+
+
+def _heard(samples: F32, n_frames: int, networks: Networks) -> F32:
+    """(n_frames, C), the recording starting at frame PAD."""
+    mel = log_mel(samples, speech_level(samples))[: MELS * (n_frames - PAD)]
+    silence = log_mel(np.zeros(0, np.float32), 1.0)
+    before = np.repeat(silence, MELS * PAD, axis=0)
+    after = np.repeat(silence, MELS * n_frames - len(before) - len(mel), axis=0)
+    return in_pieces(networks.hear, np.concatenate([before, mel, after]), piece=PIECE, halo=HALO, rate=MELS)

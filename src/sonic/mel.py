@@ -1,7 +1,7 @@
 """Log-mel spectrogram: 80 bins of the Slaney scale, 100 frames a second, in numpy.
 
-Frame i is centred on sample 160 i. Every frame depends on 512 samples and on one number for the whole recording, its speech
-level, so a recording may be processed in pieces: cut anywhere, the frames are the same.
+Frame i is centred on sample 160 i. Every frame depends on 512 samples and on one number for the whole recording, its
+speech level, so a recording may be processed in pieces: cut anywhere, the frames are the same.
 """
 
 from functools import cache
@@ -31,7 +31,8 @@ def hz_from_mel(mel: ArrayLike) -> F64:
 
 
 def mel_filters(warp: float = 1.0) -> F32:
-    """(N_MELS, 257) triangles of unit area-per-band over 60..7600 Hz; ``warp`` scales the frequencies (vocal-tract length)."""
+    """(N_MELS, 257) triangles of unit area-per-band over 60..7600 Hz; ``warp`` scales the frequencies (vocal-tract
+    length)."""
     low, high = 60 * 3 / 200, 15 + 27 * np.log(7600 / 1000) / np.log(6.4)
     edges = hz_from_mel(np.linspace(low, high, N_MELS + 2)) * warp
     bins = np.fft.rfftfreq(N_FFT, 1 / SPEECH_RATE_HZ)

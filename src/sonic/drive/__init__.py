@@ -4,9 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 
+from sonic.diffusion import FPS
 from sonic.drive.eyes import eye_motion
 from sonic.drive.head import head_motion
-from sonic.drive.lips import FPS, lips_from_speech
+from sonic.drive.lips import lips_from_speech
 from sonic.drive.prosody import prosody
 from sonic.motion import Motion, close_in_silence, limit, offset, retime, scale_mouth, scale_rest, smooth
 from sonic.settings import Settings

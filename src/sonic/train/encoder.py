@@ -2,9 +2,9 @@
 
     python -m sonic.train.encoder SOUND [VOICES ...] --out ENCODER
 
-Part 1 learns from utterances whose phone times are known (synthetic voices). Then every utterance is aligned with its known
-phone sequence (Viterbi training), and each further part learns from all of them. Resumable after each part; ENCODER holds
-the weights, the alignments (``labels_N.u8`` for each sound cache) and ``log.csv``.
+Part 1 learns from utterances whose phone times are known (synthetic voices). Then every utterance is aligned with its
+known phone sequence (Viterbi training), and each further part learns from all of them. Resumable after each part;
+ENCODER holds the weights, the alignments (``labels_N.u8`` for each sound cache) and ``log.csv``.
 """
 
 import argparse
@@ -118,9 +118,11 @@ def posteriors(model: Encoder, cache: SoundCache) -> Iterator[tuple[int, F32]]:
     for i in range(len(cache)):
         sound = cache[i].samples.astype(np.float32) / 32768
         mel = log_mel(sound, speech_level(sound))
-        mel = mel[: len(mel) // 2 * 2]
+        n = len(mel) // 2
+        # Few different lengths: the kernels are compiled anew for each.
+        padded = np.pad(mel[: 2 * n], ((0, -2 * n % 320), (0, 0)), constant_values=mel.min())
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            logits = model(torch.from_numpy(mel)[None])[0].float()
+            logits = model(torch.from_numpy(padded)[None])[0, :n].float()
         yield i, torch.log_softmax(logits, -1).numpy()
 
 
@@ -133,6 +135,8 @@ def align_cache(model: Encoder, cache: SoundCache) -> list[U8]:
     scores = np.full(len(cache), np.nan)
     for i, log_posterior in posteriors(model, cache):
         path, scores[i] = align(log_posterior, cache[i].phones)
+        if (i + 1) % 1000 == 0:
+            log.info("aligned %d of %d", i + 1, len(cache))
         labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
     limit = np.quantile(scores, 0.04)
     for i in np.flatnonzero(~(scores > limit)):

@@ -24,7 +24,7 @@ TOLERANCE = 2e-4
 """Largest difference between PyTorch and onnxruntime that is accepted, in units of the latents."""
 
 
-class Hearing(nn.Module):
+class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Log-mel to the denoiser's condition: what encoder.onnx holds."""
 
     def __init__(self, encoder: Encoder, condition: Condition) -> None:

@@ -2,9 +2,9 @@
 
     python -m sonic.train.face CACHE --out face_model.npz
 
-Template: generalised Procrustes mean of the closed-lip neutrals, every speaker with the same weight, made symmetric. Basis:
-principal components of the lower face's displacement from the clip's own closed-lip neutral, mirrored frames included, so
-that each component is either symmetric or antisymmetric.
+Template: generalised Procrustes mean of the closed-lip neutrals, every speaker with the same weight, made symmetric.
+Basis: principal components of the lower face's displacement from the clip's own closed-lip neutral, mirrored frames
+included, so that each component is either symmetric or antisymmetric.
 """
 
 import argparse
@@ -70,7 +70,8 @@ def load_tracks(cache: Path) -> dict[str, list[F32]]:
 def canonical_clip(points_px: F32, template: F64, speaker: str = "") -> CanonicalClip | None:
     """Remove the head's pose from a clip; None if its lips never close.
 
-    Two passes, because a first fit to a stranger's template biases the pose: the second fit is to the clip's own median face.
+    Two passes, because a first fit to a stranger's template biases the pose: the second fit is to the clip's own
+    median face.
     """
     points, _ = _without_pose(points_px[:, :N_SURFACE].astype(np.float64), template)
     own = np.median(points, axis=0)
@@ -99,7 +100,8 @@ def _smoothed(points: F64) -> F64:
 
 
 def fit_template(tracks: dict[str, list[F32]], max_clips: int = 12) -> tuple[F64, NDArray[np.intp]]:
-    """(468, 3) mm, the symmetric mean of the speakers' closed-lip neutrals, and (468,) the mirror image of each landmark.
+    """(468, 3) mm, the symmetric mean of the speakers' closed-lip neutrals, and (468,) the mirror image of each
+    landmark.
 
     Every speaker has the same weight and gives at most ``max_clips`` clips.
     """
@@ -144,8 +146,8 @@ def _normalised(face: F64) -> F64:
 def mirror_order(face: F64) -> NDArray[np.intp]:
     """(468,) index of each landmark's mirror image, from an almost symmetric face with its mouth open.
 
-    With closed lips the upper and the lower lip coincide, and nearest neighbours pair them. Raises ValueError if nearest
-    neighbours do not pair up, which means that the face is not frontal.
+    With closed lips the upper and the lower lip coincide, and nearest neighbours pair them. Raises ValueError if
+    nearest neighbours do not pair up, which means that the face is not frontal.
     """
     left, right = np.array(MOUTH_CORNERS).T
     for _ in range(6):
@@ -196,7 +198,8 @@ def displacement(clip: CanonicalClip, weight: F64) -> F64:
 
 
 def fit_basis(clips: Sequence[CanonicalClip], template: F64, mirror: NDArray[np.intp]) -> F64:
-    """(N_SHAPE, 468, 3) mm per unit coefficient; coefficients have unit mean square on these clips, speakers balanced."""
+    """(N_SHAPE, 468, 3) mm per unit coefficient; coefficients have unit mean square on these clips, speakers
+    balanced."""
     weight = lower_face_weight(template)
     moment = np.zeros((N_SURFACE * 3, N_SURFACE * 3))
     speakers = sorted({clip.speaker for clip in clips})
@@ -206,6 +209,7 @@ def fit_basis(clips: Sequence[CanonicalClip], template: F64, mirror: NDArray[np.
         moment += d.T @ d / len(d) / len(speakers)
     values, vectors = np.linalg.eigh(moment)
     values, vectors = values[::-1][:N_SHAPE], vectors[:, ::-1][:, :N_SHAPE].T
+    vectors = np.where(np.repeat(weight, 3) > 0, vectors, 0)  # not the eigensolver's rounding errors
     return np.asarray((vectors * np.sqrt(values)[:, None]).reshape(N_SHAPE, N_SURFACE, 3))
 
 

@@ -1,9 +1,10 @@
 """Step 6: the diffusion model over motion latents, driven by the frozen speech encoder.
 
-    python -m sonic.train.motion --sounds SOUND VOICES --labels L0 L1 --encoder encoder.pt --latents LATENTS --out MOTION
+    python -m sonic.train.motion --sounds SOUND VOICES --labels L0 L1 --encoder encoder.pt --latents LATENTS --out
+    MOTION
 
-Half of the windows come from tracked clips, the rest from motion that the teacher drew for other voices and languages, and a
-few are noise without speech under a closed mouth. Resumable: the state is saved every 250 steps.
+Half of the windows come from tracked clips, the rest from motion that the teacher drew for other voices and
+languages, and a few are noise without speech under a closed mouth. Resumable: the state is saved every 250 steps.
 """
 
 import argparse
@@ -26,7 +27,7 @@ from sonic.train.encoder import is_test, load_labels
 from sonic.train.motiondata import CLOSED, load_face
 from sonic.train.networks import N_LATENT, Condition, Denoiser, Encoder
 from sonic.train.phones import BILABIALS, SILENCE
-from sonic.train.sound import UNKNOWN, SoundCache
+from sonic.train.sound import SoundCache
 from sonic.types import F32, SPEECH_RATE_HZ, U8
 
 log = logging.getLogger(__name__)
@@ -143,7 +144,7 @@ def must_close(labels: U8, frames: int, *, tracked: bool) -> NDArray[np.float32]
     return lips if tracked else np.maximum(lips, deep.astype(np.float32))
 
 
-class MotionModel(nn.Module):
+class MotionModel(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Everything that is trained here."""
 
     def __init__(self, features: int, channels: int = 128) -> None:

@@ -1,9 +1,10 @@
-"""Step 5: what the motion model learns from: latents of tracked clips, and latents that the teacher drew for other speech.
+"""Step 5: what the motion model learns from: latents of tracked clips, and latents that the teacher drew for other
+speech.
 
     python -m sonic.train.motiondata CACHE --sound SOUND --encoder ENCODER --out LATENTS [--voices VOICES]
 
-The teacher (phones with times to motion) is fitted to the tracked clips, whose sentences were aligned by the encoder; then it
-draws motion for every other utterance with known phones.
+The teacher (phones with times to motion) is fitted to the tracked clips, whose sentences were aligned by the encoder;
+then it draws motion for every other utterance with known phones.
 """
 
 import argparse
@@ -59,7 +60,7 @@ def latents_of(points_px: F32, face: FaceFit) -> F32 | None:
         return None
     shape = coefficients(displacement(clip, lower_face_weight(face.template)), face.basis)
     gap = np.where(clip.lip_gap > 0, clip.lip_gap, CLOSED_MM) / GAP_SCALE_MM
-    return np.concatenate([shape, gap[:, None]], 1).astype(np.float32)
+    return np.asarray(np.concatenate([shape, gap[:, None]], 1), np.float32)
 
 
 def stood_in(labels: U8) -> NDArray[np.int64]:
@@ -106,7 +107,8 @@ def fit_teacher(pairs: Sequence[Pair], recipe: Recipe) -> Teacher:
         losses.append(float(loss.detach()))
         if step % 250 == 0:
             log.info("teacher: step %d of %d, loss %.4f", step, options.steps, np.mean(losses[-250:]))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def _stretched(pair: Pair, frames: int, rng: np.random.Generator) -> Pair:
@@ -125,7 +127,8 @@ def drawn(model: Teacher, labels: U8) -> F32:
     """(T, 33) latents for labels at 50 Hz; lips are closed on every bilabial and nearly so between lip and teeth."""
     n = len(labels) // 2
     with torch.inference_mode():
-        latents = model(torch.from_numpy(stood_in(labels[: 2 * n]))[None])[0].float().numpy().copy()
+        guess = model(torch.from_numpy(stood_in(labels[: 2 * n]))[None])[0]
+    latents: F32 = guess.float().numpy().copy()
     both = labels[: 2 * n].reshape(n, 2)
     closed = np.isin(both, BILABIALS).all(1) | (
         np.isin(both, BILABIALS).any(1) & _lone(np.isin(both, BILABIALS).any(1))

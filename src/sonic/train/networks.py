@@ -1,5 +1,5 @@
-"""The two networks. Only convolutions, and normalisation within a frame: every output has a finite receptive field, so a
-recording of any length can be processed in pieces with the same result. Layout (B, T, C) throughout.
+"""The two networks. Only convolutions, and normalisation within a frame: every output has a finite receptive field,
+so a recording of any length can be processed in pieces with the same result. Layout (B, T, C) throughout.
 """
 
 import torch
@@ -16,7 +16,7 @@ N_WAVES = 16
 KERNEL = 5
 
 
-class Block(nn.Module):
+class Block(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Residual, after ConvNeXt (Liu et al. 2022): dilated depthwise convolution, norm, two pointwise layers."""
 
     def __init__(self, channels: int, inner: int, dilation: int) -> None:
@@ -35,10 +35,11 @@ class Block(nn.Module):
         return x + self.mix(self.act(self.spread(y)))
 
 
-class Encoder(nn.Module):
+class Encoder(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Log-mel at 100 Hz -> phone logits at 50 Hz and features at 25 Hz.
 
-    Output frame j at 50 Hz is centred on input frame 2 j; feature frame i at 25 Hz joins the inner frames 2 i and 2 i + 1.
+    Output frame j at 50 Hz is centred on input frame 2 j; feature frame i at 25 Hz joins the inner frames 2 i and 2 i
+    + 1.
     """
 
     def __init__(self, channels: int = 192, inner: int = 320, dilations: tuple[int, ...] = (1, 2, 3, 4) * 2) -> None:
@@ -46,6 +47,7 @@ class Encoder(nn.Module):
         self.inlet = nn.Conv1d(N_MELS, channels, KERNEL, stride=2, padding=KERNEL // 2)
         self.blocks = nn.ModuleList(Block(channels, inner, d) for d in dilations)
         self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, len(PHONES)))
+        self.channels = channels
         self.middle = len(dilations) * 5 // 8
 
     def layers(self, mel: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,14 +69,14 @@ class Encoder(nn.Module):
         """(B, 4 N, 80) -> (B, N, F): both layers, normalised, and the phone posteriors of the two inner frames."""
         middle, top = self.layers(mel)
         posterior = torch.softmax(self.outlet(top), -1)
-        sizes = (middle.shape[-1],)
+        sizes = (self.channels,)
         # Norms without parameters: the encoder is frozen when its features are used.
         norm = nn.functional.layer_norm
         inner = torch.cat([norm(middle, sizes), norm(top, sizes), 4 * posterior], -1)
         return inner.reshape(inner.shape[0], -1, 2 * inner.shape[2])
 
 
-class Condition(nn.Module):
+class Condition(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Encoder features at 25 Hz -> what the denoiser hears: (B, T, F) -> (B, T, C)."""
 
     def __init__(self, features: int, channels: int) -> None:
@@ -91,7 +93,7 @@ class Condition(nn.Module):
         return y
 
 
-class Denoiser(nn.Module):
+class Denoiser(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], condition (B, T, C) -> (B, T, 33).
 
     A condition of zeros means "no audio". Time enters as a shift and a gain on each block (FiLM, Perez et al. 2018).
@@ -121,7 +123,7 @@ class Denoiser(nn.Module):
         return out
 
 
-class Teacher(nn.Module):
+class Teacher(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Phone labels at 50 Hz -> mean motion latents at 25 Hz: (B, 2 T) indices -> (B, T, 33)."""
 
     def __init__(self, channels: int = 96, dilations: tuple[int, ...] = (1, 2, 4, 1)) -> None:

@@ -16,25 +16,27 @@ ROUNDED = tuple(INDEX[p] for p in ("UW", "OW", "AO", "UH", "W", "OY", "R", "SH",
 OPEN_VOWELS = tuple(INDEX[p] for p in ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW", "OY"))
 
 _WORDS = """
-bin B IH N|lay L EY|place P L EY S|set S EH T|blue B L UW|green G R IY N|red R EH D|white W AY T|at AE T|by B AY|in IH N
-with W IH DH|zero Z IH R OW|one W AH N|two T UW|three TH R IY|four F AO R|five F AY V|six S IH K S|seven S EH V AH N
-eight EY T|nine N AY N|again AH G EH N|now N AW|please P L IY Z|soon S UW N|a EY|b B IY|c S IY|d D IY|e IY|f EH F|g JH IY
-h EY CH|i AY|j JH EY|k K EY|l EH L|m EH M|n EH N|o OW|p P IY|q K Y UW|r AA R|s EH S|t T IY|u Y UW|v V IY|x EH K S|y W AY
-z Z EH D
+bin B IH N|lay L EY|place P L EY S|set S EH T|blue B L UW|green G R IY N|red R EH D|white W AY T|at AE T|by B AY
+in IH N|with W IH DH|zero Z IH R OW|one W AH N|two T UW|three TH R IY|four F AO R|five F AY V|six S IH K S
+seven S EH V AH N|eight EY T|nine N AY N|again AH G EH N|now N AW|please P L IY Z|soon S UW N|a EY|b B IY|c S IY
+d D IY|e IY|f EH F|g JH IY|h EY CH|i AY|j JH EY|k K EY|l EH L|m EH M|n EH N|o OW|p P IY|q K Y UW|r AA R|s EH S|t T IY
+u Y UW|v V IY|x EH K S|y W AY|z Z EH D
 """
 GRID_DICTIONARY = {entry.split()[0]: tuple(entry.split()[1:])
                    for line in _WORDS.strip().splitlines() for entry in line.split("|")}
 """The 51 words of GRID's grammar, British English."""
 
 IPA = {
-    "p": "P", "b": "B", "t": "T", "d": "D", "ʈ": "T", "ɖ": "D", "c": "K", "ɟ": "G", "k": "K", "ɡ": "G", "g": "G", "q": "K",
-    "m": "M", "n": "N", "ɲ": "N", "ɳ": "N", "ŋ": "NG", "f": "F", "v": "V", "ʋ": "V", "ɸ": "F", "β": "V", "θ": "TH",
-    "ð": "DH", "s": "S", "z": "Z", "ʃ": "SH", "ʒ": "ZH", "ɕ": "SH", "ʑ": "ZH", "ʂ": "SH", "ʐ": "ZH", "ç": "HH", "x": "HH",
-    "χ": "HH", "h": "HH", "ħ": "HH", "ɦ": "HH", "ɣ": "G", "ʁ": "R", "r": "R", "ɹ": "R", "ɾ": "R", "ɻ": "R", "ɽ": "R",
+    "p": "P", "b": "B", "t": "T", "d": "D", "ʈ": "T", "ɖ": "D", "c": "K", "ɟ": "G", "k": "K", "ɡ": "G", "g": "G",
+    "q": "K", "m": "M", "n": "N", "ɲ": "N", "ɳ": "N", "ŋ": "NG", "f": "F", "v": "V", "ʋ": "V", "ɸ": "F", "β": "V", "θ": "TH",
+    "ð": "DH", "s": "S", "z": "Z", "ʃ": "SH", "ʒ": "ZH", "ɕ": "SH", "ʑ": "ZH", "ʂ": "SH", "ʐ": "ZH", "ç": "HH",
+    "x": "HH",
+    "χ": "HH", "h": "HH", "ħ": "HH", "ɦ": "HH", "ɣ": "G", "ʁ": "R", "r": "R", "ɹ": "R", "ɾ": "R", "ɻ": "R",
+    "ɽ": "R",
     "l": "L", "ɫ": "L", "ʎ": "L", "ɭ": "L", "j": "Y", "w": "W", "ʍ": "W", "ɥ": "W",
-    "i": "IY", "ɪ": "IH", "ᵻ": "IH", "e": "EY", "ɛ": "EH", "æ": "AE", "a": "AA", "ɐ": "AH", "ɑ": "AA", "ɒ": "AO", "ɔ": "AO",
-    "o": "OW", "u": "UW", "ʊ": "UH", "ʌ": "AH", "ə": "AH", "ɚ": "ER", "ɝ": "ER", "ɜ": "ER", "y": "UW", "ʏ": "UW", "ø": "OW",
-    "œ": "OW", "ɵ": "UH", "ɨ": "IH", "ɯ": "IH", "ɤ": "AH",
+    "i": "IY", "ɪ": "IH", "ᵻ": "IH", "e": "EY", "ɛ": "EH", "æ": "AE", "a": "AA", "ɐ": "AH", "ɑ": "AA", "ɒ": "AO",
+    "ɔ": "AO", "o": "OW", "u": "UW", "ʊ": "UH", "ʌ": "AH", "ə": "AH", "ɚ": "ER", "ɝ": "ER", "ɜ": "ER", "y": "UW", "ʏ": "UW",
+    "ø": "OW", "œ": "OW", "ɵ": "UH", "ɨ": "IH", "ɯ": "IH", "ɤ": "AH",
     "tʃ": "CH", "dʒ": "JH", "tɕ": "CH", "dʑ": "JH", "ʈʂ": "CH", "ɖʐ": "JH",
     "aɪ": "AY", "eɪ": "EY", "ɔɪ": "OY", "aʊ": "AW", "oʊ": "OW", "əʊ": "OW",
 }

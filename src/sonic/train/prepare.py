@@ -2,10 +2,11 @@
 
     python -m sonic.train.prepare CLIPS --out CACHE
 
-Accepted layouts: a flat folder of clips (GRID: a file name that ends in a six-letter sentence code is its own transcript),
-``speaker/video/*.mp4`` with an optional ``.txt`` beside each clip (LRS3, VoxCeleb2), and any other folder of clips. A
-``clips.csv`` with the columns file and speaker, if there is one, names the speakers. The work is resumable: clips that are
-already in CACHE are skipped. ``CACHE/clips.csv`` lists every clip with its verdict, so that nothing vanishes silently.
+Accepted layouts: a flat folder of clips (GRID: a file name that ends in a six-letter sentence code is its own
+transcript), ``speaker/video/*.mp4`` with an optional ``.txt`` beside each clip (LRS3, VoxCeleb2), and any other
+folder of clips. A ``clips.csv`` with the columns file and speaker, if there is one, names the speakers. The work is
+resumable: clips that are already in CACHE are skipped. ``CACHE/clips.csv`` lists every clip with its verdict, so that
+nothing vanishes silently.
 """
 
 import argparse
@@ -35,12 +36,13 @@ MAX_JUMP = 0.35
 """A face that moves by more than this many eye distances between two frames is a cut."""
 
 GRID_CODE = re.compile(r"([bpls])([bgrw])([abiw])([a-vx-z])([0-9z])([apns])$")
-GRID_WORDS = (
+_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+GRID_WORDS: tuple[dict[str, str], ...] = (
     {"b": "bin", "l": "lay", "p": "place", "s": "set"},
     {"b": "blue", "g": "green", "r": "red", "w": "white"},
     {"a": "at", "b": "by", "i": "in", "w": "with"},
     {},
-    dict(zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True)),
+    dict(zip("z123456789", _DIGITS, strict=True)),
     {"a": "again", "n": "now", "p": "please", "s": "soon"},
 )
 
@@ -76,10 +78,10 @@ def find_clips(root: Path) -> list[Source]:
     """Every clip under ``root`` with its speaker and transcript, sorted by path."""
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
     table = root / "clips.csv"
-    speakers = {}
+    speakers: dict[str, str] = {}
     if table.is_file():
         with table.open(newline="", encoding="utf-8") as file:
-            speakers = {row["file"]: row.get("speaker") or Path(row["file"]).stem for row in csv.DictReader(file)}
+            speakers = {row["file"]: str(row.get("speaker") or Path(row["file"]).stem) for row in csv.DictReader(file)}
     return [Source(path, speakers.get(path.name) or _speaker(root, path), _transcript(path)) for path in paths]
 
 
@@ -141,7 +143,8 @@ def _decode_pictures(path: Path) -> Iterator[tuple[float, U8]]:
             raise RejectedError("no picture")
         for i, frame in enumerate(container.decode(video=0)):
             rate = float(container.streams.video[0].average_rate or FPS)
-            yield (i / rate if frame.time is None else float(frame.time)), frame.to_ndarray(format="rgb24")
+            time_s = i / rate if frame.time is None else float(frame.time)
+            yield time_s, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _complete(found: list[F32 | None]) -> F32:
@@ -149,8 +152,8 @@ def _complete(found: list[F32 | None]) -> F32:
     good = np.flatnonzero([points is not None for points in found])
     if len(good) < (1 - MAX_MISSING) * len(found):
         raise RejectedError(f"no face in {len(found) - len(good)} of {len(found)} frames")
-    points = np.stack([p for p in found if p is not None]).astype(np.float64)
-    points = _resample(points, good.astype(np.float64), np.arange(len(found), dtype=np.float64))
+    known = np.stack([p for p in found if p is not None])
+    points = _resample(known, good.astype(np.float64), np.arange(len(found), dtype=np.float64))
     eyes = points[:, [33, 133, 263, 362]]
     distance = np.linalg.norm(eyes[:, :2].mean(1) - eyes[:, 2:].mean(1), axis=-1)
     if np.median(distance) < MIN_EYE_DISTANCE_PX:
@@ -158,7 +161,7 @@ def _complete(found: list[F32 | None]) -> F32:
     step = np.linalg.norm(np.diff(points[:, 168, :2], axis=0), axis=-1) / np.median(distance)
     if step.max() > MAX_JUMP:
         raise RejectedError(f"a cut: the face jumps by {step.max():.2f} eye distances")
-    return points.astype(np.float32)
+    return points
 
 
 def _resample(values: F32 | F64, times: F64, at: F64) -> F32:

@@ -2,9 +2,9 @@
 
     python -m sonic.train.sound --speech SPEECH --tracks CACHE --voices 1500 --out SOUND
 
-SPEECH holds ``utterances.tsv`` (columns file, speaker, split, text, phones: ARPAbet with stress, words separated by ``|``).
-CACHE is made by sonic.train.prepare; its clips with a GRID sentence are added. ``--voices N`` adds N sentences spoken by
-espeak-ng's voices in ten languages, whose phone times are exact.
+SPEECH holds ``utterances.tsv`` (columns file, speaker, split, text, phones: ARPAbet with stress, words separated by
+``|``). CACHE is made by sonic.train.prepare; its clips with a GRID sentence are added. ``--voices N`` adds N
+sentences spoken by espeak-ng's voices in ten languages, whose phone times are exact.
 """
 
 import argparse
@@ -126,7 +126,7 @@ def _decode(path: Path) -> F32:
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=SPEECH_RATE_HZ)
         blocks = [b.to_ndarray()[0] for f in container.decode(audio=0) for b in resampler.resample(f)]
         blocks += [b.to_ndarray()[0] for b in resampler.resample(None)]
-    return np.concatenate(blocks).astype(np.float32)
+    return np.asarray(np.concatenate(blocks), np.float32)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """Synthetic voices with exact phone times: espeak-ng's library, ten languages, varied voice, rate and pitch.
 
-Needs the system library libespeak-ng (Debian: espeak-ng); only training uses it, and only the sound goes into the model.
+Needs the system library libespeak-ng (Debian: espeak-ng); only training uses it, and only the sound goes into the
+model.
 """
 
 import ctypes
@@ -16,34 +17,43 @@ from sonic.train.sound import LABEL_HZ, Utterance, n_labels
 from sonic.types import SPEECH_RATE_HZ, U8
 
 WORDS = {
-    "en-us": "people time water good place every thing family money morning problem moment purple thumb jump maybe above five "
-    "voice fish leaf world happy small book power home movie baby apple because through weather pleasure judge child singing",
-    "en-gb-x-rp": "government possible number important company before member public evening father mother brother summer bottle "
-    "umbrella perhaps welcome beautiful remember probably example village half laugh together measure orange church yellow",
+    "en-us": "people time water good place every thing family money morning problem moment purple thumb jump maybe "
+    "above five voice fish leaf world happy small book power home movie baby apple because through "
+    "weather pleasure judge child singing",
+    "en-gb-x-rp": "government possible number important company before member public evening father mother brother "
+    "summer bottle umbrella perhaps welcome beautiful remember probably example village half laugh "
+    "together measure orange church yellow",
     "cmn-latn-pinyin": "ni3hao3 wo3men5 peng2you5 bei3jing1 ming2tian1 tian1qi4 ma1ma5 ba4ba5 gong1zuo4 xue2xi2 dian4ying3 "
-    "shou3ji1 bu4zhi1dao4 fei1chang2 fei1ji1 ping2guo3 mi3fan4 piao4liang5 pao3bu4 mian4bao1 mei2you3 xi3huan5 xue2sheng1 "
-    "lao3shi1 zhong1guo2 shang4hai3 chun1tian1 xia4tian1 yin1yue4 chu1qu4 chi1fan4 shui4jiao4 re4nao5 ri4ben3 nv3ren2 "
-    "lv4se4 zuo2tian1 wen4ti2 shi2jian1 fa1xian4 fang1bian4 bao3hu4 ma3shang4 bian4hua4",
-    "es": "hombre mujer tiempo pueblo problema mañana familia amigo bueno primero mejor palabra ciudad gobierno siempre favor "
-    "numero llamar hablar viaje noche leche guapo fuerte jueves zapato perro rojo abuela importante posible también",
-    "fr": "bonjour maison femme homme problème famille première beaucoup plusieurs maintenant peuple vivre pouvoir moment jeune "
-    "bleu rouge jamais toujours amour voiture oiseau feuille soleil montagne parler demain bonheur chanson lumière",
-    "de": "morgen problem familie immer mensch arbeit frau mann fünf zwölf schön bücher möglich abend haben leben pferd apfel "
-    "wasser vielleicht zwischen geschichte entwicklung über glück baum blume freund sprechen kommen geben öffnen",
-    "it": "buongiorno famiglia problema amore mondo tempo uomo donna bambino parola primo sempre fiume vivere potere giovane "
-    "bello piccolo acqua giorno notte scuola amico montagna lavoro figlio zucchero chiesa gelato piove febbraio",
-    "ar": "مرحبا صباح الخير شكرا كتاب مدرسة بيت باب ماء يوم ليل شمس قمر مدينة صديق عمل وقت كبير صغير جميل طعام سيارة "
-    "مفتاح فرصة برنامج مشكلة موسيقى وردة هواء طبيب مطر",
-    "hi": "नमस्ते पानी परिवार समय दोस्त भाषा काम बहुत अच्छा मेरा नाम भारत किताब फूल बाजार मौसम पुस्तक विद्यालय प्रेम भोजन "
-    "बच्चा माता पिता सुबह शाम फिल्म वर्ष मंदिर हवा खुशी",
-    "ru": "привет спасибо человек время вода мама папа работа город большой маленький первый письмо любовь фильм вопрос "
-    "помощь жизнь утро вечер пожалуйста хорошо собака музыка шесть семь восемь рыба муж погода",
-    "tr": "merhaba teşekkür büyük küçük güzel arkadaş çocuk problem zaman para baba anne kapı pencere gün mavi yeşil köprü "
-    "şimdi yarın akşam yemek müzik fotoğraf vapur ümit öğretmen kahve bahçe",
+    "shou3ji1 bu4zhi1dao4 fei1chang2 fei1ji1 ping2guo3 mi3fan4 piao4liang5 pao3bu4 mian4bao1 mei2you3 "
+    "xi3huan5 xue2sheng1 lao3shi1 zhong1guo2 shang4hai3 chun1tian1 xia4tian1 yin1yue4 chu1qu4 chi1fan4 "
+    "shui4jiao4 re4nao5 ri4ben3 nv3ren2 lv4se4 zuo2tian1 wen4ti2 shi2jian1 fa1xian4 fang1bian4 bao3hu4 "
+    "ma3shang4 bian4hua4",
+    "es": "hombre mujer tiempo pueblo problema mañana familia amigo bueno primero mejor palabra ciudad gobierno "
+    "siempre favor numero llamar hablar viaje noche leche guapo fuerte jueves zapato perro rojo abuela "
+    "importante posible también",
+    "fr": "bonjour maison femme homme problème famille première beaucoup plusieurs maintenant peuple vivre "
+    "pouvoir moment jeune bleu rouge jamais toujours amour voiture oiseau feuille soleil montagne parler "
+    "demain bonheur chanson lumière",
+    "de": "morgen problem familie immer mensch arbeit frau mann fünf zwölf schön bücher möglich abend haben "
+    "leben pferd apfel wasser vielleicht zwischen geschichte entwicklung über glück baum blume freund "
+    "sprechen kommen geben öffnen",
+    "it": "buongiorno famiglia problema amore mondo tempo uomo donna bambino parola primo sempre fiume vivere "
+    "potere giovane bello piccolo acqua giorno notte scuola amico montagna lavoro figlio zucchero chiesa "
+    "gelato piove febbraio",
+    "ar": "مرحبا صباح الخير شكرا كتاب مدرسة بيت باب ماء يوم ليل شمس قمر مدينة صديق عمل وقت كبير صغير جميل طعام "
+    "سيارة مفتاح فرصة برنامج مشكلة موسيقى وردة هواء طبيب مطر",
+    "hi": "नमस्ते पानी परिवार समय दोस्त भाषा काम बहुत अच्छा मेरा नाम भारत किताब फूल बाजार मौसम पुस्तक विद्यालय "
+    "प्रेम भोजन बच्चा माता पिता सुबह शाम फिल्म वर्ष मंदिर हवा खुशी",
+    "ru": "привет спасибо человек время вода мама папа работа город большой маленький первый письмо любовь "
+    "фильм вопрос помощь жизнь утро вечер пожалуйста хорошо собака музыка шесть семь восемь рыба муж "
+    "погода",
+    "tr": "merhaba teşekkür büyük küçük güzel arkadaş çocuk problem zaman para baba anne kapı pencere gün mavi "
+    "yeşil köprü şimdi yarın akşam yemek müzik fotoğraf vapur ümit öğretmen kahve bahçe",
 }
 """Common words of each language; sentences are drawn from them at random."""
 VARIANTS = (
-    "m1 m2 m3 m4 m5 m6 m7 f1 f2 f3 f4 f5 klatt klatt2 klatt4 steph belinda linda alicia edward paul adam michel".split()
+    *("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5", "klatt", "klatt2", "klatt4"),
+    *("steph", "belinda", "linda", "alicia", "edward", "paul", "adam", "michel"),
 )
 STOPS = tuple(INDEX[p] for p in ("P", "B", "T", "D", "K", "G", "CH", "JH"))
 PHONEME, LIST_END = 7, 0
@@ -65,7 +75,8 @@ class _Event(ctypes.Structure):
 
 
 class Espeak:
-    """One open espeak-ng; ``speak`` returns sound and phone events. Raises InstallError where the library is missing."""
+    """One open espeak-ng; ``speak`` returns sound and phone events. Raises InstallError where the library is
+    missing."""
 
     def __init__(self) -> None:
         name = ctypes.util.find_library("espeak-ng")
@@ -130,7 +141,7 @@ def _resampled(samples: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
     frame.sample_rate = rate_hz
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SPEECH_RATE_HZ)
     blocks = [b.to_ndarray()[0] for b in [*resampler.resample(frame), *resampler.resample(None)]]
-    return np.concatenate(blocks).astype(np.int16)
+    return np.asarray(np.concatenate(blocks), np.int16)
 
 
 def _labels(events: list[tuple[float, str]], sound: NDArray[np.int16]) -> U8:
