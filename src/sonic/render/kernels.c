@@ -138,7 +138,7 @@ static inline uint32_t mix(const uint32_t *p, const uint32_t *q, int right, int 
  * `out` holds the photo already. */
 static void sample_row(const float *shift, int y, const uint32_t *source, int width, int height, uint8_t *out)
 {
-    float wide = 256.0f * (float)(2 * width - 1), tall = 256.0f * (float)(2 * height - 1);
+    float wide = 256.0f * (float)(2 * width - 2), tall = 256.0f * (float)(2 * height - 2);
     int32_t fx[RUN], fy[RUN], moves[RUN];
     for (int start = 0; start < width; start += RUN) {
         int n = width - start < RUN ? width - start : RUN;
@@ -150,8 +150,8 @@ static void sample_row(const float *shift, int y, const uint32_t *source, int wi
         }
         for (int i = 0; i < n; i++) {
             if (!moves[i]) continue;
-            const uint32_t *p = source + (ptrdiff_t)(fy[i] >> 8) * (2 * width + 1) + (fx[i] >> 8);
-            uint32_t rgb = mix(p, p + 2 * width + 1, fx[i] & 255, fy[i] & 255);
+            const uint32_t *p = source + (ptrdiff_t)(fy[i] >> 8) * 2 * width + (fx[i] >> 8);
+            uint32_t rgb = mix(p, p + 2 * width, fx[i] & 255, fy[i] & 255);
             uint8_t *pixel = out + 3 * (start + i);
             pixel[0] = (uint8_t)rgb;
             pixel[1] = (uint8_t)(rgb >> 8);
@@ -181,7 +181,7 @@ static void mark_folds(const float *above, const float *here, int width, uint8_t
     }
 }
 
-/* Draw `source` (RGBX, 2 height + 1 rows of 2 width + 1 samples, see source.py) through the moved mesh into `out` (RGB, `stride` bytes a
+/* Draw `source` (RGBX, 2 height rows of 2 width samples, see source.py) through the moved mesh into `out` (RGB, `stride` bytes a
  * row), which holds the photo. Triangles from n_face on are skipped where nothing moves. `folds` (height, width) receives 255
  * where the map jumps. `scratch` holds (BAND_ROWS + 1) * width * 3 floats. */
 EXPORT void sonic_warp(const Vertex *vertices, const int32_t *triangles, int n_triangles, int n_face, const uint32_t *source,

@@ -68,7 +68,7 @@ def warp(vertices: F32, triangles: I32, n_face: int, source: U32, out: U8, *, fo
     """Draw ``source`` through the moved mesh into ``out``; pixels that do not move are left alone.
 
     ``vertices`` (N, 5): x, y, depth now, and the shift from there to the source, in px of ``out``. ``triangles``
-    (M, 3); those from ``n_face`` on are skipped where nothing moves. ``source`` (2 h + 1, 2 w + 1) packed RGBX, see
+    (M, 3); those from ``n_face`` on are skipped where nothing moves. ``source`` (2 h, 2 w) packed RGBX, see
     source.dense. ``out`` (h, w, 3), a view into a picture is fine. ``folds`` (h, w) receives 255 where the map jumps.
     ``scratch``: scratch_floats(w) floats.
     Raises ValueError for wrong shapes, indices outside, or vertices that are not finite.
@@ -79,7 +79,7 @@ def warp(vertices: F32, triangles: I32, n_face: int, source: U32, out: U8, *, fo
     _checked(source, np.uint32, 2, "source")
     _checked(folds, np.uint8, 2, "folds")
     _checked(scratch, np.float32, 1, "scratch")
-    fits = source.shape == (2 * height + 1, 2 * width + 1) and folds.shape == (height, width)
+    fits = source.shape == (2 * height, 2 * width) and folds.shape == (height, width)
     if not fits or scratch.size < scratch_floats(width):
         raise ValueError(
             f"source {source.shape}, folds {folds.shape}, scratch {scratch.size} do not fit out {out.shape}"

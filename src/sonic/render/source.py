@@ -10,10 +10,9 @@ _HALF_TAPS = 8
 
 
 def dense(rgb: U8) -> U32:
-    """(h, w, 3) -> (2 h + 1, 2 w + 1) packed RGBX: even samples are the photo itself, odd ones half a pixel further.
+    """(h, w, 3) -> (2 h, 2 w) packed RGBX: even samples are the photo itself, odd ones lie half a pixel further.
 
-    The last row and column repeat the border. Because even samples are exact, a map that moves nothing gives back the
-    photo, bit for bit.
+    Because even samples are exact, a map that moves nothing gives back the photo, bit for bit.
     """
     import cv2
 
@@ -29,12 +28,11 @@ def dense(rgb: U8) -> U32:
         out = cv2.sepFilter2D(wide, -1, taps if along_x else one, taps if along_y else one, anchor=anchor)
         return np.asarray(out[pad:-pad, pad:-pad], np.uint8)
 
-    packed = np.zeros((2 * height + 1, 2 * width + 1, 4), np.uint8)
-    packed[:-1:2, :-1:2, :3] = rgb
-    packed[:-1:2, 1::2, :3] = filtered(True, False)
-    packed[1::2, :-1:2, :3] = filtered(False, True)
+    packed = np.zeros((2 * height, 2 * width, 4), np.uint8)
+    packed[::2, ::2, :3] = rgb
+    packed[::2, 1::2, :3] = filtered(True, False)
+    packed[1::2, ::2, :3] = filtered(False, True)
     packed[1::2, 1::2, :3] = filtered(True, True)
-    packed[-1], packed[:, -1] = packed[-2], packed[:, -2]
     # bytes in memory are R G B X: little-endian words hold R in the lowest byte, as the kernel reads them
     return np.ascontiguousarray(packed).view("<u4")[..., 0].astype(np.uint32, copy=False)
 

@@ -1,0 +1,200 @@
+"""What a person sees of the renderer: the photo stays the photo, and what should move moves."""
+
+from dataclasses import replace
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from matplotlib.cbook import get_sample_data
+
+from sonic import facemesh
+from sonic.analyse import analyse
+from sonic.landmarks import find_faces
+from sonic.load import load_photo
+from sonic.motion import Motion
+from sonic.render import Renderer
+from sonic.settings import Settings
+from sonic.types import Portrait
+
+FPS = Fraction(25)
+
+
+def moved(**fields):
+    """A motion whose fields have these rows; the others stay at rest."""
+    n = len(next(iter(fields.values())))
+    arrays = {name: np.asarray(rows, np.float32) for name, rows in fields.items()}
+    return replace(Motion.still(n, FPS), **arrays)
+
+
+def frames(renderer, motion):
+    return [frame.rgb for frame in renderer.render(motion)]
+
+
+def outside(portrait, box):
+    left, top, right, bottom = box
+    mask = np.ones(portrait.crop.shape[:2], bool)
+    mask[top:bottom, left:right] = False
+    return mask
+
+
+def mouth_box(portrait, pad=0.02):
+    points = portrait.face.points_px[[*facemesh.UPPER_OUTER, *facemesh.LOWER_OUTER], :2]
+    pad_px = pad * portrait.crop.shape[0]
+    (left, top), (right, bottom) = points.min(0) - pad_px, points.max(0) + pad_px
+    return int(left), int(top), int(right), int(bottom)
+
+
+@pytest.fixture(scope="module")
+def portrait():
+    photo = load_photo(Path(get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    return analyse(photo, Settings(), lambda _line: None)
+
+
+@pytest.fixture(scope="module")
+def renderer(portrait):
+    return Renderer(portrait)
+
+
+def test_still_motion_is_the_photo_bit_for_bit(portrait, renderer):
+    for frame in frames(renderer, Motion.still(2, FPS)):
+        assert (frame == portrait.crop).all()
+
+
+def test_nothing_moves_outside_the_box(portrait, renderer):
+    motion = moved(pose_deg=[(9, 5, 4), (-9, -5, -4)], lip_gap=[10, 3], shift=[(0.05, 0.03, 0.1)] * 2)
+    far = outside(portrait, renderer.moving_box_px)
+    for frame in frames(renderer, motion):
+        assert (frame[far] == portrait.crop[far]).all()
+        assert (frame != portrait.crop).any()
+
+
+def test_the_mouth_opens_and_closes(portrait, renderer):
+    left, top, right, bottom = mouth_box(portrait)
+    closed, half, wide = (f[top:bottom, left:right].astype(float) for f in frames(renderer, moved(lip_gap=[0, 4, 10])))
+    assert (closed == portrait.crop[top:bottom, left:right]).all()
+    assert np.abs(half - closed).mean() > 2
+    assert np.abs(wide - closed).mean() > np.abs(half - closed).mean()
+
+
+def test_an_open_mouth_is_seen_as_open_by_a_tracker(renderer):
+    def gap(rgb):
+        points = find_faces(rgb)[0]
+        eyes = np.linalg.norm(points[facemesh.LEFT_EYE.iris] - points[facemesh.RIGHT_EYE.iris])
+        return np.linalg.norm(points[facemesh.LIP_TOP] - points[facemesh.LIP_BOTTOM]) / eyes * 63
+
+    shut, opened = (gap(rgb) for rgb in frames(renderer, moved(lip_gap=[0, 9])))
+    assert shut < 2.5
+    assert 5 < opened < 13
+
+
+def test_a_blink_is_seen_as_closed_by_a_tracker(renderer):
+    def opening(rgb):
+        points = find_faces(rgb)[0][:, :2]
+        return [
+            np.linalg.norm(points[eye.upper[3]] - points[eye.lower[3]])
+            / np.linalg.norm(points[eye.corners[0]] - points[eye.corners[1]])
+            for eye in facemesh.EYES
+        ]
+
+    seen, shut = (np.array(opening(rgb)) for rgb in frames(renderer, moved(lids=[(1, 1), (0, 0)])))
+    assert (shut < 0.55 * seen).all()
+
+
+def test_one_eye_can_blink_alone(portrait, renderer):
+    change = np.abs(frames(renderer, moved(lids=[(0, 1)]))[0].astype(int) - portrait.crop).sum(-1) > 12
+    x = portrait.face.points_px[[eye.iris for eye in facemesh.EYES], 0]
+    middle = int(x.mean())
+    assert change[:, :middle].sum() > 50
+    assert change[:, middle:].sum() == 0
+
+
+def test_head_brows_and_gaze_move_the_right_way(portrait, renderer):
+    rest = portrait.face.points_px
+    turned, raised, looking = (
+        find_faces(frames(renderer, motion)[0])[0]
+        for motion in (
+            moved(pose_deg=[(8, 0, 0)]), moved(brows=[(4, 4)]), moved(gaze=[(3, 0)])
+        )
+    )  # fmt: skip
+    nose, bridge = 1, 168
+    assert turned[nose, 0] - turned[bridge, 0] > rest[nose, 0] - rest[bridge, 0] + 1
+    brows = [*facemesh.LEFT_BROW, *facemesh.RIGHT_BROW]
+    assert raised[brows, 1].mean() < rest[brows, 1].mean() - 1.5
+    iris = [eye.iris for eye in facemesh.EYES]
+    corners = [corner for eye in facemesh.EYES for corner in eye.corners]
+    assert looking[iris, 0].mean() - looking[corners, 0].mean() > rest[iris, 0].mean() - rest[corners, 0].mean() + 1
+
+
+def test_the_same_motion_gives_the_same_frames(portrait, renderer):
+    motion = moved(lip_gap=[6, 2], pose_deg=[(3, 2, 1), (1, 2, 3)], lids=[(0.4, 0.5), (1, 1)])
+    first, second = frames(renderer, motion), frames(Renderer(portrait), motion)
+    assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+
+def test_frames_own_their_pixels(renderer):
+    steps = renderer.render(moved(lip_gap=[5, 5]))
+    first = next(steps).rgb
+    kept = first.copy()
+    first[:] = 0
+    assert (next(steps).rgb == kept).all()
+    steps.close()
+
+
+def test_neighbouring_frames_differ_little(renderer):
+    """A slow motion has no jumps: neither where the mouth begins to open nor where the lids begin to close."""
+    t = np.linspace(0, 1, 25)
+    motion = moved(lip_gap=2 * t, lids=np.stack([1 - 0.5 * t] * 2, 1), pose_deg=np.stack([2 * t, t, 0 * t], 1))
+    pictures = frames(renderer, motion)
+    steps = [np.abs(b.astype(int) - a).mean() for a, b in pairwise(pictures)]
+    assert max(steps) < 3 * np.median(steps) + 0.05
+
+
+def resized(portrait, width, height):
+    """The portrait at another size, also where that distorts it: sizes are what is tested."""
+    scale = np.array([width / portrait.crop.shape[1], height / portrait.crop.shape[0]])
+    points = portrait.face.points_px * np.array([*scale, scale[0]], np.float32)
+    size = (width, height)
+    return Portrait(
+        portrait.photo,
+        cv2.resize(portrait.crop, size, interpolation=cv2.INTER_AREA if scale[0] < 1 else cv2.INTER_CUBIC),
+        portrait.crop_from_photo,
+        replace(portrait.face, points_px=points.astype(np.float32)),
+        cv2.resize(portrait.matte, size),
+    )
+
+
+@pytest.mark.parametrize("size", [(128, 150), (110, 128), (322, 258), (1100, 1290)])
+def test_any_size_of_picture_and_face_works(portrait, size):
+    small = resized(portrait, *size)
+    opened, still = frames(Renderer(small), moved(lip_gap=[8, 0], pose_deg=[(8, 8, 8), (0, 0, 0)]))
+    assert opened.shape == small.crop.shape
+    assert (still == small.crop).all()
+    assert (opened != small.crop).any()
+
+
+def test_a_face_cut_by_the_border_leaves_no_holes(portrait):
+    left, top, right, bottom = (int(v) // 2 * 2 for v in portrait.face.box_px)
+    top, left = top + 20, left + 16
+    cut = Portrait(
+        portrait.photo,
+        np.ascontiguousarray(portrait.crop[top:bottom, left:right]),
+        portrait.crop_from_photo,
+        replace(portrait.face, points_px=portrait.face.points_px - np.array([left, top, 0], np.float32)),
+        np.ascontiguousarray(portrait.matte[top:bottom, left:right]),
+    )
+    for frame in frames(
+        Renderer(cut), moved(pose_deg=[(9, 8, 5), (-9, -8, -5)], shift=[(0.1, 0.1, 0.2), (-0.1, -0.1, -0.2)])
+    ):
+        assert frame.shape == cut.crop.shape
+        assert (frame.max(-1) > 0).all() or (cut.crop.max(-1) == 0).any()
+
+
+def test_colours_do_not_drift_under_head_motion(portrait, renderer):
+    left, top, right, bottom = (int(v) for v in portrait.face.box_px)
+    inside = slice(top + 20, bottom - 20), slice(left + 20, right - 20)
+    rest = portrait.crop[inside].reshape(-1, 3).mean(0)
+    for frame in frames(renderer, moved(pose_deg=[(1.5, 0, 0), (0, 1.5, 0), (0, 0, 1.5)])):
+        assert np.abs(frame[inside].reshape(-1, 3).mean(0) - rest).max() < 1.5
