@@ -43,9 +43,7 @@ class Head:
         self._flank = self.centre[2] + _FLANK_MM * fit.px_per_mm
         self._width = float(np.linalg.norm((points_px[facemesh.CHEEK_LEFT] - points_px[facemesh.CHEEK_RIGHT])[:2]))
         yaw = abs(float(np.rad2deg(np.arcsin(np.clip(fit.rotation[0, 2], -1, 1)))))
-        self.freedom = float(1 - 0.8 * smoothstep(_YAW_GAIN = 1.3
-"""The outline of a head hardly turns in a warped photo, so that a tracker sees less yaw than is asked for."""
-_TURNED_FROM_DEG, _TURNED_TO_DEG, yaw))
+        self.freedom = float(1 - 0.8 * smoothstep(_TURNED_FROM_DEG, _TURNED_TO_DEG, yaw))
         """How much of a yaw is followed: 1 for a frontal portrait."""
 
     def flatten(self, points: F64) -> F64:
