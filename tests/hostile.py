@@ -68,6 +68,8 @@ def encode_video(
         video: Any = out.add_stream("libx264", rate=fps, options={"crf": "10"})
         video.height, video.width = pictures[0].shape[:2]
         video.pix_fmt = "yuv420p"
+        if rotation:
+            video.set_display_rotation(rotation)
         layout = "stereo" if samples is not None and samples.shape[1] == 2 else "mono"
         sound = out.add_stream("aac", rate=44_100, layout=layout) if samples is not None else None
         for picture in pictures:

@@ -226,6 +226,23 @@ def test_video_gives_times_and_pictures(tmp_path: Path) -> None:
     assert frames[0].shape == (48, 64, 3)
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_video_that_a_phone_turned_is_upright(tmp_path: Path, rotation: int) -> None:
+    stored = np.rot90(np.asarray(quarters(96, 128)), -rotation // 90)
+    path = encode_video(tmp_path / "x.mp4", [np.ascontiguousarray(stored)] * 2, 25, rotation=rotation)
+    assert video_format(path).size_px == (96, 128)
+    _, upright = next(decode_video(path))
+    corners = [upright[y, x].tolist() for y in (20, -20) for x in (20, -20)]
+    np.testing.assert_allclose(corners, [[255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90]], atol=8)
+
+
+def test_a_video_with_too_many_pixels_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = encode_video(tmp_path / "x.mp4", pictures(2), 25)
+    monkeypatch.setattr("sonic.media.MAX_VIDEO_PIXELS", 64 * 48 - 1)
+    with pytest.raises(MediaError, match="64x48 px"):
+        next(decode_video(path))
+
+
 def test_the_sound_of_a_video(tmp_path: Path) -> None:
     path = encode_video(tmp_path / "x.mp4", pictures(25), 25, tone(1.0, 44_100, channels=2))
     assert sound_of(path, rate_hz=16_000).shape[0] == pytest.approx(16_000, abs=800)

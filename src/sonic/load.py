@@ -28,6 +28,7 @@ QUIET_PEAK = 0.3
 
 _FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WebP picture": "WEBP", "BMP": "BMP", "TIFF": "TIFF"}
 _ACCEPTED = "JPEG, PNG, WebP, BMP or TIFF"
+_STRIP_PX = 512
 _ORIENTATION_TAG = 0x0112
 _CANCELLED = 0.25
 """If the mean of the channels keeps less than this share of the loudest one's power, they cancel each other."""
@@ -140,13 +141,22 @@ def _on_white(image: Image.Image) -> U8:
     profile = image.info.get("icc_profile")
     if image.mode in ("P", "PA", "LA", "La", "RGBa", "RGBA") or "transparency" in image.info:
         return _composed(image.convert("RGBA"), profile)
-    return np.array(_to_srgb(image, profile))
+    return _pixels(_to_srgb(image, profile))
+
+
+def _pixels(image: Image.Image) -> U8:
+    """The pixels of an RGB image, strip by strip: copied at once, a large photo would be in memory three times."""
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _STRIP_PX):
+        strip = image.crop((0, top, image.width, min(top + _STRIP_PX, image.height)))
+        rgb[top : top + strip.height] = np.asarray(strip)
+    return rgb
 
 
 def _composed(image: Image.Image, profile: bytes | None) -> U8:
     white = Image.new("RGB", image.size, (255, 255, 255))
     white.paste(_to_srgb(image.convert("RGB"), profile), mask=image.getchannel("A"))
-    return np.array(white)
+    return _pixels(white)
 
 
 def _grey_from_wide(image: Image.Image) -> U8:
@@ -177,7 +187,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         return converted if converted is not None else image.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _mono(path: Path) -> tuple[F32, int]:

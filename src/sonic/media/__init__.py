@@ -140,6 +140,7 @@ def decode_video(source: Path) -> Iterator[tuple[float, U8]]:
         stream.thread_type = "AUTO"
         for index, frame in enumerate(_frames(container, stream, source, MediaError)):
             time_s = frame.time if frame.time is not None else index / float(stream.average_rate or 25)
+            _check_pixels(frame.width, frame.height, source)  # it may change in mid-stream
             rgb = frame.to_ndarray(format="rgb24")
             yield time_s, np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
