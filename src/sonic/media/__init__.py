@@ -199,12 +199,14 @@ def _video_stream(container: av.container.InputContainer, source: Path) -> av.Vi
     context = stream.codec_context
     if context is None or context.name not in _CODECS.split(","):
         raise MediaError(f"video {source.name!r} uses a codec that is not accepted; export it as H.264")
-    if stream.width * stream.height > MAX_VIDEO_PIXELS:
-        size = f"{stream.width}x{stream.height}"
-        raise MediaError(
-            f"video {source.name!r} is {size}; at most {MAX_VIDEO_PIXELS // 10**6} MP are decoded, scale it down"
-        )
+    _check_pixels(stream.width, stream.height, source)
     return stream
+
+
+def _check_pixels(width: int, height: int, source: Path) -> None:
+    if width * height > MAX_VIDEO_PIXELS:
+        size, most = f"{width}x{height}", MAX_VIDEO_PIXELS // 10**6
+        raise MediaError(f"video {source.name!r} is {size} px; at most {most} MP are decoded, scale it down")
 
 
 def _frames(
