@@ -1,4 +1,4 @@
-"""Draw the bundled portrait: ``python -m recipes.portrait [out.png]`` from the root of the repository, about a minute."""
+"""Draw the bundled portrait: ``python -m recipes.portrait [out.png]`` in the root of the repository, half a minute."""
 
 import sys
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from recipes.portrait import background, clothes, ear, eyes, hair, head, mouth, skin
+from recipes.portrait import background, clothes, ear, eyes, hair, hairstyle, head, mouth, skin
 from recipes.portrait.canvas import F32, Canvas, make_canvas, mix, smoothstep
 from recipes.portrait.strands import Strands
 
@@ -19,7 +19,7 @@ def draw(scale: int = SCALE) -> NDArray[np.uint8]:
     """(960, 768, 3) sRGB, back to front; the same picture every time."""
     canvas = make_canvas(scale)
     rng = np.random.default_rng(20)
-    locks = {name: hair.grow(sheet, rng) for name, sheet in hair.sheets().items()}
+    locks = {name: hair.grow(sheet, rng) for name, sheet in hairstyle.sheets().items()}
     front = locks["left"] + locks["right"]
     shade = hair.cast(canvas, hair.cover(canvas, front))
     body = head.model_skin(canvas)

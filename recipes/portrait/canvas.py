@@ -1,7 +1,7 @@
 """Where things are drawn: a grid of pixels with millimetres of the head on it, and a few brushes.
 
-Millimetres: x right, y down, h towards the viewer; the origin lies between and a little below the eyes. Colours are linear light
-unless a name says sRGB.
+Millimetres: x right, y down, h towards the viewer; the origin lies between the eyes, a little above them. Colours are
+linear light unless a name says sRGB.
 """
 
 from dataclasses import dataclass

@@ -58,7 +58,7 @@ def _ball(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32, rng: np.random.
     round_ = np.sqrt(np.clip(1 - (r / 16.0) ** 2, 0.05, 1))
     ball = linear(232, 224, 220) * (0.46 + 0.52 * round_**1.5)[..., None]
     outer, inner = upper[0], upper[-1]
-    ball = mix(ball, linear(206, 150, 142), 0.55 * canvas.spot((outer[0], outer[1]), (4.5, 4)))
+    ball = mix(ball, linear(196, 140, 126), 0.85 * canvas.spot((outer[0], outer[1]), (4.6, 4)))
     ball = mix(ball, linear(206, 130, 122), 0.80 * canvas.spot((inner[0], inner[1]), (4.0, 3.2)))
     ball = _iris(canvas, ball, dx, dy, rng)
     lid_shadow = canvas.stroke(upper, np.interp(np.linspace(0, 1, 64), [0, 0.5, 1], [2.0, 5.0, 2.0]), 1.3)
@@ -95,7 +95,7 @@ def _fibres(angle: F32, t: F32, rng: np.random.Generator) -> F32:
 
 def _catchlights(canvas: Canvas, ball: F32, c: F64) -> F32:
     x, y = c[0] - 2.1, c[1] - 2.3
-    window = np.array([(-1.25, -1.1), (1.05, -1.35), (1.2, 1.0), (-1.05, 1.25)]) + [x, y]
+    window = np.array([(-1.25, -1.1), (1.05, -1.35), (1.2, 1.0), (-1.05, 1.25)]) + np.array([x, y])
     ball = mix(ball, linear(255, 253, 250), 0.95 * canvas.fill(curve(window, 48, closed=True), 0.14))
     return mix(ball, linear(214, 232, 255), 0.40 * canvas.spot((c[0] + 2.4, c[1] + 2.6), (0.9, 0.7)))
 
@@ -105,13 +105,13 @@ def _crease(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     fold = crease_of(p, eye)
     upper, lower = lid_lines(p, eye)
     t = np.linspace(0, 1, 64)
-    image = mix(image, linear(150, 84, 66), 0.40 * canvas.fill(np.vstack([fold, upper[::-1]]), 1.2))
+    image = mix(image, linear(176, 112, 92), 0.35 * canvas.fill(np.vstack([fold, upper[::-1]]), 1.2))
     image = mix(
         image,
         linear(112, 56, 42),
         0.62 * canvas.stroke(fold, np.interp(t, [0, 0.3, 0.75, 1], [0.2, 1.2, 0.7, 0.0]), 0.5),
     )
-    under = lower + [0, 1.0]
+    under = lower + np.array([0, 1.0])
     return mix(
         image, linear(176, 108, 96), 0.42 * canvas.stroke(under, np.interp(t, [0, 0.4, 1], [0.8, 2.2, 0.8]), 0.9)
     )
@@ -124,12 +124,12 @@ def _lid_edges(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     image = mix(
         image,
         linear(226, 160, 148),
-        0.75 * canvas.stroke(lower + [0, 0.25], np.interp(t, [0, 0.5, 1], [0.4, 0.95, 0.8]), 0.25),
+        0.75 * canvas.stroke(lower + np.array([0, 0.25]), np.interp(t, [0, 0.5, 1], [0.4, 0.95, 0.8]), 0.25),
     )
     image = mix(
         image,
         linear(110, 62, 50),
-        0.55 * canvas.stroke(lower + [0, 0.85], np.interp(t, [0, 0.3, 0.9, 1], [0.9, 0.6, 0.2, 0.0]), 0.3),
+        0.55 * canvas.stroke(lower + np.array([0, 0.85]), np.interp(t, [0, 0.3, 0.9, 1], [0.9, 0.6, 0.2, 0.0]), 0.3),
     )
     line = np.interp(t, [0, 0.15, 0.5, 0.85, 1], [1.5, 1.7, 1.25, 0.7, 0.4])
     image = mix(image, linear(66, 36, 28), 0.55 * canvas.stroke(upper - [0, 0.5], line * 1.7, 0.6))
@@ -148,13 +148,13 @@ def lashes(p: F64, rng: np.random.Generator) -> Iterator[tuple[F64, float]]:
                     t,
                     side,
                     -1,
-                    rng.uniform(3.0, 4.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]),
+                    rng.uniform(2.2, 3.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]),
                     rng,
                 ),
                 0.26,
             )
         for t in np.sort(rng.uniform(0.03, 0.75, 24)):
-            yield _lash(lower, t, side, 1, rng.uniform(1.5, 2.4), rng), 0.12
+            yield _lash(lower, t, side, 1, rng.uniform(1.0, 1.7), rng), 0.12
 
 
 def _lash(edge: F64, t: float, side: float, up: int, length: float, rng: np.random.Generator) -> F64:

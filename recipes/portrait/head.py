@@ -149,8 +149,9 @@ def crease_of(p: F64, eye: facemesh.Eye) -> F64:
     lid, above = p[list(eye.upper), :2], p[list(eye.upper2), :2]
     first, last = p[eye.corners[0], :2], p[eye.corners[1], :2]
     outward = np.sign(first[0] - last[0])
-    line = lid + (above - lid) * np.array([0.75, 0.8, 0.8, 0.8, 0.78, 0.7, 0.55])[:, None]
-    return curve(np.vstack([first + [outward * 2.0, -2.2], line, last + [outward * 1.0, -2.0]]))
+    line = lid + (above - lid) * np.array([0.80, 0.87, 0.89, 0.89, 0.86, 0.78, 0.60])[:, None]
+    ends = np.array([[outward * 2.0, -2.2], [outward * 1.0, -2.0]])
+    return curve(np.vstack([first + ends[0], line, last + ends[1]]))
 
 
 def _neck(canvas: Canvas) -> tuple[F32, F32]:

@@ -41,7 +41,7 @@ def unit(v: tuple[float, float, float]) -> F32:
 
 
 def shadow(canvas: Canvas, height: F32, lamp: Lamp, *, softness: float = 0.50, reach_mm: float = 75) -> F32:
-    """1 lit .. 0 dark: march towards the lamp and ask how far the surface rises above the ray (Quilez's soft shadow)."""
+    """1 lit .. 0 dark: march to the lamp, ask how far the surface rises above the ray."""
     d = unit(lamp.towards)
     flat = float(np.hypot(d[0], d[1]))
     direction, slope = d[:2] / flat, float(d[2]) / flat
@@ -99,8 +99,13 @@ def scatter(canvas: Canvas, light: F32, mask: F32) -> F32:
 
 def gloss(n: F32, lamp: Lamp, power: float) -> F32:
     """Blinn-Phong highlight of one lamp, viewer straight ahead."""
-    half = unit(lamp.towards) + np.array([0, 0, 1], np.float32)
-    return np.asarray(np.clip(n @ (half / np.linalg.norm(half)), 0, 1) ** power, np.float32)
+    return np.asarray(np.clip(n @ halfway(lamp), 0, 1) ** power, np.float32)
+
+
+def halfway(lamp: Lamp) -> F32:
+    """Between the lamp and the viewer straight ahead."""
+    x, y, h = unit(lamp.towards)
+    return unit((float(x), float(y), float(h) + 1))
 
 
 def rim(n: F32) -> F32:
