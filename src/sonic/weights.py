@@ -49,14 +49,14 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "@encoder",
+        "b26044d9d650ae2bfc33d5666da02a2f81e5db14f11aac9ecb0037c682a4abe5",
         "Apache-2.0",
         _ALL,
         "log-mel to speech features at 25 Hz",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "@denoiser",
+        "e3bd68798bbacf3a6db223b7a5489d7372c06593b28cd1a3fae2e0d98b9aeaea",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion",

@@ -23,7 +23,8 @@ WORDS = {
     "en-gb-x-rp": "government possible number important company before member public evening father mother brother "
     "summer bottle umbrella perhaps welcome beautiful remember probably example village half laugh "
     "together measure orange church yellow",
-    "cmn-latn-pinyin": "ni3hao3 wo3men5 peng2you5 bei3jing1 ming2tian1 tian1qi4 ma1ma5 ba4ba5 gong1zuo4 xue2xi2 dian4ying3 "
+    "cmn-latn-pinyin": ""
+    "ni3hao3 wo3men5 peng2you5 bei3jing1 ming2tian1 tian1qi4 ma1ma5 ba4ba5 gong1zuo4 xue2xi2 dian4ying3 "
     "shou3ji1 bu4zhi1dao4 fei1chang2 fei1ji1 ping2guo3 mi3fan4 piao4liang5 pao3bu4 mian4bao1 mei2you3 "
     "xi3huan5 xue2sheng1 lao3shi1 zhong1guo2 shang4hai3 chun1tian1 xia4tian1 yin1yue4 chu1qu4 chi1fan4 "
     "shui4jiao4 re4nao5 ri4ben3 nv3ren2 lv4se4 zuo2tian1 wen4ti2 shi2jian1 fa1xian4 fang1bian4 bao3hu4 "
