@@ -38,6 +38,6 @@ def drive(speech: Speech, settings: Settings, duration_s: float, on_progress: On
     mouth = Motion(still.fps, shape[:n], lip_gap[:n], still.lids, still.gaze, still.brows, still.pose_deg, still.shift)
     mouth = close_in_silence(offset(mouth, LIPS_LEAD_S + settings.audio_offset_ms / 1000), voice.speaking)
     motion = Motion(still.fps, mouth.shape, mouth.lip_gap, lids, gaze, brows, pose_deg, shift)
-    motion = smooth(motion, settings.smoothing)
+    # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
     motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
-    return retime(limit(motion), settings.fps, max(1, round(duration_s * settings.fps)))
+    return retime(limit(smooth(motion, settings.smoothing)), settings.fps, max(1, round(duration_s * settings.fps)))

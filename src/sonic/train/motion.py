@@ -113,7 +113,8 @@ class Examples:
         weight, closed = np.ones(n, np.float32), np.ones(n, np.float32)
         sound = np.zeros(n * STEP, np.float32)
         if kind == "noise":
-            return Window(sound, float(10 ** self._rng.uniform(-5, -1.5)), latents, weight, closed)
+            sound = self._noise(len(sound))
+            return Window(sound, speech_level(sound), latents, weight, closed)
         group = self.groups[kind]
         cache, i, labels, start, frames = group[self._rng.integers(len(group))]
         samples = cache[i].samples.astype(np.float32) / 32768
@@ -132,6 +133,15 @@ class Examples:
         weight[max(a - 3, 0) : a + 1] = 0 if b == 0 else weight[max(a - 3, 0) : a + 1]
         weight[a + m - 1 : a + m + 3] = 0
         return Window(sound, speech_level(samples), latents, weight, closed)
+
+
+    def _noise(self, n: int) -> F32:
+        """Noise of a random colour that comes and goes: what a microphone hears when nobody speaks."""
+        colour = self._rng.standard_normal(12) * 0.7 ** np.arange(12)
+        knots = self._rng.uniform(-1.5, 0, 2 + n // 8000)
+        swell = 10 ** np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
+        sound = np.convolve(self._rng.standard_normal(n), colour, "same") * swell
+        return np.asarray(sound * 10 ** self._rng.uniform(-5, -1), np.float32)
 
 
 def must_close(labels: U8, frames: int, *, tracked: bool) -> NDArray[np.float32]:
