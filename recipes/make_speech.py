@@ -8,6 +8,7 @@ Needs Debian packages ``festival festvox-us-slt-hts festlex-cmu festlex-poslex e
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -51,7 +52,7 @@ def read_wav(wav: Path, rate_hz: int) -> F32:
     with av.open(str(wav)) as container:
         frames = [*container.decode(audio=0), None]
         parts = [out.to_ndarray()[0] for frame in frames for out in resampler.resample(frame)]
-    return np.concatenate(parts).astype(np.float32)
+    return np.asarray(np.concatenate(parts), np.float32)
 
 
 def trim(samples: F32, rate_hz: int, threshold: float = 0.004) -> F32:
@@ -95,7 +96,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "phrase.wav"
 
-        def speak(voice, text: str, rate_hz: int) -> F32:  # type: ignore[no-untyped-def]
+        def speak(voice: Callable[[str, Path], None], text: str, rate_hz: int) -> F32:
             voice(text, wav)
             return trim(read_wav(wav, rate_hz), rate_hz)
 

@@ -38,7 +38,7 @@ class Canvas:
     def px(self, points_mm: ArrayLike) -> NDArray[np.float64]:
         """(..., 2) mm -> (..., 2) px, the centre of the first pixel at (0, 0)."""
         origin = np.array(ORIGIN) * np.array(SIZE_PX)
-        return (np.asarray(points_mm, np.float64) * PX_PER_MM + origin) * self.scale - 0.5
+        return np.asarray((np.asarray(points_mm, np.float64) * PX_PER_MM + origin) * self.scale - 0.5)
 
     def blur(self, image: F32, sigma_mm: float) -> F32:
         """Gaussian; wide ones are taken on a smaller grid, where they cost little and look the same."""
@@ -73,7 +73,7 @@ class Canvas:
         dx, dy = self.x - centre[0], self.y - centre[1]
         u = (dx * np.cos(angle) + dy * np.sin(angle)) / radius[0]
         v = (dy * np.cos(angle) - dx * np.sin(angle)) / radius[1]
-        return np.exp(-(u * u + v * v)).astype(np.float32)
+        return np.asarray(np.exp(-(u * u + v * v)), np.float32)
 
     def noise(self, rng: np.random.Generator, size_mm: float, octaves: int = 1) -> F32:
         """Smooth noise, mean 0, standard deviation about 1; every octave is half the size and half as strong."""
@@ -98,7 +98,7 @@ def make_canvas(scale: int) -> Canvas:
 
 
 def _fixed(points_px: NDArray[np.float64]) -> NDArray[np.int32]:
-    return np.round(points_px * 64).astype(np.int32)
+    return np.asarray(np.round(points_px * 64), np.int32)
 
 
 def smoothstep(low: float, high: float, x: ArrayLike) -> F32:

@@ -142,17 +142,8 @@ def lashes(p: F64, rng: np.random.Generator) -> Iterator[tuple[F64, float]]:
         upper, lower = lid_lines(p, eye)
         side = np.sign(upper[0][0])
         for t in np.sort(rng.uniform(0.02, 0.90, 62)):
-            yield (
-                _lash(
-                    upper,
-                    t,
-                    side,
-                    -1,
-                    rng.uniform(2.2, 3.2) * np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]),
-                    rng,
-                ),
-                0.26,
-            )
+            length = rng.uniform(2.2, 3.2) * float(np.interp(t, [0, 0.15, 0.6, 1], [0.95, 1.1, 0.85, 0.5]))
+            yield _lash(upper, t, side, -1, length, rng), 0.26
         for t in np.sort(rng.uniform(0.03, 0.75, 24)):
             yield _lash(lower, t, side, 1, rng.uniform(1.0, 1.7), rng), 0.12
 

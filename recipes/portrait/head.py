@@ -60,7 +60,8 @@ def _surface(canvas: Canvas, points: F64) -> F32:
     values = _kernel(grid, control[:, :2]) @ weights[:-3] + weights[-3] + grid @ weights[-2:]
     coarse = values.reshape(len(ys), len(xs)).astype(np.float32)
     coarse = cv2.GaussianBlur(coarse, (0, 0), 1.0)
-    return cv2.remap(coarse, canvas.x - xs[0].astype(np.float32), canvas.y - ys[0].astype(np.float32), cv2.INTER_CUBIC)
+    at_x, at_y = canvas.x - np.float32(xs[0]), canvas.y - np.float32(ys[0])
+    return np.asarray(cv2.remap(coarse, at_x, at_y, cv2.INTER_CUBIC), np.float32)
 
 
 def _calm_flanks(canvas: Canvas, height: F32, face: F32) -> F32:
@@ -77,7 +78,7 @@ def _without_twins(points: F64) -> F64:
     """The touching inner lips count once."""
     keep = np.ones(len(points), bool)
     keep[list(facemesh.LOWER_INNER[1:-1])] = False
-    return points[keep]
+    return np.asarray(points[keep])
 
 
 def _rim(points: F64) -> F64:
@@ -96,7 +97,7 @@ def _skull() -> F64:
 
 def _kernel(a: F64, b: F64) -> F64:
     square = ((a[:, None] - b[None]) ** 2).sum(-1)
-    return square * np.log(square + 1e-9)
+    return np.asarray(square * np.log(square + 1e-9))
 
 
 def _solve_spline(control: F64, stiffness: float = 20.0) -> F64:

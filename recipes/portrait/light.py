@@ -49,7 +49,8 @@ def shadow(canvas: Canvas, height: F32, lamp: Lamp, *, softness: float = 0.50, r
     step_px, covered = canvas.px_per_mm / canvas.scale, np.zeros_like(small)
     distance = 1.5
     while distance < reach_mm:
-        move = np.float32([[1, 0, direction[0] * distance * step_px], [0, 1, direction[1] * distance * step_px]])
+        dx, dy = direction * distance * step_px
+        move = np.array([[1, 0, dx], [0, 1, dy]], np.float32)
         ahead = cv2.warpAffine(
             small,
             move,
