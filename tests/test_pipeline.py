@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from datetime import date
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sonic.types import Progress
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
 PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.flac"
-CONSENT = sonic.Consent(subject="nobody, a drawing", basis="synthetic")
+CONSENT = sonic.Consent(subject="nobody, a drawing", basis="synthetic", given_on=date(2026, 1, 1))
 SMALL = sonic.Settings(min_resolution=192, duration=1.2, inference_steps=4)
 
 
@@ -105,7 +106,7 @@ def test_an_input_is_never_overwritten(tmp_path: Path) -> None:
 
 
 def test_consent_for_another_photo_is_refused(tmp_path: Path) -> None:
-    elsewhere = sonic.Consent(subject="Ada", basis="self", photo_sha256="0" * 64)
+    elsewhere = sonic.Consent(subject="Ada", basis="self", given_on=date(2026, 1, 1), photo_sha256="0" * 64)
     with pytest.raises(sonic.ConsentError):
         sonic.generate(PORTRAIT, SPEECH, tmp_path / "out.mp4", consent=elsewhere, settings=SMALL)
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@
 
     import sonic
 
-    consent = sonic.Consent(subject="Ada Example", basis="self")
+    consent = sonic.Consent(subject="Ada Example", basis="self", given_on=date.today())
     sonic.generate("portrait.jpg", "speech.mp3", "out.mp4", consent=consent)
 
 Names are loaded when they are first used, so that importing the package costs next to nothing.

@@ -90,6 +90,7 @@ def _track(video: Path, n_frames: int, on_progress: OnProgress) -> tuple[F32, F6
             yield rgb
 
     tracked = list(track_face(frames()))
+    on_progress(Progress("track", len(means), len(means)))
     found = [i for i, points in enumerate(tracked) if points is not None]
     lost = len(tracked) - len(found)
     if len(tracked) < MIN_FRAMES or len(found) < (1 - MAX_LOST) * len(tracked):
