@@ -45,7 +45,8 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     skin = np.median([patch(i, 0.035) for i in _SKIN], 0)
     lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
     eyes = eye_pixels(rgb, points_px)
-    colourful = float(np.clip(np.std(skin) / max(skin.mean(), 1e-3) / 0.35, 0, 1))
+    # of the more colourful one: pale skin is no grey picture
+    colourful = float(np.clip(max(np.std(c) / max(c.mean(), 1e-3) for c in (skin, lips)) / 0.35, 0, 1))
     teeth = _teeth(skin, _sclera(linear[eyes], skin), colourful)
     tongue = colourful * (0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75)
     tongue += (1 - colourful) * 0.7 * lips
@@ -78,11 +79,11 @@ def _sclera(eyes: F32, skin: F64) -> F64:
 def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
     """As light as the picture's own whites allow: a painted eye is no whiter than its painter made it."""
     y_skin, y_white = luminance(skin), luminance(sclera)
-    light = np.clip(0.45 * y_skin + 0.25, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
+    light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
     light = float(np.clip(light, 0.05, 0.72))
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
     white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
-    colour = np.array([1.03, 1.0, 0.92]) * tint**0.30 * white**0.35
+    colour = np.array([1.03, 1.0, 0.92]) * tint**0.42 * white**0.30
     colour = colourful * colour + (1 - colourful) * tint
     return np.asarray(colour / luminance(colour) * light)
 

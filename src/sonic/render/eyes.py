@@ -74,7 +74,7 @@ class EyeLayer:
             self._draw_closed(out, points[self._ring, :2], back, float(smoothstep(_SHUT_FROM, _SHUT_TO, shut)))
         if changed > 0 and opening > 0.06:
             self._draw_ball(out, points[self._ring, :2], back, gaze_px, changed)
-        if shut > 0.15:
+        if shut > 0.05:
             self._draw_lashes(out, points[self._lid, :2], shut)
 
     def _back(self, rigid: Rigid) -> F64:
@@ -112,7 +112,7 @@ class EyeLayer:
         line = np.zeros(cut.alpha.shape, np.uint8)
         cv2.fillPoly(line, [np.round(stroke * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.45 * self._px_per_mm))
-        opacity = (soft.astype(np.float32) * (0.75 * shut / 255))[..., None]
+        opacity = (soft.astype(np.float32) * (0.75 * float(smoothstep(0.05, 0.45, shut)) / 255))[..., None]
         view = cut.box.cut(out)
         view[:] = (view * (1 - opacity) + self._look.lash_rgb.astype(np.float32) * opacity + 0.5).astype(np.uint8)
 

@@ -337,6 +337,7 @@ EXPORT void sonic_paint_mouth(const Scene *scene, const Strip *upper, const Stri
                               const float *below_mm, float reach_mm, int width, int height, float *out)
 {
     static const float offsets[2] = {-0.25f, 0.25f};
+    float narrow = 0.35f + 0.65f * smoothstep(0.3f, 5.0f, scene->gap_mm); /* little light enters by a slit */
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             size_t i = (size_t)y * (size_t)width + (size_t)x;
@@ -356,7 +357,7 @@ EXPORT void sonic_paint_mouth(const Scene *scene, const Strip *upper, const Stri
                 for (int k = 0; k < 3; k++) sum[k] += rgb[k];
             }
             /* the lips keep light away: most at their edge, and more under the upper one */
-            float light = 0.48f + 0.52f * smoothstep(-0.4f, 2.2f, inside_mm[i]);
+            float light = narrow * (0.48f + 0.52f * smoothstep(-0.4f, 2.2f, inside_mm[i]));
             light *= 0.68f + 0.32f * smoothstep(0.0f, 3.2f, below_mm[i]);
             for (int k = 0; k < 3; k++) out[3 * i + k] = 0.25f * light * sum[k];
         }

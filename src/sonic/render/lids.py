@@ -33,9 +33,12 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     contour = np.vstack([upper, lower[::-1][1:-1]])
     cv2.fillPoly(inside, [np.round(contour * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     away_mm = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / px_per_mm
-    unlike = _unlike_skin(patch, (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM))
+    ring = (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM)
+    unlike = _unlike_skin(patch, ring)
     zone = _ZONE_GLASSES_MM if glasses else _ZONE_MM
-    marked = ((unlike > 1) & (away_mm < zone)) | (away_mm < _EDGE_MM)
+    # lower lashes stay where they are when an eye closes; the white of a drawn eye does not
+    lashes = _below(lower, patch.shape) & (patch.mean(-1) < np.median(patch.mean(-1)[ring] if ring.any() else 0))
+    marked = ((unlike > 1) & (away_mm < zone) & ~lashes) | (away_mm < np.where(lashes, _EDGE_MM / 2, _EDGE_MM))
     _, parts = cv2.connectedComponents(marked.astype(np.uint8))
     own = np.isin(parts, np.unique(parts[inside > 0])) & marked
     reach = 2 * max(1, round(0.7 * px_per_mm)) + 1
@@ -46,6 +49,12 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     skin = filled * _shading(patch.shape, upper, lower)[..., None] + _grain(patch, known)
     soft = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), max(0.6, 0.7 * px_per_mm))
     return ClosedLid(np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8))
+
+
+def _below(line: F64, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(h, w) which pixels lie below a line from left to right or from right to left."""
+    order = np.argsort(line[:, 0])
+    return np.asarray(np.arange(shape[0])[:, None] > np.interp(np.arange(shape[1]), line[order, 0], line[order, 1]))
 
 
 def _unlike_skin(patch: U8, ring: NDArray[np.bool_]) -> F32:

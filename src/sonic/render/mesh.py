@@ -58,6 +58,9 @@ class Mesh:
     """(M, 3); face, then holes, then surroundings."""
     n_face: int
     """Triangles of face and holes."""
+    rim: tuple[int, ...]
+    """Face points that stand once more after the points around the face: the lips' inner edges, for a strip between
+    them that takes its colour from the lips where the photo shows an open mouth. Empty where it shows a closed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class _Frame:
         return cls((top + chin) / 2, (chin - top) / height, height)
 
 
-def build_mesh(points_px: F64, matte: F32, face_triangles: I32) -> Mesh:
+def build_mesh(points_px: F64, matte: F32, face_triangles: I32, *, mouth_open: bool) -> Mesh:
     """Mesh of a portrait from its (468, 3) landmarks, its matte (h, w) and the triangles of the face."""
     frame = _Frame.of(points_px)
     weights = _HeadWeight(points_px, matte, frame)
@@ -86,11 +89,12 @@ def build_mesh(points_px: F64, matte: F32, face_triangles: I32) -> Mesh:
     head[_outside(flat, box, matte.shape)] = 0
     distance = np.linalg.norm(flat[:, None] - outline[None, :, :2], axis=2)
     depth = _depth_around(distance, outline[:, 2], frame.height)
-    inner = np.vstack([face_triangles, _hole_triangles()])
+    rim = (*facemesh.UPPER_INNER, *facemesh.LOWER_INNER) if mouth_open else ()
+    inner = np.vstack([face_triangles, _hole_triangles(N_SURFACE + len(flat) if mouth_open else None)])
     triangles = np.vstack([inner, _triangles_around(outline[:, :2], flat)])
     return Mesh(
         box, np.column_stack([flat, depth]), head, _follow_outline(distance, frame.height),
-        np.ascontiguousarray(triangles, np.int32), len(inner),
+        np.ascontiguousarray(triangles, np.int32), len(inner), rim,
     )  # fmt: skip
 
 
@@ -201,10 +205,17 @@ def _follow_outline(distance: F64, face_height: float) -> F64:
     return np.asarray(share / (share.sum(1, keepdims=True) + 1e-9) * fading)
 
 
-def _hole_triangles() -> I32:
-    """Strips over eyes and mouth: what is left between lids or lips that nothing else fills."""
+def _hole_triangles(first_rim: int | None) -> I32:
+    """Strips over eyes and mouth: what is left between lids or lips that nothing else fills.
+
+    The strip of the mouth uses the lips' own points, or those of Mesh.rim where these begin at ``first_rim``.
+    """
     pairs = [([e.corners[0], *e.upper, e.corners[1]], [e.corners[0], *e.lower, e.corners[1]]) for e in EYES]
-    pairs.append((list(facemesh.UPPER_INNER), list(facemesh.LOWER_INNER)))
+    n = len(facemesh.UPPER_INNER)
+    upper_lip, lower_lip = list(facemesh.UPPER_INNER), list(facemesh.LOWER_INNER)
+    if first_rim is not None:
+        upper_lip, lower_lip = list(range(first_rim, first_rim + n)), list(range(first_rim + n, first_rim + 2 * n))
+    pairs.append((upper_lip, lower_lip))
     strips = []
     for upper, lower in pairs:
         for i in range(len(upper) - 1):

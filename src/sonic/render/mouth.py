@@ -11,13 +11,14 @@ from sonic.render.deform import Pose
 from sonic.render.head import Rigid
 from sonic.render.mask import Cut, polygon_mask
 from sonic.render.native import MouthScene, ToothStrip, lay, paint_mouth
-from sonic.render.neutral import HeadFit, Neutral
+from sonic.render.neutral import CLOSED_GAP_MM, HeadFit, Neutral
 from sonic.render.smile import SourceTeeth
 from sonic.types import F32, F64, U8
 
 _FADE_FROM_MM, _FADE_TO_MM = 0.25, 0.9
 """Below the first opening nothing is drawn; from the second on, all of it."""
 _REACH_MM = 2.5
+_SEAM_MM, _SEAM_DARK = 0.45, 0.55
 _DEPTH_MM = 5.0
 """Of the teeth behind the lips."""
 
@@ -40,18 +41,21 @@ class Mouth:
     def __init__(
         self, neutral: Neutral, fit: HeadFit, colours: Colours, teeth: Dentition, source: SourceTeeth | None
     ) -> None:
+        self._source_open = neutral.source_gap_mm >= CLOSED_GAP_MM
         self._neutral, self._fit, self._colours, self._teeth, self._source = neutral, fit, colours, teeth, source
 
     def draw(self, out: U8, pose: Pose, points: F64, rigid: Rigid) -> None:
         """Draw into ``out`` (crop px); ``points`` (468, 3) is where the face is now."""
         shown = float(smoothstep(_FADE_FROM_MM, _FADE_TO_MM, pose.gap_mm))
-        if shown <= 0:
+        if shown <= 0 and not self._source_open:
             return
         scale = self._fit.px_per_mm
         upper = catmull_rom(points[list(facemesh.UPPER_INNER), :2])
         lower = catmull_rom(points[list(facemesh.LOWER_INNER), :2])
         contour = np.vstack([upper, lower[::-1][1:-1]])
-        cut = polygon_mask(contour, out.shape, pad_px=_REACH_MM * scale, soft_px=0.20 * scale)
+        cut = polygon_mask(
+            contour, out.shape, pad_px=_REACH_MM * scale, soft_px=max(0.6, 0.20 * scale, 0.8 * self._teeth.blur_px)
+        )
         if cut is None:
             return
         inside_mm, below_mm = _distances(cut, upper, scale)
@@ -65,6 +69,8 @@ class Mouth:
         alpha = cut.alpha * np.float32(shown)
         shade = smoothstep(-1.1, 0.0, inside_mm).astype(np.float32) * (1 - alpha)
         shade *= np.float32(0.35 * min(1.0, pose.gap_mm / 3) * shown)
+        if self._source_open:
+            shade += _seam_shadow(below_mm, upper, cut, scale) * np.float32(1 - shown)
         lay(cut.box.cut(out), mouth, alpha=alpha, shade=shade)
 
     def _scene(self, cut: Cut, pose: Pose, rigid: Rigid) -> MouthScene:
@@ -102,6 +108,14 @@ def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
     edge = np.interp(np.arange(cut.box.left, cut.box.right), upper[order, 0], upper[order, 1])
     below = np.arange(cut.box.top, cut.box.bottom)[:, None] - edge[None]
     return (distance / scale).astype(np.float32), (below / scale).astype(np.float32)
+
+
+def _seam_shadow(below_mm: F32, upper: F64, cut: Cut, scale: float) -> F32:
+    """(h, w) the dark line where lips meet that were open in the photo."""
+    x = np.arange(cut.box.left, cut.box.right)
+    left, right = upper[:, 0].min(), upper[:, 0].max()
+    ends = smoothstep(-0.5, 2.0, np.minimum(x - left, right - x) / scale)
+    return np.asarray(_SEAM_DARK * np.exp(-((below_mm / max(_SEAM_MM, 0.6 / scale)) ** 2)) * ends, np.float32)
 
 
 def _blurred(mouth: F32, sigma_px: float) -> F32:

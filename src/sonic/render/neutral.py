@@ -118,6 +118,5 @@ def _with_lips_closed(source: F64) -> F64:
     closed = source.copy()
     closed[:, 1] += lip_field(source).displacement(-opening, 0.25)
     middle = (closed[upper] + closed[lower]) / 2
-    half_gap = np.array([0, 0.12, 0])
-    closed[upper], closed[lower] = middle - half_gap, middle + half_gap
+    closed[upper], closed[lower] = middle, middle
     return closed

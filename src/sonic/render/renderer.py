@@ -16,7 +16,7 @@ from sonic.render.mesh import build_mesh
 from sonic.render.mouth import Dentition, Mouth
 from sonic.render.native import scratch_floats, soften, warp
 from sonic.render.neutral import CLOSED_GAP_MM, N_SURFACE, fit_head, neutral_face
-from sonic.render.seam import snap_to_seam
+from sonic.render.seam import lip_rim, snap_to_seam, widen_opening
 from sonic.render.smile import source_teeth
 from sonic.render.source import dense
 from sonic.render.teeth import tooth_rows
@@ -43,11 +43,12 @@ class Renderer:
         rgb = portrait.crop
         points = portrait.face.points_px.astype(np.float64)
         fit = fit_head(points[:N_SURFACE], template)
-        if neutral_face(fit.to_mm(points)).source_gap_mm < CLOSED_GAP_MM:
-            points = snap_to_seam(points, rgb, fit.px_per_mm)
+        mouth_open = neutral_face(fit.to_mm(points)).source_gap_mm >= CLOSED_GAP_MM
+        points = widen_opening(points, fit) if mouth_open else snap_to_seam(points, rgb, fit.px_per_mm)
         neutral = neutral_face(fit.to_mm(points))
         self._rgb, self._points, self._fit, self._neutral = rgb, points, fit, neutral
-        self._mesh = build_mesh(points[:N_SURFACE], portrait.matte, face_triangles())
+        self._mesh = build_mesh(points[:N_SURFACE], portrait.matte, face_triangles(), mouth_open=mouth_open)
+        self._rim = lip_rim(points, fit) if mouth_open else np.empty((0, 2))
         self._head = Head(points, fit)
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
@@ -60,7 +61,7 @@ class Renderer:
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
         edge = 1.6 + 0.25 * float(rng.standard_normal())
-        if photo_teeth and photo_teeth.edge_mm is not None:
+        if photo_teeth:
             edge = photo_teeth.edge_mm
         blur = max(0.45, 0.16 * fit.px_per_mm, 0.8 * softness_px(rgb, points))
         self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
@@ -96,11 +97,13 @@ class Renderer:
         around = self._around.copy()
         around[:, :2] += self._mesh.outline @ moved[list(OVAL), :2]
         around += self._mesh.head[:, None] * (rigid(around) - around)
-        now = np.vstack([points, around])
+        rim = list(self._mesh.rim)
+        now = np.vstack([points, around, points[rim]])
+        texture = np.vstack([self._texture(source, lids), self._rim])
         vertices = np.empty((len(now), 5), np.float32)
         vertices[:, :2] = now[:, :2] - [self._mesh.box.left, self._mesh.box.top]
         vertices[:, 2] = now[:, 2]
-        vertices[:, 3:] = self._texture(source, lids) - now[:, :2]
+        vertices[:, 3:] = texture - now[:, :2]
         return points, vertices
 
     def _texture(self, source: F64, lids: F32) -> F64:

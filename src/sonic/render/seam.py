@@ -3,6 +3,7 @@
 import numpy as np
 
 from sonic import facemesh
+from sonic.render.neutral import HeadFit
 from sonic.types import F32, F64, U8
 
 _REACH_MM = 2.6
@@ -10,6 +11,8 @@ _STEP_MM = 0.2
 _N_COLUMNS = 41
 _JUMP_COST = 6.0
 _CENTRE_COST = 1.5
+_RIM_MM = 0.3
+_CORNER_SHARE = 0.85
 _HALF_GAP_MM = 0.12
 """The inner lip points are laid this far above and below the line, so that the two lips do not share pixels."""
 
@@ -70,3 +73,27 @@ def darkest_path(cost: F32 | F64, offsets: F64, jump_cost: float) -> np.ndarray[
     for choice in reversed(back):
         path.append(int(choice[path[-1]]))
     return np.array(path[::-1])
+
+
+def widen_opening(points_px: F64, fit: HeadFit) -> F64:
+    """A copy of an open mouth's landmarks whose inner contour takes in the whole dark of the mouth.
+
+    Landmarks stop short of the corners and run along the teeth's rim: both would stay on the lips when they close.
+    """
+    wide = points_px.copy()
+    step = fit.px_per_mm * fit.rotation[:, 1] * _RIM_MM
+    wide[list(facemesh.UPPER_INNER[1:-1])] -= step
+    wide[list(facemesh.LOWER_INNER[1:-1])] += step
+    for inner, outer in (
+        (facemesh.UPPER_INNER[0], facemesh.MOUTH_LEFT),
+        (facemesh.UPPER_INNER[-1], facemesh.MOUTH_RIGHT),
+    ):
+        wide[inner] += _CORNER_SHARE * (points_px[outer] - points_px[inner])
+    return wide
+
+
+def lip_rim(points_px: F64, fit: HeadFit) -> F64:
+    """(22, 2) places on the lower lip that colour what little shows between lips that close over an open mouth."""
+    lower = points_px[list(facemesh.LOWER_INNER), :2]
+    down = fit.px_per_mm * fit.rotation[:2, 1]
+    return np.vstack([lower + _RIM_MM * down, lower + (_RIM_MM + 0.6) * down])
