@@ -1,0 +1,87 @@
+"""The pictures of the README and the pages, made by Sonic itself from the bundled, fictional portrait.
+
+python docs/make_pictures.py            rewrites docs/pictures, about a minute
+"""
+
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sonic.drive import drive
+from sonic.evaluate import evaluate_video
+from sonic.inspection import inspect_photo
+from sonic.load import load_speech
+from sonic.media import decode_video
+from sonic.pictures import tile
+from sonic.pipeline import generate
+from sonic.provenance.consent import Consent
+from sonic.settings import Settings
+from sonic.types import U8, Progress
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "src/sonic/assets/demo"
+OUT = ROOT / "docs/pictures"
+N_FRAMES, COLUMNS = 8, 4
+FRAME_PX = (344, 430)
+JPEG_QUALITY = 85
+
+
+def quiet(progress: Progress) -> None:
+    """Progress that nobody watches."""
+
+
+def make_video(out: Path) -> None:
+    """The video of ``make demo``."""
+    consent = Consent(subject="Sonic's fictional portrait", basis="synthetic", given_on=date(2025, 1, 1))
+    generate(DEMO / "portrait.png", DEMO / "speech.flac", out, consent=consent, settings=Settings())
+
+
+def telling_frames() -> list[int]:
+    """One frame of every eighth of the speech: the widest mouth, but the most closed in every third."""
+    speech = load_speech(DEMO / "speech.flac", print)
+    motion = drive(speech, Settings(), speech.duration_s, quiet)
+    parts = np.array_split(np.arange(len(motion)), N_FRAMES)
+    awake = np.where(motion.lids.min(1) > 0.8, 0.0, 100.0)
+    chosen = []
+    for i, part in enumerate(parts):
+        wanted = motion.lip_gap[part] if i % 3 == 2 else -motion.lip_gap[part]
+        chosen.append(int(part[np.argmin(wanted + awake[part])]))
+    return chosen
+
+
+def strip(video: Path) -> U8:
+    """Eight frames in two rows."""
+    wanted = set(telling_frames())
+    frames = [rgb for i, (_, rgb) in enumerate(decode_video(video)) if i in wanted]
+    return tile([cv2.resize(rgb, FRAME_PX, interpolation=cv2.INTER_AREA) for rgb in frames], columns=COLUMNS)
+
+
+def save_jpeg(rgb: U8, name: str) -> None:
+    path = OUT / name
+    cv2.imwrite(str(path), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
+
+
+def main() -> None:
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        video, draft = Path(folder) / "demo.mp4", Path(folder) / "drawn.png"
+        inspect_photo(DEMO / "portrait.png", draft)
+        save_jpeg(_shown(draft, 1100), "inspect.jpg")
+        make_video(video)
+        save_jpeg(strip(video), "demo.jpg")
+        evaluate_video(video, draft, on_progress=quiet)
+        save_jpeg(_shown(draft, 1100), "evaluate.jpg")
+
+
+def _shown(path: Path, width: int) -> U8:
+    rgb = cv2.imread(str(path))[..., ::-1]
+    height = round(rgb.shape[0] * width / rgb.shape[1])
+    return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+if __name__ == "__main__":
+    main()
