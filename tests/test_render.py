@@ -197,3 +197,13 @@ def test_colours_do_not_drift_under_head_motion(portrait, renderer):
     rest = portrait.crop[inside].reshape(-1, 3).mean(0)
     for frame in frames(renderer, moved(pose_deg=[(1.5, 0, 0), (0, 1.5, 0), (0, 0, 1.5)])):
         assert np.abs(frame[inside].reshape(-1, 3).mean(0) - rest).max() < 1.5
+
+
+def test_absurd_motion_is_cut_off_not_drawn(portrait, renderer):
+    n = 2
+    motion = moved(
+        shape=np.full((n, 32), 1e6), lip_gap=[1e6, 50], lids=np.full((n, 2), -5), gaze=np.full((n, 2), 1e6),
+        brows=np.full((n, 2), 1e6), pose_deg=np.full((n, 3), 1e6), shift=[(1e6, -1e6, 1e6), (-1e6, 1e6, -1e6)],
+    )  # fmt: skip
+    for frame in frames(renderer, motion):
+        assert frame.shape == portrait.crop.shape

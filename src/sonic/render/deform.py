@@ -16,6 +16,8 @@ _UPPER_SHARE = 0.3
 """Of an opening that the shape does not explain: how much the upper lip rises; the jaw takes the rest."""
 _BROW_REACH_MM = 14.0
 _LID_LIMIT = 1.12
+_WIDEST_MM, _MOST_SHAPE, _MOST_BROW_MM = 40.0, 6.0, 10.0
+"""What no face exceeds: beyond, motion is cut off rather than drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +57,14 @@ class Deformer:
 
     def __call__(self, shape: F32, lip_gap: float, lids: F32, brows: F32) -> Pose:
         """The face for one sample of Motion (the fields of the same names)."""
+        lip_gap = min(lip_gap, _WIDEST_MM)
+        shape = np.clip(shape, -_MOST_SHAPE, _MOST_SHAPE)
         d = np.einsum("k,kn->n", shape, self._basis).reshape(N_SURFACE, 3)
         jaw = d[list(facemesh.CHIN), :2].mean(0)
         if self._smile:
             self._smile(d)
         self._part_lips(d, lip_gap)
-        d[:, 1] -= self._brows @ brows.astype(np.float64)
+        d[:, 1] -= self._brows @ np.clip(brows.astype(np.float64), -_MOST_BROW_MM, _MOST_BROW_MM)
         points = self._neutral.points_mm + d
         for eye, opening in zip(EYES, lids.tolist(), strict=True):
             self._move_lids(points, d, eye, opening)

@@ -15,6 +15,7 @@ _YAW_GAIN = 1.3
 """The outline of a head hardly turns in a warped photo, so that a tracker sees less yaw than is asked for."""
 _TURNED_FROM_DEG, _TURNED_TO_DEG = 10.0, 32.0
 """A head that is turned in the photo already may turn less: between these yaws, down to a fifth."""
+_MOST_SHIFT = 1.0
 _CAMERA_WIDTHS = 7.0
 """Distance of the camera in face widths, a metre: how much a head grows when it comes nearer."""
 _FLANK_MM, _FLANK_DEPTH = 6.0, 0.25
@@ -61,6 +62,6 @@ class Head:
         if size > _FREE_DEG:
             room = _LIMIT_DEG - _FREE_DEG
             pose *= (_FREE_DEG + room * np.tanh((size - _FREE_DEG) / room)) / size
-        right, down, away = (float(v) for v in shift)
-        scale = _CAMERA_WIDTHS / max(_CAMERA_WIDTHS + away, 0.5 * _CAMERA_WIDTHS)
+        right, down, away = (float(v) for v in np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT))
+        scale = _CAMERA_WIDTHS / (_CAMERA_WIDTHS + away)
         return Rigid(scale * rotation_from_pose(pose), self.centre, np.array([right, down, 0]) * self._width * half)

@@ -29,7 +29,7 @@ class _Tooth:
 
 # Average crown sizes of adults, middle to side.
 _UPPER = (
-    _Tooth(8.5, 10.2, 0.0, 0.9), _Tooth(6.5, 8.8, 0.65, 1.1), _Tooth(7.5, 9.8, 0.25, 0.5, 1.1),
+    _Tooth(8.5, 10.2, 0.0, 1.2), _Tooth(6.5, 8.8, 0.65, 1.4), _Tooth(7.5, 9.8, 0.25, 0.5, 1.1),
     _Tooth(6.9, 8.4, 0.9, 0.6, 0.7), _Tooth(6.7, 8.0, 1.1, 0.5, 0.5),
 )  # fmt: skip
 _LOWER = (
@@ -48,7 +48,7 @@ def _row(kinds: tuple[_Tooth, ...], teeth: F64, gum: F64, rng: np.random.Generat
     s = (np.arange(n_s) / _PER_MM - _HALF_MM)[None]
     v = (np.arange(n_v) / _PER_MM - _MARGIN_MM)[:, None]
     # what shows between and above the teeth: shadow, then gum
-    rgb = np.broadcast_to(teeth * 0.50 * np.array([1.0, 0.82, 0.72]), (n_v, n_s, 3)).copy()
+    rgb = np.broadcast_to(teeth * 0.66 * np.array([1.0, 0.86, 0.78]), (n_v, n_s, 3)).copy()
     alpha = smoothstep(0.9, 2.6, v) * smoothstep(26, 22, np.abs(s)) * 0.9
     pink = (smoothstep(7.3, 9.0, v) * np.ones_like(s))[..., None]
     rgb, alpha = rgb * (1 - pink) + gum * pink, np.maximum(alpha, pink[..., 0])
@@ -84,7 +84,7 @@ def _tooth(kind: _Tooth, place: _Place, s: F64, v: F64, rng: np.random.Generator
     outward = place.side * (s - place.centre + lean * v) / (place.width / 2)
     away = np.abs(outward)
     end = edge + kind.round * np.clip((outward - 0.45) / 0.55, 0, None) ** 2 + kind.point * away
-    end = end + 0.30 * np.clip((-outward - 0.70) / 0.30, 0, None) ** 2
+    end = end + 0.45 * np.clip((-outward - 0.65) / 0.35, 0, None) ** 2
     root = height + edge - 1.5 * away**2.5
     narrow = away / (1 - 0.09 * np.clip(v / height, 0, 1))
     cover = (
