@@ -49,14 +49,14 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "b26044d9d650ae2bfc33d5666da02a2f81e5db14f11aac9ecb0037c682a4abe5",
+        "1470ffde8c31e174c306d77136ba09b1348a3be89c9d3e25a44a0af89681b62d",
         "Apache-2.0",
         _ALL,
         "log-mel to speech features at 25 Hz",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "e3bd68798bbacf3a6db223b7a5489d7372c06593b28cd1a3fae2e0d98b9aeaea",
+        "4a9631f7313d431572b0b30e79c031cb64505b838cb76a7e54ac6257138fa297",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion",
