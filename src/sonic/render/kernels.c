@@ -357,8 +357,8 @@ EXPORT void sonic_paint_mouth(const Scene *scene, const Strip *upper, const Stri
                 for (int k = 0; k < 3; k++) sum[k] += rgb[k];
             }
             /* the lips keep light away: most at their edge, and more under the upper one */
-            float light = narrow * (0.48f + 0.52f * smoothstep(-0.4f, 2.2f, inside_mm[i]));
-            light *= 0.68f + 0.32f * smoothstep(0.0f, 3.2f, below_mm[i]);
+            float light = narrow * (0.56f + 0.44f * smoothstep(-0.4f, 2.2f, inside_mm[i]));
+            light *= 0.74f + 0.26f * smoothstep(0.0f, 3.2f, below_mm[i]);
             for (int k = 0; k < 3; k++) out[3 * i + k] = 0.25f * light * sum[k];
         }
 }
