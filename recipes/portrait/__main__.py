@@ -67,4 +67,4 @@ def from_srgb(picture: NDArray[np.uint8]) -> F32:
 
 
 if __name__ == "__main__":
-    cv2.imwrite(str(sys.argv[1] if len(sys.argv) > 1 else OUT), draw()[..., ::-1])
+    cv2.imwrite(str(sys.argv[1] if len(sys.argv) > 1 else OUT), draw()[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])

@@ -8,9 +8,9 @@ from recipes.portrait.skin import BASE, BLUSH
 
 F64 = NDArray[np.float64]
 RIM = [
-    (-62, -1),
-    (-67, -9),
-    (-75, -12),
+    (-57, -20),
+    (-68, -14),
+    (-75, -12.5),
     (-81.5, -7),
     (-84, 5),
     (-82.5, 18),
@@ -22,6 +22,8 @@ RIM = [
     (-59, 40),
 ]
 PEARL, PEARL_MM = (-69.8, 50.5), 2.7
+HOLLOW_TINT = np.array([0.75, 1.15, 1.25], np.float32)
+"""Shadows of the ear are red: light comes through."""
 
 
 def paint(canvas: Canvas, image: F32, face: F32, shade: F32) -> F32:
@@ -30,7 +32,9 @@ def paint(canvas: Canvas, image: F32, face: F32, shade: F32) -> F32:
     lit = light.irradiance(canvas, height, mask) * (0.35 + 0.65 * shade)[..., None]
     tone = mix(np.broadcast_to(BASE, (*canvas.shape, 3)), BLUSH, 0.42 * np.ones(canvas.shape, np.float32))
     n = light.normals(canvas, canvas.blur(height, 0.5))
-    flesh = tone * lit * _hollows(canvas)[..., None] + (0.10 * light.gloss(n, light.LAMPS[0], 24))[..., None]
+    flesh = (
+        tone * lit * _hollows(canvas)[..., None] ** HOLLOW_TINT + (0.10 * light.gloss(n, light.LAMPS[0], 24))[..., None]
+    )
     return mix(image, flesh, mask * (1 - face))
 
 
