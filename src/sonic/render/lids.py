@@ -43,7 +43,7 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     own = np.isin(parts, np.unique(parts[inside > 0])) & marked
     reach = 2 * max(1, round(0.7 * px_per_mm)) + 1
     covered = cv2.dilate(own.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    known = np.exp(-((1.4 * unlike) ** 2)) * (1 - covered) + 1e-4 * (away_mm > zone)
+    known = np.exp(-((1.1 * unlike) ** 2)) * (1 - covered) + 1e-4 * (away_mm > zone)
     filled = fill_outwards(patch.astype(np.float32), known.astype(np.float32))
     filled = cv2.GaussianBlur(filled, (0, 0), max(0.5, 0.5 * px_per_mm))
     skin = filled * _shading(patch.shape, upper, lower)[..., None] + _grain(patch, known)
@@ -52,9 +52,11 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
 
 
 def _below(line: F64, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """(h, w) which pixels lie below a line from left to right or from right to left."""
+    """(h, w) which pixels lie below the middle of a line; its ends, where upper lashes point outwards, do not count."""
     order = np.argsort(line[:, 0])
-    return np.asarray(np.arange(shape[0])[:, None] > np.interp(np.arange(shape[1]), line[order, 0], line[order, 1]))
+    x, y = np.arange(shape[1]), np.arange(shape[0])[:, None]
+    left, right = np.quantile(line[:, 0], [0.15, 0.85])
+    return np.asarray((y > np.interp(x, line[order, 0], line[order, 1])) & (x > left) & (x < right))
 
 
 def _unlike_skin(patch: U8, ring: NDArray[np.bool_]) -> F32:
