@@ -13,7 +13,7 @@ from sonic.render.mask import polygon_mask
 from sonic.types import F32, F64, U8
 
 _MARGIN_MM = 8.0
-_LASH_MM = 0.9
+_LASH_MM = 1.1
 _SHUT_FROM, _SHUT_TO = 0.06, 0.35
 """Between these closures the lid of skin takes over from the stretched photo."""
 
@@ -112,7 +112,7 @@ class EyeLayer:
         line = np.zeros(cut.alpha.shape, np.uint8)
         cv2.fillPoly(line, [np.round(stroke * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.45 * self._px_per_mm))
-        opacity = (soft.astype(np.float32) * (0.75 * float(smoothstep(0.05, 0.45, shut)) / 255))[..., None]
+        opacity = (soft.astype(np.float32) * (0.8 * float(smoothstep(0.05, 0.40, shut)) / 255))[..., None]
         view = cut.box.cut(out)
         view[:] = (view * (1 - opacity) + self._look.lash_rgb.astype(np.float32) * opacity + 0.5).astype(np.uint8)
 

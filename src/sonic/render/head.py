@@ -11,8 +11,8 @@ from sonic.types import F32, F64
 
 _FREE_DEG, _LIMIT_DEG = 9.0, 14.0
 """Rotation is exact up to the first and never beyond the second: one picture holds no more."""
-_YAW_GAIN = 1.3
-"""The outline of a head hardly turns in a warped photo, so that a tracker sees less yaw than is asked for."""
+_YAW_GAIN, _PITCH_GAIN = 1.5, 1.15
+"""The outline of a head hardly turns in a warped photo, so that less is seen of a turn than is asked for."""
 _TURNED_FROM_DEG, _TURNED_TO_DEG = 10.0, 32.0
 """A head that is turned in the photo already may turn less: between these yaws, down to a fifth."""
 _MOST_SHIFT = 1.0
@@ -57,7 +57,7 @@ class Head:
     def rigid(self, pose_deg: F32, shift: F32) -> Rigid:
         """The motion of one sample."""
         half = 0.5 + 0.5 * self.freedom
-        pose = pose_deg.astype(np.float64) * [_YAW_GAIN * self.freedom, half, 1.0]
+        pose = pose_deg.astype(np.float64) * [_YAW_GAIN * self.freedom, _PITCH_GAIN * half, 1.0]
         size = float(np.linalg.norm(pose))
         if size > _FREE_DEG:
             room = _LIMIT_DEG - _FREE_DEG
