@@ -78,7 +78,8 @@ def quality_of(photo: Photo, points: F32, pose_deg: tuple[float, float, float]) 
     face = np.zeros(grey.shape, np.uint8)
     cv2.fillPoly(face, [np.round(shown[list(facemesh.OVAL)]).astype(np.int32)], 1)
     inside = face > 0
-    gap = float(np.linalg.norm(points[facemesh.LIP_TOP] - points[facemesh.LIP_BOTTOM])) / eyes_px
+    # In the picture only: FaceMesh guesses the depth of the lips, and guesses them apart where they touch.
+    gap = float(np.linalg.norm((points[facemesh.LIP_TOP] - points[facemesh.LIP_BOTTOM])[:2])) / eyes_px
     sharp = _sharpness(grey, inside)
     notices = (
         *_on_place(photo, points, eyes_px, pose_deg),
