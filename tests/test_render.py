@@ -16,6 +16,7 @@ from sonic.landmarks import find_faces
 from sonic.load import load_photo
 from sonic.motion import Motion
 from sonic.render import Renderer
+from sonic.render.glasses import wears_glasses
 from sonic.settings import Settings
 from sonic.types import Portrait
 
@@ -207,3 +208,27 @@ def test_absurd_motion_is_cut_off_not_drawn(portrait, renderer):
     )  # fmt: skip
     for frame in frames(renderer, motion):
         assert frame.shape == portrait.crop.shape
+
+
+def test_a_mouth_open_in_the_photo_closes_and_opens(portrait, renderer):
+    """The photo here is one of our own frames with the mouth open."""
+    opened = frames(renderer, moved(lip_gap=[9]))[0]
+    photo = replace(portrait.photo, rgb=opened)
+    other = Renderer(analyse(photo, Settings(), lambda _line: None))
+
+    def gap(rgb):
+        points = find_faces(rgb)[0]
+        return np.linalg.norm(points[facemesh.LIP_TOP] - points[facemesh.LIP_BOTTOM])
+
+    shut, again = (gap(rgb) for rgb in frames(other, moved(lip_gap=[0, 9])))
+    assert shut < 0.35 * gap(opened)
+    assert again > 0.6 * gap(opened)
+
+
+def test_glasses_are_seen_where_there_are_some(portrait):
+    points = portrait.face.points_px.astype(np.float64)
+    eyes = points[[eye.iris for eye in facemesh.EYES], :2]
+    px_per_mm = float(np.linalg.norm(eyes[1] - eyes[0])) / 63
+    assert wears_glasses(points, portrait.crop, px_per_mm)
+    bare = cv2.blur(portrait.crop, (61, 61))
+    assert not wears_glasses(points, bare, px_per_mm)
