@@ -72,8 +72,11 @@ def _unlike_skin(patch: U8, ring: NDArray[np.bool_]) -> F32:
 
 def _distance(lab: F32) -> F32:
     """Length of (..., 3) colour differences; darker than skin is less likely to be skin than lighter."""
-    light = np.where(lab[..., 0] < 0, 1.0, 0.5) * lab[..., 0]
-    return np.asarray(np.sqrt(light**2 + lab[..., 1] ** 2 + lab[..., 2] ** 2), np.float32)
+    light = np.where(lab[..., 0] < 0, 1.0, 0.6) * lab[..., 0]
+    # redder and warmer is make-up or shadow and belongs to the lid; greener and bluer is the eye
+    red = np.where(lab[..., 1] > 0, 0.55, 1.0) * lab[..., 1]
+    yellow = np.where(lab[..., 2] > 0, 0.55, 1.0) * lab[..., 2]
+    return np.asarray(np.sqrt(light**2 + red**2 + yellow**2), np.float32)
 
 
 def _shading(shape: tuple[int, ...], upper: F64, lower: F64) -> F32:
