@@ -56,7 +56,7 @@ def _ball(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32, rng: np.random.
     dx, dy = canvas.x - c[0], canvas.y - c[1]
     r = np.hypot(dx, dy)
     round_ = np.sqrt(np.clip(1 - (r / 16.0) ** 2, 0.05, 1))
-    ball = linear(232, 224, 220) * (0.46 + 0.52 * round_**1.5)[..., None]
+    ball = linear(226, 217, 212) * (0.42 + 0.54 * round_**1.5)[..., None]
     outer, inner = upper[0], upper[-1]
     ball = mix(ball, linear(196, 140, 126), 0.85 * canvas.spot((outer[0], outer[1]), (4.6, 4)))
     ball = mix(ball, linear(206, 130, 122), 0.80 * canvas.spot((inner[0], inner[1]), (4.0, 3.2)))

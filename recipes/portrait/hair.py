@@ -15,7 +15,7 @@ from recipes.portrait.hairstyle import N_POINTS, Sheet, sheets
 from recipes.portrait.strands import Strands
 
 F64 = NDArray[np.float64]
-ROOT, BODY, TIP = linear(44, 24, 17), linear(104, 58, 36), linear(150, 92, 58)
+ROOT, BODY, TIP = linear(56, 31, 20), linear(104, 58, 36), linear(150, 92, 58)
 GLEAM = linear(255, 208, 160)
 
 
@@ -95,7 +95,7 @@ def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> 
     n = max(4, int(sheet.n_strands / sheet.n_locks * (0.45, 0.35, 0.20)[layer]))
     across = np.clip(rng.normal(0, 0.45, n), -1.1, 1.1)
     half = (1.5, 1.0, 0.6)[layer] / sheet.n_locks
-    spread = half * np.interp(v, [0, 0.35, 0.8, 1], [1.15, 1.0, 0.95, 0.60])
+    spread = half * np.interp(v, [0, 0.35, 0.8, 1], [1.15, 1.0, 1.1, 1.8 - 0.35 * layer])
     u = centre + across[:, None] * spread + rng.normal(0, 0.0025, (n, 1))
     phase = rng.uniform(0, 2 * np.pi) * 0.5 + 5.0 * centre
     sway = sheet.wave_mm * smoothstep(0.30, 0.75, v) * np.sin(phase + 11.5 * v) + rng.normal(0, 1.6) * v**2
@@ -103,7 +103,7 @@ def _lock(sheet: Sheet, centre: float, layer: int, rng: np.random.Generator) -> 
     lines[..., 0] += sway
     lines += _frizz(n, v, rng)
     lines[:, :12] += rng.normal(0, 0.7, (n, 1, 2)) * np.linspace(1, 0, 12)[:, None]
-    length = np.clip(rng.normal(0.96, 0.03) - rng.exponential(0.055, n) - 0.05 * across**2, 0.6, 1.0)
+    length = np.clip(rng.normal(0.97, 0.013) - rng.exponential(0.06, n) - 0.04 * across**2, 0.6, 1.0)
     lines = _cut(lines, length)
     return Lock(
         lines,

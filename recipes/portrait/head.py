@@ -1,19 +1,18 @@
 """The shape of the head: a height above the picture plane for every pixel, in mm."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from recipes.portrait.canvas import F32, Canvas, curve, smoothstep
+from recipes.portrait.shape import face_points
 
 from sonic import facemesh
 
 F64 = NDArray[np.float64]
-
-POINTS = Path(__file__).with_name("head.csv")
-"""Average human proportions at first, then moved by hand: slimmer jaw, shorter nose, wider eyes, a smile; symmetric."""
+NOSE_WING = 358
+"""The point on the outside of the right wing of the nose."""
 
 
 @dataclass(frozen=True)
@@ -29,15 +28,11 @@ class Skin:
     """(468, 3) x, y, h of the FaceMesh points."""
 
 
-def load_points() -> F64:
-    """(468, 3) x right, y down, h towards the viewer, mm, symmetric."""
-    return np.loadtxt(POINTS, delimiter=",")
-
-
 def model_skin(canvas: Canvas) -> Skin:
-    points = load_points()
+    points = face_points()
     face = canvas.fill(outline(points))
-    head = _calm_flanks(canvas, _surface(canvas, points), face) + _details(canvas, points)
+    head = _calm_flanks(canvas, _calm_dense(canvas, _surface(canvas, points), points), face)
+    head = head + _details(canvas, points)
     neck_height, neck = _neck(canvas)
     inside = face > 0.5
     height = np.where(inside, head, np.where(neck > 0.5, neck_height, -90)).astype(np.float32)
@@ -49,7 +44,9 @@ def outline(points: F64) -> F64:
     oval = points[list(facemesh.OVAL), :2] * [1.015, 1.0] + [0, 0.6]
     top = oval[:, 1] < -8
     oval[top] = oval[top] * [1.0, 1.0] + (oval[top] - [0, 10]) * [0.05, 0.55]
-    return curve(oval, 400, closed=True)
+    line = curve(oval, 400, closed=True)
+    around = np.vstack([line[-30:], line, line[:30]])
+    return np.asarray(cv2.GaussianBlur(around, (1, 61), 0, sigmaY=7.0)[30:-30])
 
 
 def _surface(canvas: Canvas, points: F64) -> F32:
@@ -73,6 +70,14 @@ def _calm_flanks(canvas: Canvas, height: F32, face: F32) -> F32:
         * smoothstep(112, 96, canvas.y)
     )
     return np.asarray(height + (canvas.blur(height, 8.0) - height) * flank, np.float32)
+
+
+def _calm_dense(canvas: Canvas, height: F32, p: F64) -> F32:
+    """Where points crowd, the surface creases: smooth it at the tip of the nose and beside the mouth."""
+    near = canvas.spot((0, p[1][1] - 2.5), (15, 13))
+    for corner in p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT]]:
+        near = np.maximum(near, canvas.spot((1.15 * corner[0], corner[1]), (9, 10)))
+    return np.asarray(height + (canvas.blur(height, 3.4) - height) * near, np.float32)
 
 
 def _without_twins(points: F64) -> F64:
@@ -113,21 +118,20 @@ def _solve_spline(control: F64, stiffness: float = 20.0) -> F64:
 def _details(canvas: Canvas, p: F64) -> F32:
     """What 468 points are too coarse for: nose wings and nostrils, philtrum, lids, the corner of the mouth."""
     out = np.zeros(canvas.shape, np.float32)
-    tip, base = p[1], p[2]
+    tip, base, wide = p[1], p[2], p[NOSE_WING][0]
     for side in (-1, 1):
-        wing = (side * 14.4, tip[1] - 0.5)
+        wing = (side * (wide - 4.2), tip[1] - 0.5)
         out += 1.8 * canvas.spot(wing, (5.0, 5.5))
-        crease = curve(
-            [(side * 14.0, tip[1] - 9), (side * 18.9, tip[1] - 4), (side * 18.8, tip[1] + 3), (side * 14.4, tip[1] + 6)]
-        )
+        rim = [(wide - 4.4, -9), (wide + 0.2, -4), (wide + 0.1, 3), (wide - 4.2, 6)]
+        crease = curve([(side * x, tip[1] + y) for x, y in rim])
         out -= 1.2 * canvas.stroke(crease, np.interp(np.linspace(0, 1, 64), [0, 0.5, 1], [0.6, 1.8, 0.8]), 0.9)
         out += 0.35 * canvas.spot((side * 3.6, (base[1] + p[0][1]) / 2), (1.9, 6))  # ridges of the philtrum
         corner = p[61] if side < 0 else p[291]
-        out -= 1.0 * canvas.spot((corner[0] + side * 1.0, corner[1]), (2.8, 2.6))
+        out -= 0.7 * canvas.spot((corner[0] + side * 0.6, corner[1]), (3.4, 2.8))
         fold = curve([(side * 22, tip[1] + 3), (side * 28, tip[1] + 15), (side * 33, tip[1] + 29)])
         out -= 0.5 * canvas.stroke(fold, np.interp(np.linspace(0, 1, 64), [0, 0.4, 1], [1, 3, 0.5]), 2.4)
     out -= 0.5 * canvas.spot((0, (base[1] + p[0][1]) / 2 + 0.5), (2.2, 6))
-    out += 1.0 * canvas.spot((0, tip[1] - 2), (6, 5))
+    out += 2.0 * canvas.spot((0, tip[1] - 1.5), (7.5, 6.5))
     out -= 1.2 * canvas.spot((0, (p[17][1] + p[200][1]) / 2 - 1.5), (14, 3.2))  # fold under the lower lip
     return out + _lids(canvas, p)
 
@@ -158,7 +162,8 @@ def crease_of(p: F64, eye: facemesh.Eye) -> F64:
 
 def _neck(canvas: Canvas) -> tuple[F32, F32]:
     y = canvas.y
-    half = 45 + 3.5 * smoothstep(120, 95, y) + 10 * smoothstep(140, 185, y) ** 2 + 60 * smoothstep(160, 215, y) ** 1.5
+    half = 41 + 3 * smoothstep(120, 95, y) + 5 * smoothstep(120, 165, y)
+    half = half + 10 * smoothstep(140, 185, y) ** 2 + 60 * smoothstep(160, 215, y) ** 1.5
     mask = smoothstep(0.25, -0.25, np.abs(canvas.x) - half) * (y > 40)
     u = np.clip(np.abs(canvas.x) / half, 0, 1)
     height = -62 + 46 * np.sqrt(1 - 0.96 * u * u) + 9 * smoothstep(110, 190, y)

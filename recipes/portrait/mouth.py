@@ -17,7 +17,7 @@ def seam(p: F64, n: int = 96) -> F64:
     inner = 0.5 * (p[list(facemesh.UPPER_INNER), :2] + p[list(facemesh.LOWER_INNER), :2])
     corners = p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT], :2]
     line = np.vstack([corners[:1], inner, corners[1:]])
-    line[1:-1, 1] += 0.45 * np.exp(-((line[1:-1, 0] / 3.6) ** 2)) - 0.35 * np.exp(
+    line[1:-1, 1] += 0.25 * np.exp(-((line[1:-1, 0] / 3.6) ** 2)) - 0.30 * np.exp(
         -(((np.abs(line[1:-1, 0]) - 8) / 4.5) ** 2)
     )
     return curve(line, n)
@@ -38,7 +38,9 @@ def paint(canvas: Canvas, skin: Skin, image: F32) -> F32:
     image = mix(image, SEAM * 2.0, 0.42 * canvas.stroke(line, 2.2 * ends, 0.8))
     image = mix(image, SEAM, 0.92 * canvas.stroke(line, 0.70 * ends, 0.2))
     for side in (0, -1):
-        image = mix(image, SEAM * 2.2, 0.35 * canvas.spot((line[side][0], line[side][1]), (1.3, 1.0)))
+        x, y = line[side]
+        image = mix(image, linear(168, 96, 78), 0.14 * canvas.spot((x + np.sign(x) * 2.0, y), (4.2, 3.8)))
+        image = mix(image, SEAM * 2.2, 0.35 * canvas.spot((x, y), (1.3, 1.0)))
     return image
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
-from recipes.portrait.head import Skin
+from recipes.portrait.head import NOSE_WING, Skin
 
-BASE = linear(222, 168, 144)
+BASE = linear(221, 168, 148)
 BLUSH = linear(212, 118, 100)
 
 
@@ -13,9 +13,9 @@ def albedo(canvas: Canvas, skin: Skin, rng: np.random.Generator) -> F32:
     """(h, w, 3): a base tone, warmer where blood is near, mottled and freckled."""
     p = skin.points
     out = np.broadcast_to(BASE, (*canvas.shape, 3)).astype(np.float32)
-    out = mix(out, linear(226, 178, 152), 0.5 * canvas.spot((0, -32), (55, 26)))
+    out = mix(out, linear(226, 178, 157), 0.5 * canvas.spot((0, -32), (55, 26)))
     for side in (-1, 1):
-        out = mix(out, BLUSH, 0.40 * canvas.spot((side * 40, 49), (17, 13), -side * 20))
+        out = mix(out, BLUSH, 0.30 * canvas.spot((side * 37, 47), (22, 15), -side * 20))
         out = mix(out, linear(190, 140, 135), 0.28 * canvas.spot((side * 27, 25), (12, 4), side * 12))
         out = mix(out, linear(200, 130, 112), 0.16 * canvas.spot((side * 31, -1), (17, 5)))
         out = mix(out, BLUSH, 0.16 * canvas.spot((side * 15, p[1][1] + 3), (5, 6)))
@@ -60,17 +60,15 @@ def paint(canvas: Canvas, skin: Skin, shade: F32, rng: np.random.Generator) -> F
 
 
 def nostrils(canvas: Canvas, skin: Skin, image: F32) -> F32:
-    base = skin.points[2][1]
+    base, wide = skin.points[2][1], skin.points[NOSE_WING][0]
     for side in (-1, 1):
-        line = curve(
-            [(side * 11.4, base - 2.6), (side * 8.4, base - 4.6), (side * 5.0, base - 3.2), (side * 3.6, base - 1.2)]
-        )
+        rim = [(wide - 7.4, -2.6), (wide - 10.0, -4.6), (5.0, -3.2), (3.6, -1.2)]
+        line = curve([(side * x, base + y) for x, y in rim])
         width = np.interp(np.linspace(0, 1, 64), [0, 0.3, 0.7, 1], [0.5, 2.6, 2.4, 0.4])
         image = mix(image, linear(92, 34, 26), 0.85 * canvas.stroke(line, width, 0.55))
         image = mix(image, linear(36, 12, 10), 0.6 * canvas.stroke(line, width * 0.5, 0.4))
-        wing = curve(
-            [(side * 18.0, base - 12), (side * 19.2, base - 6.5), (side * 16.3, base - 2.6), (side * 12.6, base - 2.2)]
-        )
+        rim = [(wide - 0.7, -12), (wide + 0.4, -6.5), (wide - 2.4, -2.6), (wide - 6.0, -2.2)]
+        wing = curve([(side * x, base + y) for x, y in rim])
         image = mix(image, linear(140, 66, 50), 0.22 * canvas.stroke(wing, 1.2, 0.8))
     return image
 

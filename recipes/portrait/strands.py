@@ -8,6 +8,8 @@ from recipes.portrait.canvas import Canvas
 U8 = NDArray[np.uint8]
 SHIFT = 5
 FINER = 4
+TIP = 9
+"""Points of a strand over which it fades."""
 
 
 class Strands:
@@ -41,8 +43,15 @@ class Strands:
         window[:] = np.clip(window + (np.clip(colour, 0, 255) - window) * alpha + 0.5, 0, 255).astype(np.uint8)
 
     def strand(self, line_mm: ArrayLike, colours: NDArray[np.float64], thickness: int = 1) -> None:
-        """A long strand (N, 2) with a colour (N, 3) at every point."""
-        points = np.round(self.canvas.px(line_mm) * 2**SHIFT).astype(int).tolist()
-        tones = np.clip(colours, 0, 255).tolist()
+        """A long strand (N, 2) with a colour (N, 3) at every point; its tip fades into what is there."""
+        points_px = self.canvas.px(line_mm)
+        points = np.round(points_px * 2**SHIFT).astype(int).tolist()
+        column, row = np.clip(
+            np.round(points_px[-TIP:].T).astype(int), 0, np.array(self.srgb.shape[1::-1])[:, None] - 1
+        )
+        fade = np.linspace(1, 0, TIP + 1)[1:, None]
+        colours = np.clip(colours, 0, 255)
+        colours[-TIP:] = colours[-TIP:] * fade + self.srgb[row, column] * (1 - fade)
+        tones = colours.tolist()
         for a, b, tone in zip(points, points[1:], tones, strict=False):
             cv2.line(self.srgb, a, b, tone, thickness, cv2.LINE_AA, SHIFT)
