@@ -46,7 +46,7 @@ PULLS = (
     Pull((42, 13), (9, 8), shift=(0.3, -0.9, 0.0)),
     # Brows: higher, more arched.
     Pull((30, -10), (30, 12), shift=(0.0, -2.2, 0.0)),
-    Pull((42, -12), (12, 10), shift=(0.5, -1.3, 0.0)),
+    Pull((42, -12), (12, 10), shift=(0.5, -0.7, 0.0)),
     # Mouth: nearer to the nose, wider, fuller, corners up in a slight smile.
     Pull((0, 82), (40, 24), shift=(0.0, -2.6, 0.0)),
     Pull((0, 77.6), (32, 15), stretch=(1.44, 1.14)),
