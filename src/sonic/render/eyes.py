@@ -56,7 +56,10 @@ class EyeLayer:
         # behind the lids the eyeball lies in their shadow
         self._ball = np.clip(patch * opacity + filled * 0.88 * (1 - opacity), 0, 255).astype(np.uint8)
         self._origin = low.astype(np.float64)
-        self._anchors = points_px[[*eye.corners, eye.iris]]
+        # Corners and iris lie almost on one line, which no affine map stands: the third anchor lies across it.
+        first, last = points_px[list(eye.corners)]
+        across = np.array([first[1] - last[1], last[0] - first[0], 0.0]) / 2
+        self._anchors = np.stack([first, last, (first + last) / 2 + across])
         rim = points_px[eye.iris + 1 : eye.iris + 5, :2]
         self._iris_px = points_px[eye.iris, :2]
         self._radius = max(1.0, float(np.linalg.norm(rim - self._iris_px, axis=1).mean()))
