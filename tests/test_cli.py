@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sonic.apps.cli import main
+from sonic.apps.cli import commands, main
 from sonic.apps.cli.parser import build_parser, knob_help
 from sonic.apps.cli.show import progress_line
+from sonic.errors import InstallError
 from sonic.settings import knobs
 from sonic.types import Progress
 
@@ -108,6 +109,19 @@ def test_preview_and_inspect_draw_pictures(tmp_path: Path) -> None:
     assert sheet.stat().st_size > 10_000 and seen.stat().st_size > 10_000
 
 
+@pytest.mark.parametrize(
+    "arguments", [["inspect", "own.png", "-o", "own.png"], ["preview", "own.png", SPEECH, "-o", "./own.png"]]
+)
+def test_a_picture_never_replaces_the_photo_that_it_is_made_from(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo = Path(PORTRAIT).read_bytes()
+    (tmp_path / "own.png").write_bytes(photo)
+    assert main(arguments) == 6
+    assert (tmp_path / "own.png").read_bytes() == photo
+
+
 def test_a_default_name_never_replaces_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "portrait-speech.mp4").write_bytes(b"mine")
@@ -127,6 +141,21 @@ def test_stopping_leaves_nothing_half_written(tmp_path: Path, sent: signal.Signa
     assert process.returncode == code
     assert "Traceback" not in errors
     assert not list(tmp_path.iterdir())
+
+
+def test_a_stop_that_a_library_turns_into_another_error_is_still_a_stop(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def importing(arguments: object, reporter: object) -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        except KeyboardInterrupt as error:
+            raise InstallError("onnxruntime is not installed") from error
+
+    monkeypatch.setattr(commands, "doctor", importing)
+    assert main(["doctor"]) == 143
+    assert "stopped" in capsys.readouterr().err
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

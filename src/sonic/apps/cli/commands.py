@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli.show import Reporter
-from sonic.errors import ConsentError
+from sonic.errors import ConsentError, OutputError
 from sonic.settings import Settings, knobs, preset
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
 
-BASES = ("self", "written", "licensed", "synthetic")
 N_PREVIEW = 8
 
 
@@ -42,7 +41,7 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic preview``"""
     from sonic.sheet import contact_sheet
 
-    out = Path(arguments.out or f"{Path(arguments.portrait).stem}-preview.png")
+    out = _picture_name(arguments.out, arguments.portrait, "-preview.png", arguments.speech)
     contact_sheet(
         arguments.portrait,
         arguments.speech,
@@ -59,7 +58,7 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic inspect``"""
     from sonic.inspection import inspect_photo
 
-    out = Path(arguments.out or f"{Path(arguments.portrait).stem}-inspect.png")
+    out = _picture_name(arguments.out, arguments.portrait, "-inspect.png")
     seen = inspect_photo(Path(arguments.portrait), out, _settings(arguments))
     reporter.result(seen.to_text(), **seen.to_dict())
 
@@ -69,7 +68,7 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.evaluate import evaluate_video
 
     video = Path(arguments.video)
-    out = Path(arguments.out or f"{video.stem}-evaluate.png")
+    out = _picture_name(arguments.out, video, "-evaluate.png")
     report = evaluate_video(video, out, on_progress=reporter.progress)
     reporter.result(report.to_text(), plot=str(out), **report.to_dict())
 
@@ -121,7 +120,7 @@ def _settings(arguments: argparse.Namespace) -> Settings:
 
 
 def _consent(arguments: argparse.Namespace) -> "Consent":
-    from sonic.provenance.consent import Consent
+    from sonic.provenance.consent import BASES, Consent
 
     if arguments.consent not in BASES:
         return Consent.from_file(Path(arguments.consent))
@@ -141,6 +140,19 @@ def _date(text: str | None, option: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
         raise ConsentError(f"{option} is {text!r}; write a date as YYYY-MM-DD") from error
+
+
+def _picture_name(given: str | None, source: str | Path, suffix: str, *inputs: str | Path) -> Path:
+    """Where a command's picture goes; raises OutputError, before any work is done, if that cannot be.
+
+    Without a name it is in this folder, named after ``source``, and replaces the picture of an earlier run.
+    """
+    out = Path(given or f"{Path(source).stem}{suffix}")
+    if not out.parent.is_dir():
+        raise OutputError(f"output folder {str(out.parent)!r} does not exist; create it first")
+    if any(out.exists() and Path(path).exists() and out.samefile(path) for path in (source, *inputs)):
+        raise OutputError(f"{str(out)!r} is an input of this command and is kept; give another output name")
+    return out
 
 
 def _free_name(stem: str, suffix: str) -> Path:

@@ -5,18 +5,39 @@ import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
+from typing import Any
 
 from sonic.apps.cli.parser import build_parser
 from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, SonicError
 
-EXIT_INTERRUPTED = 130
-EXIT_TERMINATED = 143
+EXIT_STOPPED: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
 EXIT_BROKEN_PIPE = 141
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, treated as Ctrl-C so that the same clean-up runs."""
+class _Stops:
+    """SIGINT and SIGTERM: both raise KeyboardInterrupt, so that the same clean-up runs, and are remembered.
+
+    Remembered, because a native library that is being imported may turn the interrupt into an ImportError of its own.
+    """
+
+    def __init__(self) -> None:
+        self.exit_code = 0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> "_Stops":
+        for number in EXIT_STOPPED:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.exit_code = EXIT_STOPPED[number]
+        raise KeyboardInterrupt
 
 
 def script() -> int:
@@ -29,29 +50,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code that ``sonic --help`` documents."""
     arguments = build_parser().parse_args(argv)
     reporter = Reporter(json_lines=arguments.json, quiet=getattr(arguments, "quiet", False))
-    previous = signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
-        arguments.run(arguments, reporter)
-    except SonicError as error:
-        reporter.error(error)
-        return error.exit_code
-    except ImportError as error:
-        failure = InstallError(f"{error}; {_install_remedy(error)}")
-        reporter.error(failure)
-        return failure.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BROKEN_PIPE
-    except KeyboardInterrupt as stop:
-        reporter.stopped()
-        return EXIT_TERMINATED if isinstance(stop, _Terminated) else EXIT_INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with _Stops() as stops:
+        try:
+            arguments.run(arguments, reporter)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_BROKEN_PIPE
+        except (SonicError, ImportError, KeyboardInterrupt) as error:
+            if stops.exit_code or isinstance(error, KeyboardInterrupt):
+                reporter.stopped()
+                return stops.exit_code or EXIT_STOPPED[signal.SIGINT]
+            failure = InstallError(f"{error}; {_install_remedy(error)}") if isinstance(error, ImportError) else error
+            reporter.error(failure)
+            return failure.exit_code
     return 0
-
-
-def _on_sigterm(signum: int, frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 def _install_remedy(error: ImportError) -> str:
