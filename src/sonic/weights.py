@@ -49,14 +49,14 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "1470ffde8c31e174c306d77136ba09b1348a3be89c9d3e25a44a0af89681b62d",
+        "b7894bbb145156a6c6e7b94c4da8901403be36123821f4680c57acea45b16cc1",
         "Apache-2.0",
         _ALL,
         "log-mel to speech features at 25 Hz",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "4a9631f7313d431572b0b30e79c031cb64505b838cb76a7e54ac6257138fa297",
+        "74990abc34db81cfb652993700365c38f4b8a42530a50024ea09e86219d0b1f3",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion",

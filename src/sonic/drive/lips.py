@@ -12,7 +12,7 @@ from sonic.weights import GAP_SCALE_MM, session
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-GUIDANCE = 1.5
+GUIDANCE = 2.0
 """How strongly the audio is followed; measured on speakers that training never saw (docs/log.md)."""
 
 
