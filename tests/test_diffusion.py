@@ -45,17 +45,17 @@ def test_noise_of_a_frame_does_not_depend_on_the_length() -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(n=st.integers(1, 90), piece=st.integers(1, 40), rate=st.sampled_from([1, 4]))
-def test_pieces_equal_the_whole(n: int, piece: int, rate: int) -> None:
+@given(n=st.integers(1, 90), piece=st.integers(1, 40))
+def test_pieces_equal_the_whole(n: int, piece: int) -> None:
     rng = np.random.default_rng(n)
-    x = rng.standard_normal((n * rate, 2)).astype(np.float32)
+    x = rng.standard_normal((n, 2)).astype(np.float32)
     taps = rng.standard_normal(7).astype(np.float32)
 
-    def run(part: F32) -> F32:
-        down = part[::rate, 0]
+    def run(first: int, last: int) -> F32:
+        down = x[first:last, 0]
         return np.asarray(np.convolve(np.pad(down, 3), taps, "valid")[:, None], np.float32)
 
-    np.testing.assert_allclose(in_pieces(run, x, piece=piece, halo=3, rate=rate), run(x), atol=1e-5)
+    np.testing.assert_allclose(in_pieces(run, n, piece=piece, halo=3), run(0, n), atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [1, 640, 641, 16000 * 30])

@@ -10,7 +10,7 @@ import pytest
 from sonic.errors import OutputError
 from sonic.finish import blend, finish, premultiplied
 from sonic.provenance.label import label_pixels
-from sonic.types import Clip, Frame, LabelStyle, Speech
+from sonic.types import Clip, Frame, LabelStyle, Sound
 
 SIZE = (160, 128)
 
@@ -35,8 +35,8 @@ class Renderer:
 
 def clip_of(frames: Iterator[Frame], n_frames: int, *, shown: int | None = None, left_px: int = 6) -> Clip:
     label = LabelStyle(label_pixels(SIZE), left_px, 4, n_frames if shown is None else shown)
-    speech = Speech(np.zeros(16_000, np.float32), Path("s.wav"), "0" * 64)
-    return finish(frames, size_px=SIZE, n_frames=n_frames, fps=Fraction(25), speech=speech, duration_s=1.0, label=label)
+    sound = Sound(Path("s.wav"), "0" * 64)
+    return finish(frames, size_px=SIZE, n_frames=n_frames, fps=Fraction(25), sound=sound, duration_s=1.0, label=label)
 
 
 def test_the_label_is_on_every_frame_and_nothing_else_changes() -> None:

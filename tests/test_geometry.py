@@ -24,9 +24,7 @@ def test_signs_are_those_of_the_docstring() -> None:
 
 
 @given(st.floats(0.1, 10), angle, angle, angle, st.integers(0, 1000))
-def test_similarity_recovers_the_motion(
-    scale: float, yaw: float, pitch: float, roll: float, seed: int
-) -> None:
+def test_similarity_recovers_the_motion(scale: float, yaw: float, pitch: float, roll: float, seed: int) -> None:
     points = np.random.default_rng(seed).normal(size=(12, 3))
     rotation, shift = rotation_from_pose([yaw, pitch, roll]), np.array([3.0, -2.0, 0.5])
     got_scale, got_rotation, got_shift = similarity(points, scale * points @ rotation.T + shift)

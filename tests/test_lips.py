@@ -10,7 +10,7 @@ import pytest
 from sonic.drive import drive
 from sonic.drive.lips import lips_from_speech
 from sonic.settings import Settings
-from sonic.types import F32, SPEECH_RATE_HZ, Progress, Speech
+from sonic.types import F32, SPEECH_RATE_HZ, Progress, Sound, Speech
 
 
 def syllables(seconds: float = 3.0, *, level: float = 0.3) -> F32:
@@ -31,7 +31,7 @@ def formants(pitch: float, n: int) -> list[float]:
 
 
 def speech(samples: F32) -> Speech:
-    return Speech(samples=samples, source=Path("speech.wav"), sha256="0" * 64)
+    return Speech(samples=samples, sound=Sound(Path("speech.wav"), "0" * 64))
 
 
 def lips(samples: F32, steps: int = 8, seed: int = 0) -> tuple[F32, F32]:

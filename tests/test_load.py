@@ -241,8 +241,8 @@ def test_speech_of_any_kind_becomes_mono_16_khz(tmp_path: Path, rate_hz: int, ch
     notices: list[str] = []
     loaded = speech(tmp_path, data, notices)
     assert loaded.duration_s == pytest.approx(1.0, abs=1e-3)
-    assert loaded.sha256 == hashlib.sha256(data).hexdigest()
-    assert loaded.source == tmp_path / "speech.bin"
+    assert loaded.sound.sha256 == hashlib.sha256(data).hexdigest()
+    assert loaded.sound.source == tmp_path / "speech.bin"
     assert np.abs(loaded.samples).max() == pytest.approx(0.5, abs=0.02)
     assert not notices
 

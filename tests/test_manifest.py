@@ -16,10 +16,10 @@ from sonic.errors import ConsentError, SettingError
 from sonic.provenance.consent import Consent
 from sonic.provenance.manifest import PRODUCER_VARIABLE, Record, aigc_json, content_producer, is_record
 from sonic.settings import Settings
-from sonic.types import Clip, LabelStyle, Photo, Speech
+from sonic.types import Clip, LabelStyle, Photo, Sound
 
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "Ada's 照片.png")
-SPEECH = Speech(np.zeros(16_000, np.float32), Path("folder/speech \udcff.wav"), "cd" * 32)
+SPEECH = Sound(Path("folder/speech \udcff.wav"), "cd" * 32)
 SETTINGS = Settings(seed=7, fps=Fraction(30_000, 1001))
 
 
@@ -29,7 +29,7 @@ def record(**changes: Any) -> Record:
     values = {
         "consent": Consent(subject="Ada Example", basis="written", given_on=date(2026, 1, 2), evidence="form 17"),
         "photo": PHOTO,
-        "speech": SPEECH,
+        "sound": SPEECH,
         "settings": SETTINGS,
         "clip": clip,
         "notices": ("motion_scale 1.5: restless",),

@@ -34,9 +34,11 @@ def test_gain_changes_nothing() -> None:
 
 def test_pieces_equal_the_whole() -> None:
     sound = np.random.default_rng(1).standard_normal(16000 * 70).astype(np.float32) * np.float32(0.1)
-    whole = log_mel(sound, 0.01)  # two blocks inside
+    whole = log_mel(sound, 0.01)  # several blocks inside
     part = log_mel(sound[5990 * HOP :], 0.01)
     np.testing.assert_allclose(whole[5993:6200], part[3:210], atol=1e-5)
+    np.testing.assert_allclose(log_mel(sound, 0.01, start=990, stop=2011), whole[990:2011], atol=1e-5)
+    assert log_mel(sound, 0.01, start=50, stop=50).shape == (0, 80)
 
 
 def test_frames_are_centred_on_their_samples() -> None:

@@ -25,14 +25,14 @@ from sonic.provenance.consent import Consent
 from sonic.provenance.label import MIN_INK, label_pixels
 from sonic.provenance.manifest import Record
 from sonic.settings import Settings
-from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Speech
+from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Sound
 from sonic.write import check_output, encoder, record_path, write
 
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "p.png")
 FPS = [Fraction(25, 2), Fraction(24_000, 1001), Fraction(25), Fraction(30_000, 1001), Fraction(60)]
 
 
-def save_sound(path: Path, samples: F64, rate_hz: int) -> Speech:
+def save_sound(path: Path, samples: F64, rate_hz: int) -> Sound:
     """A WAV of samples (N,) or (N, C) in [-1, 1]."""
     channels = np.atleast_2d(samples.T).T if samples.ndim > 1 else samples[:, None]
     with wave.open(str(path), "wb") as file:
@@ -40,8 +40,7 @@ def save_sound(path: Path, samples: F64, rate_hz: int) -> Speech:
         file.setsampwidth(2)
         file.setframerate(rate_hz)
         file.writeframes((channels * 32_767).astype("<i2").tobytes())
-    n = round(len(samples) * 16_000 / rate_hz)
-    return Speech(np.zeros(n, np.float32), path, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Sound(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 def tone(duration_s: float, rate_hz: int) -> F64:
@@ -59,7 +58,7 @@ class Job:
         fps: Fraction = Fraction(25),
         size_px: tuple[int, int] = (128, 128),
         draw: Callable[[int, U8], None] | None = None,
-        speech: Speech | None = None,
+        speech: Sound | None = None,
         **settings: Any,
     ) -> None:
         self.speech = speech or save_sound(folder / "speech.wav", tone(duration_s, 16_000), 16_000)
@@ -69,13 +68,11 @@ class Job:
         self._draw, self._size_px = draw or (lambda index, rgb: None), size_px
         label = LabelStyle(label_pixels(size_px), 4, 4, self.n_frames)
         self.clip = finish(
-            self._frames(), size_px=size_px, n_frames=self.n_frames, fps=fps, speech=self.speech,
+            self._frames(), size_px=size_px, n_frames=self.n_frames, fps=fps, sound=self.speech,
             duration_s=duration_s, label=label,
         )  # fmt: skip
         grounds = Consent(subject="Ada Example", basis="self", given_on=date(2026, 1, 2))
-        self.record = Record.of(
-            consent=grounds, photo=PHOTO, speech=self.speech, settings=self.settings, clip=self.clip
-        )
+        self.record = Record.of(consent=grounds, photo=PHOTO, sound=self.speech, settings=self.settings, clip=self.clip)
 
     def _frames(self) -> Iterator[Frame]:
         width, height = self._size_px

@@ -25,8 +25,8 @@ PAD = 12
 """Frames of silence before and after the recording: its ends are treated like any pause."""
 HALO = 32
 """Frames to either side that an output of each network depends on, at most (train/networks.py: 28 and 32)."""
-PIECE = 500
-"""Frames in one call of a network: 20 s."""
+PIECE = 300
+"""Frames in one call of a network: 12 s. Longer pieces waste less on halos but need more memory."""
 
 T_FIRST, T_LAST = 0.995, 0.02
 """The sampler's first and last noise level; beyond them the prediction is returned as it is."""
@@ -69,18 +69,17 @@ def sample(denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] 
     return data
 
 
-def in_pieces(run: Callable[[F32], F32], x: F32, *, piece: int, halo: int, rate: int = 1) -> F32:
-    """``run`` on a long sequence, ``piece`` output frames at a time: equal to one call, with flat memory.
+def in_pieces(run: Callable[[int, int], F32], n_frames: int, *, piece: int, halo: int) -> F32:
+    """``run`` over n_frames, ``piece`` frames at a time: equal to run(0, n_frames), with flat memory.
 
-    ``run`` maps (rate * N, C) to (N, D), and each output frame depends on at most ``halo`` output frames to either
-    side.
+    ``run(first, last)`` gives the (last - first, D) outputs of these frames, seeing nothing beyond them; each output
+    depends on at most ``halo`` frames to either side.
     """
-    n = len(x) // rate
     outputs = []
-    for start in range(0, n, piece):
-        stop = min(start + piece, n)
-        first, last = max(start - halo, 0), min(stop + halo, n)
-        outputs.append(run(x[first * rate : last * rate])[start - first : stop - first])
+    for start in range(0, n_frames, piece):
+        stop = min(start + piece, n_frames)
+        first, last = max(start - halo, 0), min(stop + halo, n_frames)
+        outputs.append(run(first, last)[start - first : stop - first])
     return np.concatenate(outputs)
 
 
@@ -105,17 +104,24 @@ def speech_latents(
     start = noise(len(heard), networks.channels, np.random.default_rng(seed))
 
     def denoise(x: F32, t: float) -> F32:
-        both = np.concatenate([x, heard], 1)
-        c = networks.channels
-        return in_pieces(lambda part: networks.denoise(part[:, :c], t, part[:, c:]), both, piece=PIECE, halo=HALO)
+        def run(first: int, last: int) -> F32:
+            return networks.denoise(x[first:last], t, heard[first:last])
+
+        return in_pieces(run, len(x), piece=PIECE, halo=HALO)
 
     return sample(denoise, start, steps, on_step)[PAD : PAD + n]
 
 
 def _heard(samples: F32, n_frames: int, networks: Networks) -> F32:
-    """(n_frames, C), the recording starting at frame PAD."""
-    mel = log_mel(samples, speech_level(samples))[: MELS * (n_frames - PAD)]
+    """(n_frames, C), the recording starting at frame PAD; beyond its ends is silence."""
+    level = speech_level(samples)
     silence = log_mel(np.zeros(0, np.float32), 1.0)
-    before = np.repeat(silence, MELS * PAD, axis=0)
-    after = np.repeat(silence, MELS * n_frames - len(before) - len(mel), axis=0)
-    return in_pieces(networks.hear, np.concatenate([before, mel, after]), piece=PIECE, halo=HALO, rate=MELS)
+
+    def run(first: int, last: int) -> F32:
+        start, stop = MELS * (first - PAD), MELS * (last - PAD)
+        mel = log_mel(samples, level, start=max(start, 0), stop=max(stop, 0))
+        before = np.repeat(silence, max(min(stop, 0) - start, 0), axis=0)
+        after = np.repeat(silence, stop - start - len(before) - len(mel), axis=0)
+        return networks.hear(np.concatenate([before, mel, after]))
+
+    return in_pieces(run, n_frames, piece=PIECE, halo=HALO)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.errors import OutputError
-from sonic.types import U8, Clip, Frame, LabelStyle, Speech
+from sonic.types import U8, Clip, Frame, LabelStyle, Sound
 
 
 def finish(
@@ -16,7 +16,7 @@ def finish(
     size_px: tuple[int, int],
     n_frames: int,
     fps: Fraction,
-    speech: Speech,
+    sound: Sound,
     duration_s: float,
     label: LabelStyle,
 ) -> Clip:
@@ -33,7 +33,7 @@ def finish(
             f"label of {width}x{height} px at {label.left_px, label.top_px} does not lie in a {size_px} picture"
         )
     labelled = LabelledFrames(frames, size_px, n_frames, label)
-    return Clip(labelled, n_frames, fps, size_px, speech, duration_s, label)
+    return Clip(labelled, n_frames, fps, size_px, sound, duration_s, label)
 
 
 class LabelledFrames(Iterator[Frame]):

@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 from sonic.errors import PhotoError, SpeechError
 from sonic.media import MAX_SOUND_BYTES, decode_sound, open_file, read_file
 from sonic.media.sniff import HEAD_BYTES, sniff
-from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, OnNotice, Photo, Speech
+from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, OnNotice, Photo, Sound, Speech
 
 MAX_PHOTO_BYTES = 64 * 1024**2
 MAX_PHOTO_PIXELS = 64_000_000
@@ -76,7 +76,7 @@ def load_speech(path: Path, on_notice: OnNotice) -> Speech:
     elif peak < QUIET_PEAK or peak > 1:
         samples *= (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
     np.clip(samples, -1, 1, out=samples)
-    return Speech(samples, path, sha256)
+    return Speech(samples, Sound(path, sha256))
 
 
 def _decode(data: bytes, format_name: str, name: str) -> U8:

@@ -20,6 +20,7 @@ FLOOR = 1e-6
 """Power below -60 dB of the speech level is silence."""
 MIN_LEVEL = 1e-6
 """A recording below about -60 dBFS is not amplified further: hiss stays hiss."""
+_BLOCK = 1000
 CENTRE, SPREAD = -3.0, 1.5
 """Brings log10 power to about zero mean and unit variance."""
 
@@ -66,22 +67,25 @@ def speech_level(samples: F32) -> float:
     n = len(samples) // WINDOW * WINDOW
     if n == 0:
         return MIN_LEVEL
-    squares = (samples[:n].astype(np.float64).reshape(-1, WINDOW) ** 2).mean(1)
+    frames = samples[:n].reshape(-1, WINDOW)
+    squares = np.einsum("nw,nw->n", frames, frames) / WINDOW  # without a copy of the recording
     return max(float(np.percentile(squares, 95)), MIN_LEVEL)
 
 
-def log_mel(samples: F32, level: float) -> F32:
+def log_mel(samples: F32, level: float, *, start: int = 0, stop: int | None = None) -> F32:
     """(N,) samples at 16 kHz -> (N // HOP + 1, 80) log-mel, about zero mean and unit variance.
 
-    ``level`` is speech_level of the whole recording: it makes the result independent of the recording's gain.
+    ``start`` and ``stop`` ask for a part of the frames. ``level`` is speech_level of the whole recording: it makes the
+    result independent of the recording's gain.
     """
-    blocks = []
-    # Pieces of a minute keep the memory flat: a spectrum is 20 times the size of its sound.
-    n_frames, step = len(samples) // HOP + 1, 6000
-    for start in range(0, n_frames, step):
-        stop = min(start + step, n_frames)
-        piece = _piece(samples, start, stop)
-        blocks.append(normalised(power_frames(piece)[2 : 2 + stop - start] @ _filters().T, level))
+    n_frames = len(samples) // HOP + 1
+    stop = n_frames if stop is None else min(stop, n_frames)
+    blocks = [np.zeros((0, N_MELS), np.float32)]
+    # Pieces of ten seconds keep the memory flat: a spectrum is 20 times the size of its sound.
+    for first in range(start, stop, _BLOCK):
+        last = min(first + _BLOCK, stop)
+        piece = _piece(samples, first, last)
+        blocks.append(normalised(power_frames(piece)[2 : 2 + last - first] @ _filters().T, level))
     return np.concatenate(blocks)
 
 

@@ -59,10 +59,11 @@ def generate(
     grounds = consent.bound_to(photo)
     engine = open_engine(job.settings.engine)
     clip = _make_clip(job, engine, photo, recording)
+    del recording  # ten minutes of samples are 38 MB that the rendering does not need
     record = Record.of(
         consent=grounds,
         photo=photo,
-        speech=recording,
+        sound=clip.sound,
         settings=job.settings,
         clip=clip,
         notices=tuple(job.notices),
@@ -147,7 +148,7 @@ def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech) 
         size_px=portrait.size_px,
         n_frames=n_frames,
         fps=settings.fps,
-        speech=recording,
+        sound=recording.sound,
         duration_s=duration_s,
         label=label,
     )

@@ -52,15 +52,21 @@ class Photo:
 
 
 @dataclass(frozen=True, slots=True)
+class Sound:
+    """The untouched file of a recording; its sound goes into the video at its own rate and channels."""
+
+    source: Path
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
 class Speech:
-    """A recording, once for analysis and once untouched for the sound track."""
+    """A recording for analysis. Large (4 MB a minute), so it is let go once the motion is made; its sound lives on."""
 
     samples: F32
     """(N,) mono at SPEECH_RATE_HZ in [-1, 1]: what the motion is made from."""
-    source: Path
-    """The untouched file; its sound goes into the video at its own rate and channels."""
-    sha256: str
-    """Of the source's bytes, hexadecimal."""
+    sound: Sound
 
     def __post_init__(self) -> None:
         _check(self.samples, "Speech.samples", (None,), np.float32)
@@ -163,9 +169,9 @@ class Clip:
     fps: Fraction
     size_px: tuple[int, int]
     """(width, height)"""
-    speech: Speech
+    sound: Sound
     duration_s: float
-    """Of picture and sound: the speech's, or less where settings.duration trims it."""
+    """Of picture and sound: the recording's, or less where settings.duration trims it."""
     label: LabelStyle
     """Not optional: what is drawn on the frames."""
 

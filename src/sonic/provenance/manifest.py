@@ -38,7 +38,7 @@ from sonic.errors import SettingError
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.settings import Settings
-from sonic.types import Clip, Photo, Speech
+from sonic.types import Clip, Photo, Sound
 
 PRODUCER_VARIABLE = "SONIC_CONTENT_PRODUCER"
 """Environment variable: ContentProducer of the AIGC metadata, for instance a registered provider's code."""
@@ -75,7 +75,7 @@ class Record:
         *,
         consent: Consent,
         photo: Photo,
-        speech: Speech,
+        sound: Sound,
         settings: Settings,
         clip: Clip,
         notices: tuple[str, ...] = (),
@@ -91,8 +91,8 @@ class Record:
             consent=consent.bound_to(photo),
             photo_name=photo.name,
             photo_sha256=photo.sha256,
-            audio_name=speech.source.name,
-            audio_sha256=speech.sha256,
+            audio_name=sound.source.name,
+            audio_sha256=sound.sha256,
             settings=settings,
             weights=dict(weights or {}),
             clip=clip,

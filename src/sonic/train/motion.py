@@ -134,7 +134,6 @@ class Examples:
         weight[a + m - 1 : a + m + 3] = 0
         return Window(sound, speech_level(samples), latents, weight, closed)
 
-
     def _noise(self, n: int) -> F32:
         """Noise of a random colour that comes and goes: what a microphone hears when nobody speaks."""
         colour = self._rng.standard_normal(12) * 0.7 ** np.arange(12)

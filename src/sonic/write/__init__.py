@@ -46,7 +46,7 @@ def write(
     renderer or the sound decoder raise.
     """
     try:
-        check_output(out, clip.speech.source)
+        check_output(out, clip.sound.source)
         with _temporary(out.parent, ".mp4") as video, _temporary(out.parent, ".json") as beside:
             encode(clip, video, settings=settings, metadata=_metadata(record, out), on_progress=on_progress)
             if sign is not None:

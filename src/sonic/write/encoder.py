@@ -192,7 +192,7 @@ class _Sound:
     """The source's sound as AAC, cut to the clip's length, written as far as the picture has come."""
 
     def __init__(self, container: av.container.OutputContainer, clip: Clip) -> None:
-        source = clip.speech.source
+        source = clip.sound.source
         stored = sound_format(source)
         self._container = container
         self._rate = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
