@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import sonic.doctor
 from sonic.apps.cli import commands, main
 from sonic.apps.cli.parser import build_parser, knob_help
 from sonic.apps.cli.show import progress_line
@@ -156,6 +157,14 @@ def test_a_stop_that_a_library_turns_into_another_error_is_still_a_stop(
     monkeypatch.setattr(commands, "doctor", importing)
     assert main(["doctor"]) == 143
     assert "stopped" in capsys.readouterr().err
+
+
+def test_doctor_fails_where_a_codec_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sonic.doctor, "CODECS", ("aac", "telegraph"))
+    assert main(["doctor"]) == 7
+    assert "telegraph is missing" in capsys.readouterr().out
 
 
 def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:

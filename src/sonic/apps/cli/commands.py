@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli.show import Reporter
-from sonic.errors import ConsentError, OutputError
+from sonic.errors import ConsentError, InstallError, OutputError
 from sonic.settings import Settings, knobs, preset
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def doctor(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     report = examine()
     reporter.result(report.to_text(), **report.to_dict())
+    if report.problems:
+        raise InstallError(f"{len(report.problems)} of the checks failed; each is listed above with its remedy")
 
 
 def _generate(
