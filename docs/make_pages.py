@@ -40,7 +40,7 @@ def _row(name: str, knob: Knob) -> str:
     unit = f" {knob.unit}" if knob.unit else ""
     bounds = ", ".join(knob.choices)
     if knob.low is not None and knob.high is not None:
-        bounds = f"{knob.low:g} to {knob.high:g}{unit}"
+        bounds = f"{knob.low:.10g} to {knob.high:.10g}{unit}"
     advice = f"{knob.recommended[0]:g} to {knob.recommended[1]:g}: {knob.outside}" if knob.recommended else ""
     return f"| `{name}` | {default} | {bounds} | {advice} | {knob.help} |"
 

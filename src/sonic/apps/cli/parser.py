@@ -56,7 +56,11 @@ def _command(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> 
 
 def _add_generate(parent: Any) -> None:
     command = _command(
-        parent, "generate", "Make a video of a portrait speaking.", commands.generate, GENERATE_EXAMPLES + EXIT_CODES
+        parent,
+        "generate",
+        "Make a video of a portrait speaking.",
+        commands.generate,
+        GENERATE_EXAMPLES + "\n" + EXIT_CODES,
     )
     _add_inputs(command)
     command.add_argument("-o", "--out", metavar="MP4", help="the video (default: PORTRAIT-SPEECH.mp4 in this folder)")
@@ -141,7 +145,7 @@ def knob_help(name: str) -> str:
     if knob.choices:
         parts.append(", ".join(knob.choices) + ";")
     elif knob.low is not None and knob.high is not None:
-        parts.append(f"{knob.low:g} to {knob.high:g}{' ' + knob.unit if knob.unit else ''};")
+        parts.append(f"{knob.low:.10g} to {knob.high:.10g}{' ' + knob.unit if knob.unit else ''};")
     if knob.recommended:
         parts.append(f"recommended {knob.recommended[0]:g} to {knob.recommended[1]:g};")
     return " ".join([*parts, f"default {default}"]).replace("%", "%%")
