@@ -9,12 +9,15 @@ from sonic.drive.eyes import eye_motion
 from sonic.drive.head import head_motion
 from sonic.drive.lips import lips_from_speech
 from sonic.drive.prosody import prosody
+from sonic.geometry import smoothstep
 from sonic.motion import Motion, close_in_silence, limit, offset, retime, scale_mouth, scale_rest, smooth
 from sonic.settings import Settings
 from sonic.types import SPEECH_RATE_HZ, OnProgress, Speech
 
-LIPS_LEAD_S = 0.0
-"""How much earlier than the sound the model's lips are, measured (docs/log.md)."""
+LIPS_LEAD_S = -0.01
+"""Measured: how much earlier than the sound the model's lips are (negative: later); see docs/log.md."""
+WANTED_LEAD_S = 0.01
+"""How much earlier people like lips to be; they notice late lips more than early ones."""
 
 __all__ = ["LIPS_LEAD_S", "drive"]
 
@@ -35,8 +38,12 @@ def drive(speech: Speech, settings: Settings, duration_s: float, on_progress: On
     pose_deg, shift = head_motion(voice, for_head)
     lids, gaze, brows = eye_motion(voice, for_eyes, blink_scale=settings.blink_scale, pose_deg=pose_deg)
     still = Motion.still(n, Fraction(FPS))
-    mouth = Motion(still.fps, shape[:n], lip_gap[:n], still.lids, still.gaze, still.brows, still.pose_deg, still.shift)
-    mouth = close_in_silence(offset(mouth, LIPS_LEAD_S + settings.audio_offset_ms / 1000), voice.speaking)
+    # The speech features know phones, not how loudly they are said: people open wider when they speak up.
+    effort = (0.7 + 0.5 * smoothstep(-30.0, 0.0, voice.loudness_db)).astype(np.float32)
+    shape, lip_gap = shape[:n] * effort[:, None], lip_gap[:n] * effort
+    mouth = Motion(still.fps, shape, lip_gap, still.lids, still.gaze, still.brows, still.pose_deg, still.shift)
+    late_s = LIPS_LEAD_S - WANTED_LEAD_S + settings.audio_offset_ms / 1000
+    mouth = close_in_silence(offset(mouth, late_s), voice.speaking)
     motion = Motion(still.fps, mouth.shape, mouth.lip_gap, lids, gaze, brows, pose_deg, shift)
     # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
     motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
