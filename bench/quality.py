@@ -29,8 +29,8 @@ from sonic.errors import SonicError
 from sonic.evaluate import evaluate_video
 from sonic.landmarks import track_face
 from sonic.load import load_photo, load_speech
-from sonic.measure import Report, lip_opening, measure
-from sonic.motion import Motion, lag_and_correlation
+from sonic.measure import Report, lag_and_correlation, lip_opening, measure
+from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import F32, F64, U8, Photo, Portrait, Speech

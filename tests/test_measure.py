@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sonic import measure as m
 from sonic.facemesh import EYES, LEFT_BROW, LOWER_INNER, LOWER_OUTER, RIGHT_BROW, STABLE, UPPER_INNER, UPPER_OUTER
@@ -152,3 +154,20 @@ def test_wrong_shapes_are_refused() -> None:
         report(face(2))
     with pytest.raises(ValueError, match="loudness and speaking"):
         report(face(), loudness=np.ones(3))
+
+
+@given(st.floats(-0.2, 0.2))
+@settings(max_examples=30)
+def test_a_known_lag_is_found_to_a_few_milliseconds(lag_s: float) -> None:
+    t = np.arange(250) / 25
+
+    def babble(time: np.ndarray) -> np.ndarray:
+        return 4 + np.sin(2 * np.pi * 1.7 * time) + np.sin(2 * np.pi * 2.9 * time + 1) + np.sin(2 * np.pi * 0.8 * time)
+
+    assert m.lag_and_correlation(babble(t - lag_s), babble(t), 25)[0] == pytest.approx(lag_s, abs=0.005)
+
+
+def test_constant_loudness_has_no_lag() -> None:
+    opening = np.random.default_rng(1).random(60)
+    assert m.lag_and_correlation(opening, np.zeros(60), 25)[0] == 0
+    assert m.lag_and_correlation(opening[:2], np.zeros(2), 25)[0] == 0

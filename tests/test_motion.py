@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonic.errors import MediaError
+from sonic.measure import lag_and_correlation
 from sonic.motion import (
     N_SHAPE,
     Motion,
     blend,
     close_in_silence,
-    estimate_lag_s,
     from_json,
     lid_follow,
     limit,
@@ -91,7 +91,7 @@ def test_smoothing_does_not_shift_in_time() -> None:
     t = np.arange(200) / 25
     gap = (5 + 4 * np.sin(2 * np.pi * 2 * t)).astype(np.float32)
     motion = replace(Motion.still(200, FPS), lip_gap=gap)
-    assert abs(estimate_lag_s(smooth(motion, 1.0), gap)) < 0.004
+    assert abs(lag_and_correlation(smooth(motion, 1.0).lip_gap, gap, 25)[0]) < 0.004
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 20))
@@ -207,23 +207,6 @@ def test_without_any_speech_the_mouth_is_shut_throughout() -> None:
     out = close_in_silence(random_motion(7), np.zeros(60, bool))
     assert not out.lip_gap.any()
     assert not out.shape.any()
-
-
-@given(st.floats(-0.2, 0.2))
-@settings(max_examples=30)
-def test_a_known_lag_is_found_to_a_few_milliseconds(lag_s: float) -> None:
-    t = np.arange(250) / 25
-
-    def babble(time: np.ndarray) -> np.ndarray:
-        return 4 + np.sin(2 * np.pi * 1.7 * time) + np.sin(2 * np.pi * 2.9 * time + 1) + np.sin(2 * np.pi * 0.8 * time)
-
-    motion = replace(Motion.still(250, FPS), lip_gap=babble(t - lag_s).astype(np.float32))
-    assert estimate_lag_s(motion, babble(t)) == pytest.approx(lag_s, abs=0.005)
-
-
-def test_constant_loudness_has_no_lag() -> None:
-    assert estimate_lag_s(random_motion(1), np.zeros(60)) == 0
-    assert estimate_lag_s(random_motion(1, n=2), np.zeros(2)) == 0
 
 
 @given(motions)

@@ -196,40 +196,6 @@ def close_in_silence(
     )
 
 
-def estimate_lag_s(motion: Motion, loudness: ArrayLike) -> float:
-    """How much later the lips open than the sound gets loud, in seconds; negative where the lips lead.
-
-    ``loudness`` is (T,) linear at motion.fps. The peak of the cross-correlation within 300 ms; 0 if either is constant.
-    """
-    return lag_and_correlation(motion.lip_gap, loudness, float(motion.fps))[0]
-
-
-def lag_and_correlation(opening: ArrayLike, loudness: ArrayLike, fps: float) -> tuple[float, float]:
-    """(lag in s, Pearson correlation there) of two (T,) tracks, within 300 ms, to a fraction of a frame.
-
-    ``loudness`` is linear and is compared as it is heard, as its power 0.6 (Stevens 1957). Syllables repeat, so a clip
-    of few words has several peaks: the one nearest to 0 counts among those of at least 70 % of the highest. A positive
-    lag means that the opening comes later than the loudness; (0, 0) where either is constant or too short.
-    """
-    a, b = np.asarray(opening, np.float64), np.maximum(np.asarray(loudness, np.float64), 0) ** 0.6
-    if a.shape != b.shape:
-        raise ValueError(f"opening and loudness must have the same length, got {a.shape} and {b.shape}")
-    reach = min(int(0.3 * fps), len(a) - 3)
-    if reach < 1:
-        return 0.0, 0.0
-    lags = np.arange(-reach, reach + 1)
-    r = np.array([_pearson(a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags])
-    if r.max() <= 0:
-        return 0.0, 0.0
-    high = np.flatnonzero(_is_minimum(-r) & (r >= 0.7 * r.max()))
-    top = int(high[np.argmin(np.abs(lags[high]))])
-    shift, peak = 0.0, float(r[top])
-    if 0 < top < len(r) - 1 and (bend := r[top - 1] - 2 * r[top] + r[top + 1]) < 0:
-        shift = float(0.5 * (r[top - 1] - r[top + 1]) / bend)
-        peak -= float(0.25 * (r[top - 1] - r[top + 1]) * shift)
-    return (float(lags[top]) + shift) / fps, min(peak, 1.0)
-
-
 def to_json(motion: Motion) -> str:
     """The motion as text that people can edit; from_json gives it back bit for bit."""
     body = {name: _rows(getattr(motion, name)) for name in _CHANNELS}
@@ -269,12 +235,6 @@ def _rows(array: F32) -> list[float] | list[list[float]]:
     if array.ndim == 2:
         return [[float(f"{v:.9g}") for v in row] for row in array]
     return [float(f"{v:.9g}") for v in array]
-
-
-def _pearson(a: F64, b: F64) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    energy = float((a * a).sum() * (b * b).sum())
-    return float((a * b).sum()) / energy**0.5 if energy > 1e-18 else 0.0
 
 
 def _fall(x: Floats) -> F64:

@@ -1,5 +1,6 @@
 """generate(): the six steps, in order. load -> analyse -> drive -> render -> finish -> write."""
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 
 from sonic.analyse import analyse
 from sonic.engines import Engine, open_engine
-from sonic.errors import SettingError
+from sonic.errors import ConsentError, SettingError
 from sonic.finish import finish
 from sonic.load import load_photo, load_speech
 from sonic.provenance.consent import Consent
@@ -55,6 +56,7 @@ def generate(
     out = Path(out)
     check_output(out, Path(portrait), Path(speech))
     job = _Job(settings or Settings(), on_progress, on_notice)
+    _check_consent(consent)
     photo, recording = _load(job, portrait, speech)
     grounds = consent.bound_to(photo)
     engine = open_engine(job.settings.engine)
@@ -88,6 +90,7 @@ def stream(
     Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
     job = _Job(settings or Settings(), on_progress, on_notice)
+    _check_consent(consent)
     photo, recording = _load(job, portrait, speech)
     consent.bound_to(photo)
     return _make_clip(job, open_engine(job.settings.engine), photo, recording).frames
@@ -97,14 +100,15 @@ def preview(
     portrait: str | Path,
     speech: str | Path,
     *,
+    longest_s: float,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
-) -> Iterator[Frame]:
-    """Labelled frames of a draft, for looking at stills only: nothing here can be saved as a video with sound."""
+) -> Clip:
+    """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
     job = _Job(settings or Settings(), on_progress, on_notice)
     photo, recording = _load(job, portrait, speech)
-    return _make_clip(job, open_engine(job.settings.engine), photo, recording).frames
+    return _make_clip(job, open_engine(job.settings.engine), photo, recording, longest_s=longest_s)
 
 
 class _Job:
@@ -126,6 +130,11 @@ class _Job:
         self.on_progress(Progress("analyse", done, N_OPENING_STAGES))
 
 
+def _check_consent(consent: object) -> None:
+    if not isinstance(consent, Consent):
+        raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
+
+
 def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, Speech]:
     job.analysed(0)
     photo = load_photo(Path(portrait))
@@ -135,9 +144,9 @@ def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, S
     return photo, recording
 
 
-def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech) -> Clip:
+def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech, *, longest_s: float = math.inf) -> Clip:
     settings = job.settings
-    duration_s = _duration_s(recording, settings, job.notice)
+    duration_s = min(_duration_s(recording, settings, job.notice), longest_s)
     portrait = analyse(photo, settings, job.notice)
     job.analysed(3)
     motion = engine.drive(portrait, recording, settings, duration_s, job.on_progress)

@@ -26,7 +26,8 @@ class Knob:
     unit: str = ""
     choices: tuple[str, ...] = ()
     recommended: tuple[float, float] | None = None
-    """Values outside give a notice, not an error."""
+    """What the help advises; values outside give a notice, not an error, unless ``tolerated`` is wider."""
+    tolerated: tuple[float, float] | None = None
     outside: str = ""
     """The notice: what to expect outside the recommended range."""
     unset: str = ""
@@ -64,8 +65,8 @@ class Settings:
     )
     inference_steps: int = _knob(
         25, "Denoising steps of the motion model; more is slower.", int,
-        low=1, high=100, step=1, recommended=(20, 30),
-        outside="below 20 the lips get less precise, above 30 there is nothing to gain",
+        low=1, high=100, step=1, recommended=(20, 30), tolerated=(10, 40),
+        outside="below 10 the lips get imprecise, above 40 there is nothing to gain",
     )  # fmt: skip
     dynamic_scale: float = _knob(
         1.0, "How far the mouth moves; 0 keeps it still.", float,
@@ -121,7 +122,8 @@ class Settings:
         lines = []
         for name, knob in knobs().items():
             value = getattr(self, name)
-            if knob.recommended and not knob.recommended[0] <= value <= knob.recommended[1]:
+            bounds = knob.tolerated or knob.recommended
+            if knob.recommended and bounds and not bounds[0] <= value <= bounds[1]:
                 low, high = knob.recommended
                 lines.append(f"{name} {value:g}: {low:g} to {high:g} is recommended; {knob.outside}")
         return tuple(lines)
@@ -155,7 +157,11 @@ def preset(name: str) -> dict[str, Any]:
         raise SettingError(f"preset {name!r} cannot be read; use one of {known}, or the path of a TOML file") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingError(f"preset {name!r} is not valid TOML: {error}") from error
-    _refuse_unknown(values)
+    try:
+        _refuse_unknown(values)
+        Settings(**values)
+    except SettingError as error:
+        raise SettingError(f"preset {name!r}: {error}") from error
     return values
 
 
@@ -179,7 +185,8 @@ def _checked(name: str, knob: Knob, value: Any) -> Any:
         raise SettingError(f"{name} is {value!r}; choose one of {', '.join(knob.choices)}")
     if knob.low is not None and knob.high is not None and not knob.low <= value <= knob.high:
         unit = f" {knob.unit}" if knob.unit else ""
-        raise SettingError(f"{name} is {float(value):g}; it must be between {knob.low:g} and {knob.high:g}{unit}")
+        low, high = (f"{bound:.10g}" for bound in (knob.low, knob.high))
+        raise SettingError(f"{name} is {float(value):.10g}; it must be between {low} and {high}{unit}")
     return value
 
 
@@ -189,7 +196,7 @@ def _converted(name: str, knob: Knob, value: Any) -> Any:
         if isinstance(value, bool) or ((knob.kind is str) != isinstance(value, str | Fraction) and knob.kind is str):
             raise ValueError
         if knob.kind is Fraction:
-            return Fraction(value).limit_denominator(1001)
+            return _frame_rate(Fraction(value))
         converted = knob.kind(value)
         if knob.kind is int and converted != float(value):
             raise ValueError
@@ -197,3 +204,10 @@ def _converted(name: str, knob: Knob, value: Any) -> Any:
         kind = {int: "a whole number", float: "a number", Fraction: "a number or a fraction", str: "a text"}[knob.kind]
         raise SettingError(f"{name} is {value!r}; it must be {kind}") from error
     return converted
+
+
+def _frame_rate(fps: Fraction) -> Fraction:
+    """29.97 is what people write for 30000/1001; other rates stay what they are."""
+    ntsc = Fraction(round(fps * Fraction(1001, 1000)) * 1000, 1001)
+    is_ntsc = fps.denominator > 1 and abs(fps - ntsc) < Fraction(1, 200)
+    return ntsc if is_ntsc else fps.limit_denominator(1001)

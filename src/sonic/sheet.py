@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic.load import load_speech
 from sonic.pictures import check_picture_name, save_picture, tile
 from sonic.pipeline import preview
 from sonic.settings import Settings
@@ -30,16 +29,14 @@ def contact_sheet(
     Raises a SonicError for anything a user can mend; OutputError where ``out`` cannot be written.
     """
     check_picture_name(out)
-    length_s = min(settings.duration or LONGEST_DRAFT_S, LONGEST_DRAFT_S)
-    length_s = min(length_s, load_speech(Path(speech), lambda line: None).duration_s)
-    draft = settings.replace(
-        duration=length_s, min_resolution=min(settings.min_resolution or DRAFT_SIDE_PX, DRAFT_SIDE_PX)
+    draft = settings.replace(min_resolution=min(settings.min_resolution or DRAFT_SIDE_PX, DRAFT_SIDE_PX))
+    clip = preview(
+        portrait, speech, longest_s=LONGEST_DRAFT_S, settings=draft, on_progress=on_progress, on_notice=on_notice
     )
-    last = max(1, round(length_s * draft.fps)) - 1
-    wanted = set(np.linspace(0, last, n_frames).round().astype(int).tolist())
+    wanted = set(np.linspace(0, clip.n_frames - 1, n_frames).round().astype(int).tolist())
     kept: list[Frame] = []
-    for frame in preview(portrait, speech, settings=draft, on_progress=on_progress, on_notice=on_notice):
-        on_progress(Progress("preview", frame.index + 1, last + 1))
+    for frame in clip.frames:
+        on_progress(Progress("preview", frame.index + 1, clip.n_frames))
         if frame.index in wanted:
             kept.append(frame)
     save_picture(tile([frame.rgb for frame in kept], columns=4), out)

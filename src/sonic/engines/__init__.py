@@ -18,8 +18,6 @@ class Engine(Protocol[M]):
     """Motion from speech, and frames from motion. ``M`` is the engine's own kind of motion."""
 
     name: str
-    audio_lead_s: float
-    """Measured: how much earlier than the sound the lips would be without correction; drive() removes it."""
 
     def weights(self) -> dict[str, str]:
         """File -> SHA-256 of everything trained that this engine uses: for the record beside the video."""
@@ -27,7 +25,7 @@ class Engine(Protocol[M]):
     def drive(
         self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress
     ) -> M:
-        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps."""
+        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps; lips on the sound."""
 
     def render(self, portrait: Portrait, motion: M) -> Iterator[Frame]:
         """The frames of this motion, in order, one at a time."""

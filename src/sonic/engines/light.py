@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sonic.drive import LIPS_LEAD_S, drive
+from sonic.drive import drive
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
@@ -14,7 +14,6 @@ class LightEngine:
     """The default engine. Implements engines.Engine[Motion]."""
 
     name = "light"
-    audio_lead_s = LIPS_LEAD_S
 
     def weights(self) -> dict[str, str]:
         """File -> SHA-256 of the shipped weights."""

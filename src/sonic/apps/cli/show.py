@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # a help text needs no numpy
 
 REFRESH_S = 0.1
 """A terminal's progress line is redrawn at most this often."""
+MIN_ELAPSED_S = 0.05
 QUIET_REFRESH_S = 5.0
 """A log file gets a line at most this often."""
 
@@ -99,6 +100,8 @@ def progress_line(report: "Progress", per_second: float, remaining_s: float) -> 
     """``video     120/250  48%   31.0 frames/s   0:04 left``"""
     share = report.done / max(report.total, 1)
     unit = "frames/s" if report.stage == "video" else "/s"
+    if not per_second:
+        return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}"
     if report.done >= report.total:
         return f"{report.stage:<8} {report.done}/{report.total}  done   {per_second:.1f} {unit}"
     clock = f"{int(remaining_s) // 60}:{int(remaining_s) % 60:02d} left" if report.done else ""
@@ -107,5 +110,7 @@ def progress_line(report: "Progress", per_second: float, remaining_s: float) -> 
 
 def _rate(report: "Progress", elapsed_s: float) -> tuple[float, float]:
     """(units per second, seconds remaining)."""
-    rate = report.done / max(elapsed_s, 1e-3)
+    if elapsed_s < MIN_ELAPSED_S:
+        return 0.0, 0.0  # too early to tell
+    rate = report.done / elapsed_s
     return rate, (report.total - report.done) / rate if rate > 0 else 0.0
