@@ -25,6 +25,13 @@ def test_samples_have_the_mean_and_the_spread_of_the_data(steps: int, tolerance:
     assert x.std() == pytest.approx(SPREAD, abs=tolerance)
 
 
+@pytest.mark.parametrize("chance", [0.0, 0.25, 1.0])
+def test_chance_scales_the_spread_about_the_mean(chance: float) -> None:
+    x = sample(gaussian, noise(4000, 1, np.random.default_rng(0)), 25, chance=chance)
+    assert x.mean() == pytest.approx(MEAN, abs=0.03)
+    assert x.std() == pytest.approx(SPREAD * chance, abs=0.04)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 100])
 def test_any_number_of_steps_is_finite_and_counted(steps: int) -> None:
     seen: list[int] = []

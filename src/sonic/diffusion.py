@@ -43,19 +43,24 @@ def noise(n_frames: int, channels: int, rng: np.random.Generator) -> F32:
     return rng.standard_normal((n_frames, channels), dtype=np.float32)
 
 
-def sample(denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] | None = None) -> F32:
+def sample(
+    denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] | None = None, *, chance: float = 1.0
+) -> F32:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2) from noise ``x`` (T, C) to data in ``steps`` calls of ``denoise``.
 
     One step returns the prediction from pure noise; ``on_step`` hears how many steps are done.
+    ``chance`` is the share of the sample's own variation that is kept: the first prediction, from noise alone, is the
+    mean of all samples, and the result lies between it (0) and the sample (1).
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     times = np.linspace(T_FIRST, T_LAST, steps) if steps > 1 else np.array([T_FIRST])
     alpha, sigma = alpha_sigma(times)
     half_snr = np.log(alpha / sigma)
-    data = last = x
+    mean = data = last = x
     for i, t in enumerate(times):
         data = denoise(x, float(t))
+        mean = data if i == 0 else mean
         if on_step:
             on_step(i + 1)
         if i + 1 < steps:
@@ -66,7 +71,7 @@ def sample(denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] 
                 estimate = data + np.float32(1 / (2 * r)) * (data - last)
             x = np.float32(sigma[i + 1] / sigma[i]) * x - np.float32(alpha[i + 1] * np.expm1(-h)) * estimate
             last = data
-    return data
+    return mean + np.float32(chance) * (data - mean)
 
 
 def in_pieces(run: Callable[[int, int], F32], n_frames: int, *, piece: int, halo: int) -> F32:
@@ -96,7 +101,13 @@ class Networks:
 
 
 def speech_latents(
-    samples: F32, networks: Networks, *, steps: int, seed: int, on_step: Callable[[int], None] | None = None
+    samples: F32,
+    networks: Networks,
+    *,
+    steps: int,
+    seed: int,
+    chance: float = 1.0,
+    on_step: Callable[[int], None] | None = None,
 ) -> F32:
     """(T, channels) motion latents at 25 fps for (N,) samples at 16 kHz; T = ceil(seconds * 25) + 1."""
     n = ceil(len(samples) / STEP) + 1
@@ -109,7 +120,7 @@ def speech_latents(
 
         return in_pieces(run, len(x), piece=PIECE, halo=HALO)
 
-    return sample(denoise, start, steps, on_step)[PAD : PAD + n]
+    return sample(denoise, start, steps, on_step, chance=chance)[PAD : PAD + n]
 
 
 def _heard(samples: F32, n_frames: int, networks: Networks) -> F32:

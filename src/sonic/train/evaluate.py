@@ -205,7 +205,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt, which aligns the phones")
     parser.add_argument("--weights", type=Path, required=True, help="folder of encoder.onnx and denoiser.onnx")
-    parser.add_argument("--guidance", type=float, default=1.0)
+    parser.add_argument("--guidance", type=float, default=1.5)
+    parser.add_argument("--chance", type=float, default=0.25)
     parser.add_argument("--more", type=Path, help="prepared clips that are all foreign to training")
     parser.add_argument("--steps", type=int, default=25)
     parser.add_argument("--seed", type=int, default=0)
@@ -218,7 +219,7 @@ def main(argv: list[str] | None = None) -> int:
     networks = onnx_networks(options.weights, options.guidance)
 
     def predict(samples: F32) -> tuple[F32, F32]:
-        latents = speech_latents(samples, networks, steps=options.steps, seed=options.seed)
+        latents = speech_latents(samples, networks, steps=options.steps, seed=options.seed, chance=options.chance)
         return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * GAP_SCALE_MM, 0)
 
     scores = []

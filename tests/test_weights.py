@@ -1,0 +1,56 @@
+"""The table of weights: verified on load, with a remedy; and the face that it holds."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from sonic import weights
+from sonic.errors import InstallError
+from sonic.facemesh import EYES, LEFT_BROW, LIP_BOTTOM, LIP_TOP, STABLE
+
+
+@pytest.mark.parametrize("name", weights.TABLE)
+def test_every_file_is_there_and_is_the_one_in_the_table(name: str) -> None:
+    assert len(weights.read(name)) > 1000
+    entry = weights.TABLE[name]
+    assert all(getattr(entry, field.name) for field in dataclasses.fields(entry))
+
+
+def test_all_weights_are_small() -> None:
+    assert sum(len(weights.read(name)) for name in weights.TABLE) < 15e6
+
+
+def test_a_changed_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(weights.TABLE["face_model"], sha256="0" * 64)
+    monkeypatch.setitem(weights.TABLE, "face_model", other)
+    with pytest.raises(InstallError, match=r"face_model.npz have SHA-256 .* reinstall"):
+        weights.read("face_model")
+
+
+def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = dataclasses.replace(weights.TABLE["encoder"], file="weights/nowhere.onnx")
+    monkeypatch.setitem(weights.TABLE, "encoder", other)
+    with pytest.raises(InstallError, match=r"nowhere.onnx are missing; reinstall"):
+        weights.read("encoder")
+
+
+def test_the_face_keeps_its_promises() -> None:
+    face = weights.face_model()
+    eyes = [face.template[list(eye.corners)].mean(0) for eye in EYES]
+    assert np.linalg.norm(eyes[0] - eyes[1]) == pytest.approx(63, abs=0.01)
+    np.testing.assert_allclose(face.template[list(STABLE)].mean(0), 0, atol=1e-3)
+    assert face.template[LIP_BOTTOM, 1] > face.template[LEFT_BROW[0], 1]  # y is down
+    assert np.linalg.norm(face.template[LIP_TOP] - face.template[LIP_BOTTOM]) < 1.0
+    assert face.basis.shape == (32, 468, 3)
+
+
+def test_speech_does_not_move_eyes_and_brows() -> None:
+    basis = weights.face_model().basis
+    still = [*LEFT_BROW, *(i for eye in EYES for i in (*eye.corners, *eye.upper, *eye.lower))]
+    assert np.abs(basis[:, still]).max() < 1e-9
+
+
+def test_the_face_cannot_be_changed_by_accident() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        weights.face_model().basis[0] = 0
