@@ -1,7 +1,10 @@
 """Faces, their landmarks and the selfie matte: MediaPipe behind small functions. Nothing else imports mediapipe."""
 
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,9 +35,7 @@ def track_face(frames: Iterable[U8]) -> Iterator[F32 | None]:
 
 def face_triangles() -> NDArray[np.int32]:
     """(852, 3) triangles of the face surface, named by landmark; the eyes and the inside of the lips are holes."""
-    from mediapipe.python.solutions.face_mesh_connections import FACEMESH_TESSELATION
-
-    edges = {(min(edge), max(edge)) for edge in FACEMESH_TESSELATION}
+    edges = {(min(edge), max(edge)) for edge in _solution("face_mesh_connections").FACEMESH_TESSELATION}
     above: dict[int, set[int]] = {}
     for a, b in edges:
         above.setdefault(a, set()).add(b)
@@ -50,9 +51,9 @@ def face_boxes(pictures: Iterable[U8], *, far: bool, min_score: float = 0.5) -> 
     ``far`` finds faces from a twentieth of the picture's width on, otherwise from a tenth on and with a score that
     tells an upright face from a turned one. Bazarevsky et al. 2019, "BlazeFace".
     """
-    from mediapipe.python.solutions.face_detection import FaceDetection
-
-    with FaceDetection(model_selection=int(far), min_detection_confidence=min_score) as detection:
+    with _solution("face_detection").FaceDetection(
+        model_selection=int(far), min_detection_confidence=min_score
+    ) as detection:
         for rgb in pictures:
             found = detection.process(np.ascontiguousarray(rgb)).detections or []
             height, width = rgb.shape[:2]
@@ -61,17 +62,30 @@ def face_boxes(pictures: Iterable[U8], *, far: bool, min_score: float = 0.5) -> 
 
 def person_matte(rgb: U8) -> F32:
     """(H, W) in [0, 1]: how much of each pixel belongs to a person (MediaPipe selfie segmentation, general model)."""
-    from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation
-
-    with SelfieSegmentation(model_selection=0) as segmentation:
+    with _solution("selfie_segmentation").SelfieSegmentation(model_selection=0) as segmentation:
         return np.asarray(segmentation.process(rgb).segmentation_mask, np.float32)
+
+
+def _solution(name: str) -> Any:
+    """A module of mediapipe.python.solutions.
+
+    MediaPipe imports matplotlib for plots that nobody here draws: half of its import time, 0.6 s of every command. An
+    empty module stands in for it meanwhile, unless the real one is loaded already.
+    """
+    stand_ins = {}
+    if "mediapipe" not in sys.modules and "matplotlib" not in sys.modules:
+        stand_ins = {key: ModuleType(key) for key in ("matplotlib", "matplotlib.pyplot")}
+    sys.modules.update(stand_ins)
+    try:
+        return import_module(f"mediapipe.python.solutions.{name}")
+    finally:
+        for key in stand_ins:
+            del sys.modules[key]
 
 
 @contextmanager
 def _face_mesh(**options: Any) -> Iterator[Any]:
-    from mediapipe.python.solutions.face_mesh import FaceMesh
-
-    with FaceMesh(refine_landmarks=True, **options) as mesh:
+    with _solution("face_mesh").FaceMesh(refine_landmarks=True, **options) as mesh:
         yield mesh
 
 
