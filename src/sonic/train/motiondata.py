@@ -1,7 +1,7 @@
 """Step 5: what the motion model learns from: latents of tracked clips, and latents that the teacher drew for other
 speech.
 
-    python -m sonic.train.motiondata CACHE --sound SOUND --encoder ENCODER --out LATENTS [--voices VOICES]
+    python -m sonic.train.motiondata TRACKS --face face_model.npz --sounds SOUND VOICES --labels L0 L1 --out LATENTS
 
 The teacher (phones with times to motion) is fitted to the tracked clips, whose sentences were aligned by the encoder;
 then it draws motion for every other utterance with known phones.
