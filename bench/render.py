@@ -1,0 +1,73 @@
+"""Milliseconds a frame for rendering alone, and what the compiled kernels weigh.
+
+    python bench/render.py [--frames 150]
+
+Method: the bundled portrait says the bundled recording; processor time of the one rendering thread for each frame,
+median and 90th percentile, after one uncounted frame. Encoding is not included. The kernels are also compiled anew, with
+the compiler in the environment variable CC (default gcc).
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import machine
+import sonic.render
+from sonic.analyse import analyse
+from sonic.drive import drive
+from sonic.load import load_photo, load_speech
+from sonic.render import Renderer
+from sonic.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+ASSETS = ROOT / "src" / "sonic" / "assets" / "demo"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=int, default=150)
+    arguments = parser.parse_args()
+    print(machine.describe())
+    print(f"method: thread processor time, {arguments.frames} frames of the demo\n")
+    for side in (512, 1024):
+        print(_row(side, arguments.frames))
+    library = next(Path(sonic.render.__file__).parent.glob("kernels.[sd]*"))
+    print(f"kernels: {library.stat().st_size / 1000:.0f} kB, compiled in {_build_s():.1f} s")
+    return 0
+
+
+def _row(side: int, n_frames: int) -> str:
+    settings = Settings(min_resolution=side, framing="1:1")
+    portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
+    speech = load_speech(ASSETS / "speech.flac", lambda line: None)
+    motion = drive(speech, settings, (n_frames + 1) / 25, lambda progress: None)
+    began = time.perf_counter()
+    renderer = Renderer(portrait)
+    ready_ms = 1000 * (time.perf_counter() - began)
+    times_ms, last = [], time.thread_time()
+    for _ in renderer.render(motion):
+        now = time.thread_time()
+        times_ms.append(1000 * (now - last))
+        last = now
+    times_ms = sorted(times_ms[1:])
+    slow = times_ms[int(0.9 * len(times_ms))]
+    return f"{side}x{side}: {statistics.median(times_ms):.1f} ms a frame (90 %: {slow:.1f}), set-up {ready_ms:.0f} ms"
+
+
+def _build_s() -> float:
+    source = ROOT / "src" / "sonic" / "render" / "kernels.c"
+    compiler = os.environ.get("CC", "gcc").split()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        command = [*compiler, "-O3", "-fPIC", "-shared", "-o", str(Path(folder, "kernels.so")), str(source), "-lm"]
+        subprocess.run(command, check=True)
+        return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    sys.exit(main())
