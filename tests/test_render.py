@@ -17,6 +17,7 @@ from sonic.load import load_photo
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.render.glasses import wears_glasses
+from sonic.render.lids import closed_lid
 from sonic.settings import Settings
 from sonic.types import Portrait
 
@@ -232,3 +233,42 @@ def test_glasses_are_seen_where_there_are_some(portrait):
     assert wears_glasses(points, portrait.crop, px_per_mm)
     bare = cv2.blur(portrait.crop, (61, 61))
     assert not wears_glasses(points, bare, px_per_mm)
+
+
+def eye_distance_mm(portrait):
+    """(h, w) how far each pixel lies from the openings of the eyes."""
+    points = portrait.face.points_px.astype(np.float64)
+    inside = np.zeros(portrait.crop.shape[:2], np.uint8)
+    for eye in facemesh.EYES:
+        ring = [eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1]]
+        cv2.fillPoly(inside, [np.round(points[ring, :2]).astype(np.int32)], 1)
+    irises = points[[eye.iris for eye in facemesh.EYES], :2]
+    return cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) * 63 / np.linalg.norm(irises[1] - irises[0])
+
+
+def test_a_blink_behind_glasses_bends_no_rim(portrait, renderer):
+    away = eye_distance_mm(portrait)
+    for rgb in frames(renderer, moved(lids=[(0.5, 0.5), (0, 0)])):
+        change = np.abs(rgb.astype(int) - portrait.crop).max(-1)
+        assert change[away <= 0].max() > 30
+        assert change[away > 5].max() == 0
+
+
+def test_a_closed_lid_behind_glasses_has_the_colour_of_skin(portrait, renderer):
+    """Neither glare nor rims nor the eye itself show on it."""
+    away = eye_distance_mm(portrait)
+    shut = frames(renderer, moved(lids=[(0, 0)]))[0]
+    skin = np.median(portrait.crop[(away > 3) & (away < 8)], 0)
+    lid = np.median(shut[away <= 0], 0)
+    assert np.abs(lid / lid.sum() - skin / skin.sum()).max() < 0.08
+    assert 0.6 < lid.sum() / skin.sum() < 1.4
+
+
+def test_a_lid_whose_skin_is_hidden_closes_only_partly():
+    x = np.linspace(10, 50, 9)
+    bow = 6 * np.sin(np.linspace(0, np.pi, 9))
+    upper, lower = np.stack([x, 30 - bow], 1), np.stack([x, 30 + bow], 1)
+    skin = np.full((60, 60, 3), (200, 150, 120), np.uint8)
+    hidden = np.random.default_rng(0).integers(0, 255, skin.shape).astype(np.uint8)
+    assert closed_lid(skin, upper, lower, 1.5, glasses=True).closes == 1
+    assert closed_lid(hidden, upper, lower, 1.5, glasses=True).closes < 0.6

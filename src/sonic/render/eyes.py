@@ -13,9 +13,11 @@ from sonic.render.mask import polygon_mask
 from sonic.types import F32, F64, U8
 
 _MARGIN_MM = 8.0
-_LASH_MM = 1.1
+_LASH_MM, _LASH_TAIL_MM = 1.1, 1.6
 _SHUT_FROM, _SHUT_TO = 0.06, 0.35
 """Between these closures the lid of skin takes over from the stretched photo."""
+_GLASSES_SHUT_FROM, _GLASSES_SHUT_TO = 0.01, 0.12
+"""Behind glasses nothing stretches: the lid of skin is all there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,11 @@ class EyeLayer:
         self._closed = closed_lid(
             cut, points_px[self._lid, :2] - low, points_px[lower, :2] - low, look.px_per_mm, glasses=look.glasses
         )
+        self.closes = self._closed.closes
+        """How far this eye may close, 0 .. 1."""
+        self._shut_from, self._shut_to = (
+            (_GLASSES_SHUT_FROM, _GLASSES_SHUT_TO) if look.glasses else (_SHUT_FROM, _SHUT_TO)
+        )
         patch = cut.astype(np.float32)
         mask = np.zeros(patch.shape[:2], np.uint8)
         cv2.fillPoly(mask, [np.round((contour - low) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
@@ -73,11 +80,12 @@ class EyeLayer:
         gaze_mm = float(np.hypot(*gaze_px)) / self._px_per_mm
         changed = float(max(smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, gaze_mm)))
         back = self._back(rigid)
-        if shut > _SHUT_FROM:
-            self._draw_closed(out, points[self._ring, :2], back, float(smoothstep(_SHUT_FROM, _SHUT_TO, shut)))
+        if shut > self._shut_from:
+            strength = float(smoothstep(self._shut_from, self._shut_to, shut))
+            self._draw_closed(out, points[self._ring, :2], back, strength)
         if changed > 0 and opening > 0.06:
             self._draw_ball(out, points[self._ring, :2], back, gaze_px, changed)
-        if shut > 0.05:
+        if shut > self._shut_from:
             self._draw_lashes(out, points[self._lid, :2], shut)
 
     def _back(self, rigid: Rigid) -> F64:
@@ -104,18 +112,24 @@ class EyeLayer:
     def _draw_lashes(self, out: U8, lid: F64, shut: float) -> None:
         import cv2
 
-        curve = catmull_rom(lid)
+        # beyond the outer corner the line meets the lashes and make-up that stay there
+        out_mm = 0.0 if self._look.glasses else _LASH_TAIL_MM
+        axis = lid[0] - lid[-1]
+        tail = lid[0] + axis * (out_mm * self._px_per_mm / max(float(np.hypot(*axis)), 1e-6))
+        curve = catmull_rom(np.vstack([tail, lid]) if out_mm else lid)
         cut = polygon_mask(curve, out.shape, pad_px=3 * self._px_per_mm + 2, soft_px=0)
         if cut is None:
             return
-        # a stroke that swells from the corners to the middle
+        # a stroke that swells from the corners to the middle, and is strongest a little outside of it
         t = np.linspace(0, 1, len(curve))[:, None]
-        half = np.hstack([0 * t, 0.5 * _LASH_MM * self._px_per_mm * (0.25 + 0.75 * np.sin(np.pi * t))])
+        half = np.hstack([0 * t, 0.5 * _LASH_MM * self._px_per_mm * (0.25 + 0.75 * np.sin(np.pi * t**0.8))])
         stroke = np.vstack([curve - half, (curve + half)[::-1]]) - [cut.box.left, cut.box.top]
         line = np.zeros(cut.alpha.shape, np.uint8)
         cv2.fillPoly(line, [np.round(stroke * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.45 * self._px_per_mm))
-        opacity = (soft.astype(np.float32) * (0.8 * float(smoothstep(0.05, 0.40, shut)) / 255))[..., None]
+        opacity = (soft.astype(np.float32) * (0.85 * float(smoothstep(self._shut_from, self._shut_to, shut)) / 255))[
+            ..., None
+        ]
         view = cut.box.cut(out)
         view[:] = (view * (1 - opacity) + self._look.lash_rgb.astype(np.float32) * opacity + 0.5).astype(np.uint8)
 

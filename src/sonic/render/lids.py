@@ -7,12 +7,15 @@ from numpy.typing import NDArray
 
 from sonic.geometry import smoothstep
 from sonic.render.fill import fill_outwards
+from sonic.render.glasses import LidSkin, lid_behind_glasses, parts_touching
 from sonic.types import F32, F64, U8
 
-_ZONE_MM, _ZONE_GLASSES_MM = 3.4, 0.9
-"""How far beyond the lid edges lashes, make-up and drawn outlines may reach; glasses beyond that stay."""
+_ZONE_MM, _ZONE_CORNER_MM = 3.4, 0.0
+"""How far beyond the lid edges lashes, make-up and drawn outlines may reach; beyond the outer corner they stay."""
 _EDGE_MM = 0.8
 _SKIN_FROM_MM, _SKIN_TO_MM = 2.5, 6.5
+_DARKEST = 0.78
+"""Of the lightness (L*) around the eye: a lid's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class ClosedLid:
     """(h, w, 3) of the eye's patch."""
     cover: U8
     """(h, w) 0 .. 255: where it replaces the open eye."""
+    closes: float = 1.0
+    """How far it may close: less than 1 where too little of the skin around the eye is seen to know its colour."""
 
 
 def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: bool) -> ClosedLid:
@@ -33,22 +38,58 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     contour = np.vstack([upper, lower[::-1][1:-1]])
     cv2.fillPoly(inside, [np.round(contour * 16).astype(np.int32)], 1, cv2.LINE_8, 4)
     away_mm = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / px_per_mm
+    deep_mm = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / px_per_mm
+    lid = (
+        lid_behind_glasses(patch, away_mm, deep_mm, px_per_mm)
+        if glasses
+        else _bare_lid(patch, upper, lower, away_mm, px_per_mm)
+    )
+    filled = cv2.GaussianBlur(lid.rgb, (0, 0), max(0.5, 0.5 * px_per_mm))
+    shading = _shading(patch.shape, upper, lower, crease=not glasses)
+    skin = filled * shading[..., None] + _grain(patch, lid.known)
+    soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.35 if glasses else 0.7) * px_per_mm))
+    rgb, cover = np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8)
+    return ClosedLid(rgb, cover, lid.closes)
+
+
+def _bare_lid(patch: U8, upper: F64, lower: F64, away_mm: F64, px_per_mm: float) -> LidSkin:
+    """The lid of an eye without glasses: lashes and make-up give way to the skin beyond."""
+    import cv2
+
     ring = (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM)
-    unlike = _unlike_skin(patch, ring)
-    zone = _ZONE_GLASSES_MM if glasses else _ZONE_MM
+    unlike, light = _unlike_skin(patch, ring), patch.mean(-1)
+    dark = light < np.median(light[ring] if ring.any() else 0)
+    zone = np.where(dark, _dark_zone_mm(patch.shape, upper, px_per_mm), _ZONE_MM)
     # lower lashes stay where they are when an eye closes; the white of a drawn eye does not
-    lashes = _below(lower, patch.shape) & (patch.mean(-1) < np.median(patch.mean(-1)[ring] if ring.any() else 0))
-    marked = ((unlike > 1) & (away_mm < zone) & ~lashes) | (away_mm < np.where(lashes, _EDGE_MM / 2, _EDGE_MM))
-    _, parts = cv2.connectedComponents(marked.astype(np.uint8))
-    own = np.isin(parts, np.unique(parts[inside > 0])) & marked
+    lashes = _below(lower, patch.shape) & dark
+    edge = np.minimum(zone, np.where(lashes, _EDGE_MM / 2, _EDGE_MM))
+    marked = ((unlike > 1) & (away_mm < zone) & ~lashes) | (away_mm < edge) | (away_mm <= 0)
+    own = parts_touching(marked, away_mm <= 0)
     reach = 2 * max(1, round(0.7 * px_per_mm)) + 1
     covered = cv2.dilate(own.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
-    known = np.exp(-((1.1 * unlike) ** 2)) * (1 - covered) + 1e-4 * (away_mm > zone)
-    filled = fill_outwards(patch.astype(np.float32), known.astype(np.float32))
-    filled = cv2.GaussianBlur(filled, (0, 0), max(0.5, 0.5 * px_per_mm))
-    skin = filled * _shading(patch.shape, upper, lower)[..., None] + _grain(patch, known)
-    soft = cv2.GaussianBlur(covered.astype(np.float32), (0, 0), max(0.6, 0.7 * px_per_mm))
-    return ClosedLid(np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8))
+    known = np.exp(-((1.1 * unlike) ** 2)) * (1 - covered)
+    filled = fill_outwards(patch.astype(np.float32), (known + 1e-4 * (away_mm > _ZONE_MM)).astype(np.float32))
+    return LidSkin(_no_darker_than_skin(filled, patch[ring]) if ring.any() else filled, known, covered)
+
+
+def _no_darker_than_skin(filled: F32, skin: U8) -> F32:
+    """(h, w, 3): what lashes and the edges of brows leave is neither much darker nor greener than (N, 3) skin."""
+    import cv2
+
+    base = np.median(cv2.cvtColor(skin[None], cv2.COLOR_RGB2LAB)[0].astype(np.float32), 0)
+    lab = cv2.cvtColor(np.clip(filled, 0, 255).astype(np.uint8), cv2.COLOR_RGB2LAB)
+    lab[..., 0] = np.maximum(lab[..., 0], _DARKEST * base[0])
+    lab[..., 1] = np.maximum(lab[..., 1], base[1] - 1)
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.float32)
+
+
+def _dark_zone_mm(shape: tuple[int, ...], upper: F64, px_per_mm: float) -> F64:
+    """(h, w) how far dark marks are removed: what lies beyond the outer corner goes on from the closed lids' line."""
+    inwards = upper[-1] - upper[0]
+    inwards = inwards / max(float(np.linalg.norm(inwards)), 1.0)
+    x, y = np.arange(shape[1]), np.arange(shape[0])[:, None]
+    within_mm = ((x - upper[0, 0]) * inwards[0] + (y - upper[0, 1]) * inwards[1]) / px_per_mm
+    return np.asarray(_ZONE_CORNER_MM + (_ZONE_MM - _ZONE_CORNER_MM) * smoothstep(-1.5, 2.5, within_mm))
 
 
 def _below(line: F64, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -79,8 +120,8 @@ def _distance(lab: F32) -> F32:
     return np.asarray(np.sqrt(light**2 + red**2 + yellow**2), np.float32)
 
 
-def _shading(shape: tuple[int, ...], upper: F64, lower: F64) -> F32:
-    """(h, w) light on a lid over a round eye: a crease above, a shadow along the lashes."""
+def _shading(shape: tuple[int, ...], upper: F64, lower: F64, *, crease: bool) -> F32:
+    """(h, w) light on a lid over a round eye: a crease above or, without one, a bulge; a shadow along the lashes."""
     order_u, order_l = np.argsort(upper[:, 0]), np.argsort(lower[:, 0])
     x, y = np.arange(shape[1]), np.arange(shape[0])[:, None]
     top = np.interp(x, upper[order_u, 0], upper[order_u, 1])
@@ -88,9 +129,8 @@ def _shading(shape: tuple[int, ...], upper: F64, lower: F64) -> F32:
     tallest = float(np.max(bottom - top))
     down = (y - top) / max(tallest, 1.0)
     ends = smoothstep(0.0, 0.35, (bottom - top) / max(tallest, 1.0))
-    shade = 0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2)) + 0.10 * np.exp(
-        -(((y - bottom) / max(tallest, 1.0) / 0.25) ** 2)
-    )
+    fold = 0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2)) if crease else -0.10 * np.exp(-(((down - 0.4) / 0.3) ** 2))
+    shade = fold + 0.10 * np.exp(-(((y - bottom) / max(tallest, 1.0) / 0.25) ** 2))
     return np.asarray(1 - shade * ends, np.float32)
 
 

@@ -25,6 +25,8 @@ from sonic.types import F32, F64, U8, Frame, Portrait
 if TYPE_CHECKING:
     from sonic.weights import FaceModel
 
+_UPPER_LIDS = [i for eye in EYES for i in eye.upper]
+
 
 class Renderer:
     """Draws one portrait; everything that depends on the portrait alone is made once, here.
@@ -52,11 +54,12 @@ class Renderer:
         self._head = Head(points, fit)
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
-        self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.15 if glasses else 1.0))
+        self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.0 if glasses else 1.0))
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         look = EyeLook(fit.px_per_mm, colours.lash, glasses)
         self._eyes = [EyeLayer(eye, points, rgb, look) for eye in EYES]
+        self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
@@ -75,18 +78,24 @@ class Renderer:
             yield Frame(self._frame(motion, i, folds, scratch), i)
 
     def _frame(self, motion: Motion, i: int, folds: U8, scratch: F32) -> U8:
-        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), motion.lids[i], motion.brows[i])
+        lids = self._lids(motion.lids[i])
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids, motion.brows[i])
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
-        points, vertices = self._place(pose, rigid, motion.lids[i])
+        points, vertices = self._place(pose, rigid, lids)
         out = self._rgb.copy()
         view = self._mesh.box.cut(out)
         warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
         soften(view, folds)
         gaze = (self._fit.rotation[:2, :2] @ motion.gaze[i].astype(np.float64)) * self._fit.px_per_mm
-        for eye, opening in zip(self._eyes, motion.lids[i].tolist(), strict=True):
+        for eye, opening in zip(self._eyes, lids.tolist(), strict=True):
             eye.draw(out, points, rigid, opening, gaze)
         self._mouth.draw(out, pose, points, rigid)
         return out
+
+    def _lids(self, lids: F32) -> F32:
+        """(2,) how far these eyes open when asked for this."""
+        widest = np.float32(1.0) if self._glasses else np.inf
+        return np.asarray(np.where(lids < 1, 1 - (1 - lids) * self._closes, np.minimum(lids, widest)), np.float32)
 
     def _place(self, pose: Pose, rigid: Rigid, lids: F32) -> tuple[F64, F32]:
         """((468, 3) face points in crop px, (N, 5) vertices of the whole mesh in px of the box)."""
@@ -98,7 +107,12 @@ class Renderer:
         around[:, :2] += self._mesh.outline @ moved[list(OVAL), :2]
         around += self._mesh.head[:, None] * (rigid(around) - around)
         rim = list(self._mesh.rim)
-        now = np.vstack([points, around, points[rim]])
+        skin = points
+        if self._glasses:
+            # lids close behind the lenses, nothing of the photo moves with them
+            skin, lids = points.copy(), np.ones(2, np.float32)
+            skin[_UPPER_LIDS] = rigid(self._head.flatten(face[_UPPER_LIDS]))
+        now = np.vstack([skin, around, points[rim]])
         texture = np.vstack([self._texture(source, lids), self._rim])
         vertices = np.empty((len(now), 5), np.float32)
         vertices[:, :2] = now[:, :2] - [self._mesh.box.left, self._mesh.box.top]
@@ -113,7 +127,7 @@ class Renderer:
             shut = float(np.clip(1 - opening, 0, 1))
             first, second = eye.corners
             outwards = (source[first] - source[second]) * shut
-            at[first] += 0.10 * outwards
+            at[first] += 0.04 * outwards
             at[second] -= 0.08 * outwards
             upper, lower = list(eye.upper), list(eye.lower)
             at[upper] += 0.38 * shut * (source[list(eye.upper2)] - source[upper])
