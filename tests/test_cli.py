@@ -176,3 +176,15 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 def test_progress_shows_stage_speed_and_remaining_time() -> None:
     line = progress_line(Progress("video", 120, 250), 31.0, 4.2)
     assert line == "video    120/250   48%   31.0 frames/s   0:04 left"
+
+
+def test_a_missing_system_library_is_one_line_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def examine() -> None:
+        raise ImportError("libGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr("sonic.doctor.examine", examine)
+    assert main(["doctor"]) == 7
+    error = capsys.readouterr().err.strip()
+    assert "\n" not in error and "opencv-python-headless" in error

@@ -56,7 +56,7 @@ def report(points: F32, **kwargs) -> m.Report:
 def test_a_still_face_measures_zero_everywhere() -> None:
     found = report(face(), speaking=np.arange(250) < 100, frame_means=np.full((250, 3), 128.0))
     for name, value in found.to_dict().items():
-        if name not in ("seconds", "silent_s", "blink_ms", "background_difference", "loudness_mismatch"):
+        if name not in ("seconds", "silent_s", "blink_ms", "background_difference", "identity", "loudness_mismatch"):
             assert value == pytest.approx(0, abs=2e-3), name
     assert found.seconds == 10
     assert found.silent_s == 6
@@ -171,3 +171,25 @@ def test_constant_loudness_has_no_lag() -> None:
     opening = np.random.default_rng(1).random(60)
     assert m.lag_and_correlation(opening, np.zeros(60), 25)[0] == 0
     assert m.lag_and_correlation(opening[:2], np.zeros(2), 25)[0] == 0
+
+
+def blobs(seed: int) -> np.ndarray:
+    return np.kron(np.random.default_rng(seed).integers(0, 255, (60, 80)), np.ones((8, 8))).astype(np.uint8)
+
+
+def test_identity_is_one_for_a_picture_that_only_moves_and_low_for_another() -> None:
+    points = face(2).astype(np.float64)
+    points[1, :, 0] += 5
+    assert m.identity([blobs(0), np.roll(blobs(0), 5, axis=1)], points) == pytest.approx(1, abs=0.02)
+    assert m.identity([blobs(0), blobs(1)], points) < 0.5
+    assert m.identity([blobs(0)], points[:1]) is None
+
+
+def test_background_change_sees_the_background_and_not_the_face() -> None:
+    points = face(2, scale=1.0).astype(np.float64)
+    calm = np.full((480, 640), 100, np.uint8)
+    talking, shaken = calm.copy(), calm + np.uint8(20)
+    talking[150:300, 240:360] = 0
+    assert m.background_change([calm, talking], points) == 0
+    assert m.background_change([calm, shaken], points) == 20
+    assert m.background_change([calm[140:300, 200:400]] * 2, points - np.array([200, 140, 0])) is None

@@ -110,3 +110,8 @@ def test_consent_for_another_photo_is_refused(tmp_path: Path) -> None:
     with pytest.raises(sonic.ConsentError):
         sonic.generate(PORTRAIT, SPEECH, tmp_path / "out.mp4", consent=elsewhere, settings=SMALL)
     assert not list(tmp_path.iterdir())
+
+
+def test_no_video_without_grounds() -> None:
+    with pytest.raises(sonic.ConsentError, match="give a sonic.Consent"):
+        sonic.stream(PORTRAIT, SPEECH, consent=None, settings=SMALL)  # type: ignore[arg-type]

@@ -15,12 +15,15 @@ from sonic.drive.prosody import prosody
 from sonic.errors import FaceError, MediaError
 from sonic.landmarks import track_face
 from sonic.load import load_speech
-from sonic.measure import Report, lip_opening, measure
+from sonic.measure import Report, background_change, identity, lip_opening, measure
 from sonic.media import decode_video, video_format
 from sonic.pictures import check_picture_name, save_picture
 from sonic.types import F32, F64, U8, OnProgress, Progress
 
 MIN_FRAMES = 10
+N_STILLS = 100
+STILL_PX = 512
+"""Stills are thinned to about this longer side, green channel only."""
 MAX_LOST = 0.1
 """Share of frames in which the face may be missing."""
 
@@ -66,25 +69,53 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
         check_picture_name(plot)
     speech = load_speech(video, lambda line: None)
     fps = video_format(video).fps or Fraction(25)
-    points, means, lost = _track(video, round(speech.duration_s * fps), on_progress)
-    n = len(points)
+    watched = _watch(video, round(speech.duration_s * fps), on_progress)
+    points, n = watched.points, len(watched.points)
     voice = prosody(speech.samples, fps)
     if len(voice) < n:
         raise MediaError(f"{video.name} has {n / fps:.1f} s of picture but {speech.duration_s:.1f} s of sound")
     loudness = 10.0 ** (voice.loudness_db[:n].astype(np.float64) / 20)
-    report = measure(points, fps=float(fps), loudness=loudness, speaking=voice.speaking[:n], frame_means=means)
-    evaluation = Evaluation(report, lost, float(fps), lip_opening(points.astype(np.float64)), loudness)
+    report = measure(
+        points,
+        fps=float(fps),
+        loudness=loudness,
+        speaking=voice.speaking[:n],
+        frame_means=watched.means,
+        background_difference=background_change(watched.stills, watched.still_points),
+        identity=identity(watched.stills, watched.still_points),
+    )
+    evaluation = Evaluation(report, watched.lost, float(fps), lip_opening(points.astype(np.float64)), loudness)
     if plot is not None:
         save_picture(draw_curves(evaluation, video.name), plot)
     return evaluation
 
 
-def _track(video: Path, n_frames: int, on_progress: OnProgress) -> tuple[F32, F64, int]:
-    """((T, 478, 3) landmarks, (T, 3) mean Y Cb Cr of each frame, frames without a face)."""
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What one pass over a video keeps."""
+
+    points: F32
+    """(T, 478, 3) landmarks in px of the video."""
+    means: F64
+    """(T, 3) mean Y Cb Cr of each frame."""
+    lost: int
+    """Frames without a face."""
+    stills: list[U8]
+    """Some frames, grey and small."""
+    still_points: F64
+    """(len(stills), 478, 3) their landmarks, in px of the stills."""
+
+
+def _watch(video: Path, n_frames: int, on_progress: OnProgress) -> _Watched:
     means: list[F64] = []
+    stills: dict[int, U8] = {}
+    every = max(1, n_frames // N_STILLS)
+    shrink = max(1, max(video_format(video).size_px) // STILL_PX)
 
     def frames() -> Iterator[U8]:
         for _, rgb in decode_video(video):
+            if len(means) % every == 0:
+                stills[len(means)] = np.ascontiguousarray(rgb[::shrink, ::shrink, 1])
             means.append(_mean_ycc(rgb))
             on_progress(Progress("track", len(means), max(n_frames, len(means))))
             yield rgb
@@ -99,7 +130,9 @@ def _track(video: Path, n_frames: int, on_progress: OnProgress) -> tuple[F32, F6
             f"{MIN_FRAMES} are needed, give a video of one face"
         )
     nearest = np.array(found)[np.clip(np.searchsorted(found, np.arange(len(tracked)), "right") - 1, 0, None)]
-    return np.stack([points for i in nearest if (points := tracked[i]) is not None]), np.stack(means), lost
+    points = np.stack([seen for i in nearest if (seen := tracked[i]) is not None])
+    kept = points[list(stills)].astype(np.float64) / shrink
+    return _Watched(points, np.stack(means), lost, list(stills.values()), kept)
 
 
 def _mean_ycc(rgb: U8) -> F64:

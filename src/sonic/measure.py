@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sonic.facemesh import EYES, LEFT_BROW, LOWER_INNER, LOWER_OUTER, RIGHT_BROW, STABLE, UPPER_INNER, UPPER_OUTER, Eye
-from sonic.geometry import pose_from_rotation
-from sonic.types import F32, F64, N_LANDMARKS
+from sonic.geometry import pose_from_rotation, similarity
+from sonic.types import F32, F64, N_LANDMARKS, U8
 
 Mask = NDArray[np.bool_]
 
@@ -20,6 +20,9 @@ _LIPS = tuple(sorted({*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER}))
 _BONE = (33, 133, 362, 263, 168, 6, 197, 195)
 """Eye corners and the bridge of the nose."""
 _OUTER_EYES = (33, 263)
+_PATCH_ANCHORS = ((6, 20), (25, 20), (39, 20), (58, 20), (32, 19), (32, 24), (32, 36), (32, 42))
+"""Where _BONE lies in the patch of 64 x 64 that identity compares."""
+_LEAST_BACKGROUND = 0.02
 _SCALE_PX = 62.0
 """Outer-eye distance in the tables of the docs: a face of some 130 px in a picture of 256 px."""
 
@@ -62,7 +65,9 @@ class Report:
     flicker_chroma: float | None
     drift_luma_per_minute: float | None
     background_difference: float | None
-    """Largest difference to the source picture outside what may move, of 255."""
+    """Difference to the picture at rest outside what may move, of 255."""
+    identity: float | None
+    """Correlation of the aligned eyes and nose with the first frame, median: 1 is the same pixels."""
 
     def to_dict(self) -> dict[str, float | None]:
         """Name -> value, for JSON."""
@@ -77,6 +82,7 @@ def measure(
     speaking: Mask,
     frame_means: ArrayLike | None = None,
     background_difference: float | None = None,
+    identity: float | None = None,
 ) -> Report:
     """The report of one clip.
 
@@ -118,6 +124,7 @@ def measure(
         flicker_chroma=None if means is None else flicker(means[:, 1:]),
         drift_luma_per_minute=None if means is None else drift_per_minute(means[:, 0], fps),
         background_difference=background_difference,
+        identity=identity,
     )
 
 
@@ -240,6 +247,35 @@ def find_blinks(openness: F64, fps: float) -> NDArray[np.int64]:
     return np.asarray(np.stack([starts, stops], 1)[np.array(fits, bool)].reshape(-1, 2))
 
 
+def identity(pictures: list[U8], points: F64) -> float | None:
+    """Median correlation of the upright patch of eyes and nose in each grey picture (H, W) with that in the first.
+
+    ``points`` is (len(pictures), 478, 3) landmarks in px of these pictures. No network knows a face here: pixels that
+    were warped keep what makes a person, and a face that drifts into another loses correlation. None for one picture.
+    """
+    patches = [_eyes_and_nose(picture, p) for picture, p in zip(pictures, points, strict=True)]
+    scores = [_pearson(patches[0].ravel(), patch.ravel()) for patch in patches[1:]]
+    return float(np.median(scores)) if scores else None
+
+
+def background_change(pictures: list[U8], points: F64) -> float | None:
+    """95th percentile of the difference to the first grey picture, of 255, away from the person; None if nothing is.
+
+    Away: farther from the faces' common box than half of its size, and not below it, where a body is.
+    """
+    flat = points[..., :2].reshape(-1, 2)
+    low, high = flat.min(0), flat.max(0)
+    margin = 0.5 * (high - low)
+    (left, top), right = np.maximum(low - margin, 0).astype(int), int(high[0] + margin[0])
+    away = np.ones(pictures[0].shape, bool)
+    away[top:, left : max(right, 0)] = False
+    away[int(high[1]) :] = False
+    if away.mean() < _LEAST_BACKGROUND or len(pictures) < 2:
+        return None
+    first = pictures[0][away].astype(np.int16)
+    return float(max(np.percentile(np.abs(p[away].astype(np.int16) - first), 95) for p in pictures[1:]))
+
+
 def flicker(means: ArrayLike) -> float:
     """RMS second difference of frame means (T, C), in their own unit."""
     x = np.asarray(means, np.float64)
@@ -258,6 +294,16 @@ def long_runs(mask: Mask, shortest: float) -> Mask:
     for start, stop in zip(*_runs(mask), strict=True):
         out[start:stop] = stop - start >= shortest
     return out
+
+
+def _eyes_and_nose(picture: U8, points: F64) -> F64:
+    """(64, 64) the picture sampled on a grid that goes with the eyes: nearest pixels, softened."""
+    scale, rotation, shift = similarity(_PATCH_ANCHORS, points[list(_BONE), :2])
+    y, x = np.mgrid[0:64, 0:64].reshape(2, -1)
+    places = scale * np.stack([x, y], 1) @ rotation.T + shift
+    column, row = np.clip(np.rint(places).astype(int).T, 0, np.array(picture.shape[::-1])[:, None] - 1)
+    patch = picture[row, column].reshape(64, 64).astype(np.float64)
+    return np.asarray(patch.reshape(32, 2, 32, 2).mean((1, 3)))
 
 
 def _runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
