@@ -113,5 +113,5 @@ def test_consent_for_another_photo_is_refused(tmp_path: Path) -> None:
 
 
 def test_no_video_without_grounds() -> None:
-    with pytest.raises(sonic.ConsentError, match="give a sonic.Consent"):
+    with pytest.raises(sonic.ConsentError, match="grounds"):
         sonic.stream(PORTRAIT, SPEECH, consent=None, settings=SMALL)  # type: ignore[arg-type]
