@@ -113,7 +113,7 @@ class EyeLayer:
         import cv2
 
         # beyond the outer corner the line meets the lashes and make-up that stay there
-        out_mm = 0.0 if self._look.glasses else _LASH_TAIL_MM
+        out_mm = _LASH_TAIL_MM if self._closed.wing else 0.0
         axis = lid[0] - lid[-1]
         tail = lid[0] + axis * (out_mm * self._px_per_mm / max(float(np.hypot(*axis)), 1e-6))
         curve = catmull_rom(np.vstack([tail, lid]) if out_mm else lid)

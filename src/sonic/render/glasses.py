@@ -15,8 +15,10 @@ _CONTRAST = 20.0
 _TOP_MM, _BOTTOM_MM = -12.0, 14.0
 _JUMP_COST = 4.0
 _SKIN_FROM_MM, _SKIN_TO_MM = 0.7, 5.0
-_EDGE_MM, _SHADOW_MM, _RIM_MM, _RIM_FROM_MM = 0.9, 2.4, 1.2, 2.5
-"""How far the lid covers its own edge, lashes and shadow, how far it keeps from a rim, and where rims lie."""
+_EDGE_MM, _SHADOW_MM, _WHITE_MM = 0.9, 2.4, 1.8
+"""How far the lid covers its own edge, lashes and shadow, and the white of the eye."""
+_RIM_MM, _RIM_FROM_MM = 1.2, 2.5
+"""How far it keeps from a rim, and where rims lie."""
 _ENOUGH_SKIN, _HALF = 0.12, 0.55
 
 
@@ -32,6 +34,8 @@ class LidSkin:
     """(h, w) 0 or 1."""
     closes: float = 1.0
     """How far the lid may close."""
+    wing: bool = False
+    """Whether lashes or make-up go on beyond the outer corner."""
 
 
 def wears_glasses(points_px: F64, rgb: U8, px_per_mm: float) -> bool:
@@ -75,7 +79,9 @@ def lid_behind_glasses(patch: U8, away_mm: F64, deep_mm: F64, px_per_mm: float) 
     colourful, usual = _chroma(lab), float(np.hypot(base[1] - 128, base[2] - 128))
     far = parts_touching(unlike & (colourful <= 0.6 * usual) & (away_mm > _EDGE_MM), away_mm > _RIM_FROM_MM)
     from_rim_mm = cv2.distanceTransform(1 - far.astype(np.uint8), cv2.DIST_L2, 5) / px_per_mm
-    shadow = parts_touching(unlike & (lab[..., 0] < base[0]) & (away_mm < _SHADOW_MM), away_mm <= 0)
+    # shadow above it, and what the landmarks leave of the white of the eye
+    reach_mm = np.where(lab[..., 0] < base[0], _SHADOW_MM, _WHITE_MM)
+    shadow = parts_touching(unlike & (away_mm < reach_mm), away_mm <= 0)
     covered = (deep_mm > 0.5) | (((away_mm < _EDGE_MM) | shadow) & (from_rim_mm > _RIM_MM))
     enough = float(known.sum()) > _ENOUGH_SKIN * max(int(near.sum()), 1)
     return LidSkin(filled.astype(np.float32), known, covered.astype(np.uint8), 1.0 if enough else _HALF)

@@ -10,8 +10,8 @@ from sonic.render.fill import fill_outwards
 from sonic.render.glasses import LidSkin, lid_behind_glasses, parts_touching
 from sonic.types import F32, F64, U8
 
-_ZONE_MM, _ZONE_CORNER_MM = 3.4, 0.0
-"""How far beyond the lid edges lashes, make-up and drawn outlines may reach; beyond the outer corner they stay."""
+_ZONE_MM, _WING_MM2 = 3.4, 3.0
+"""How far beyond the lid edges lashes, make-up and drawn outlines may reach, and how much further out is a wing."""
 _EDGE_MM = 0.8
 _SKIN_FROM_MM, _SKIN_TO_MM = 2.5, 6.5
 _DARKEST = 0.78
@@ -28,6 +28,8 @@ class ClosedLid:
     """(h, w) 0 .. 255: where it replaces the open eye."""
     closes: float = 1.0
     """How far it may close: less than 1 where too little of the skin around the eye is seen to know its colour."""
+    wing: bool = False
+    """Whether lashes or make-up go on beyond the outer corner."""
 
 
 def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: bool) -> ClosedLid:
@@ -49,7 +51,7 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     skin = filled * shading[..., None] + _grain(patch, lid.known)
     soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.35 if glasses else 0.7) * px_per_mm))
     rgb, cover = np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8)
-    return ClosedLid(rgb, cover, lid.closes)
+    return ClosedLid(rgb, cover, lid.closes, lid.wing)
 
 
 def _bare_lid(patch: U8, upper: F64, lower: F64, away_mm: F64, px_per_mm: float) -> LidSkin:
@@ -59,7 +61,12 @@ def _bare_lid(patch: U8, upper: F64, lower: F64, away_mm: F64, px_per_mm: float)
     ring = (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM)
     unlike, light = _unlike_skin(patch, ring), patch.mean(-1)
     dark = light < np.median(light[ring] if ring.any() else 0)
-    zone = np.where(dark, _dark_zone_mm(patch.shape, upper, px_per_mm), _ZONE_MM)
+    within_mm = _within_mm(patch.shape, upper, px_per_mm)
+    reaching = parts_touching(((unlike > 1.5) & dark & (away_mm < _ZONE_MM + 1)) | (away_mm <= 0), away_mm <= 0)
+    wing = float((reaching & (away_mm > _ZONE_MM) & (within_mm < -1.5)).sum()) > _WING_MM2 * px_per_mm**2
+    # what reaches far beyond the outer corner stays whole, and the closed lids' line goes on into it
+    taper = smoothstep(-1.5, 2.5, within_mm) if wing else 1.0
+    zone = _ZONE_MM * np.where(dark, taper, 1.0)
     # lower lashes stay where they are when an eye closes; the white of a drawn eye does not
     lashes = _below(lower, patch.shape) & dark
     edge = np.minimum(zone, np.where(lashes, _EDGE_MM / 2, _EDGE_MM))
@@ -69,7 +76,8 @@ def _bare_lid(patch: U8, upper: F64, lower: F64, away_mm: F64, px_per_mm: float)
     covered = cv2.dilate(own.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     known = np.exp(-((1.1 * unlike) ** 2)) * (1 - covered)
     filled = fill_outwards(patch.astype(np.float32), (known + 1e-4 * (away_mm > _ZONE_MM)).astype(np.float32))
-    return LidSkin(_no_darker_than_skin(filled, patch[ring]) if ring.any() else filled, known, covered)
+    rgb = _no_darker_than_skin(filled, patch[ring]) if ring.any() else filled
+    return LidSkin(rgb, known, covered, wing=wing)
 
 
 def _no_darker_than_skin(filled: F32, skin: U8) -> F32:
@@ -83,13 +91,12 @@ def _no_darker_than_skin(filled: F32, skin: U8) -> F32:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.float32)
 
 
-def _dark_zone_mm(shape: tuple[int, ...], upper: F64, px_per_mm: float) -> F64:
-    """(h, w) how far dark marks are removed: what lies beyond the outer corner goes on from the closed lids' line."""
+def _within_mm(shape: tuple[int, ...], upper: F64, px_per_mm: float) -> F64:
+    """(h, w) how far inwards of the outer corner, along the eye."""
     inwards = upper[-1] - upper[0]
     inwards = inwards / max(float(np.linalg.norm(inwards)), 1.0)
     x, y = np.arange(shape[1]), np.arange(shape[0])[:, None]
-    within_mm = ((x - upper[0, 0]) * inwards[0] + (y - upper[0, 1]) * inwards[1]) / px_per_mm
-    return np.asarray(_ZONE_CORNER_MM + (_ZONE_MM - _ZONE_CORNER_MM) * smoothstep(-1.5, 2.5, within_mm))
+    return np.asarray(((x - upper[0, 0]) * inwards[0] + (y - upper[0, 1]) * inwards[1]) / px_per_mm)
 
 
 def _below(line: F64, shape: tuple[int, ...]) -> NDArray[np.bool_]:
