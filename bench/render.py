@@ -3,8 +3,8 @@
     python bench/render.py [--frames 150]
 
 Method: the bundled portrait says the bundled recording; processor time of the one rendering thread for each frame,
-median and 90th percentile, after one uncounted frame. Encoding is not included. The kernels are also compiled anew, with
-the compiler in the environment variable CC (default gcc).
+median and 90th percentile, after one uncounted frame. Encoding is not included. The kernels are also compiled anew,
+with the compiler in the environment variable CC (default gcc).
 """
 
 import argparse
