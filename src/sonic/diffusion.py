@@ -80,12 +80,17 @@ def in_pieces(run: Callable[[int, int], F32], n_frames: int, *, piece: int, halo
     ``run(first, last)`` gives the (last - first, D) outputs of these frames, seeing nothing beyond them; each output
     depends on at most ``halo`` frames to either side.
     """
-    outputs = []
+    out: F32 | None = None
     for start in range(0, n_frames, piece):
         stop = min(start + piece, n_frames)
         first, last = max(start - halo, 0), min(stop + halo, n_frames)
-        outputs.append(run(first, last)[start - first : stop - first])
-    return np.concatenate(outputs)
+        part = run(first, last)[start - first : stop - first]
+        if out is None:
+            out = np.empty((n_frames, part.shape[1]), part.dtype)
+        out[start:stop] = part
+    if out is None:
+        raise ValueError(f"n_frames must be at least 1, got {n_frames}")
+    return out
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ REACH_S = 12.0
 _WINDOW = 1024  # samples, 64 ms: two periods of the lowest pitch, half of it under the Hann window's top
 _BAND_HZ = (80.0, 3000.0)
 _PITCH_HZ = (65.0, 450.0)
-_CHUNK = 250  # frames analysed at once: some 15 MB
+_CHUNK = 100  # frames analysed at once: some 6 MB
 _FLOOR_DB = -95.0
 _SILENT_DB = -75.0  # below this nothing is speech, however quiet the recording
 
