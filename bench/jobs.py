@@ -53,7 +53,7 @@ def speech_of(seconds: float, source: Path, out: Path) -> Path:
 
     samples = load_speech(source, lambda line: None).samples
     n = round(seconds * 16_000)
-    repeated = np.resize(samples, n)
+    repeated = np.resize(samples.astype(np.float32), n)
     with wave.open(str(out), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

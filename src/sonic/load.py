@@ -76,7 +76,7 @@ def load_speech(path: Path, on_notice: OnNotice) -> Speech:
     elif peak < QUIET_PEAK or peak > 1:
         samples *= (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
     np.clip(samples, -1, 1, out=samples)
-    return Speech(samples, Sound(path, sha256))
+    return Speech(samples.astype(np.float16), Sound(path, sha256))
 
 
 def _decode(data: bytes, format_name: str, name: str) -> U8:

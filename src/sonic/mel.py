@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sonic.types import F32, F64, SPEECH_RATE_HZ
+from sonic.types import F32, F64, SPEECH_RATE_HZ, Waveform
 
 N_MELS = 80
 HOP = SPEECH_RATE_HZ // 100
@@ -48,7 +48,7 @@ def _filters() -> F32:
     return mel_filters()
 
 
-def power_frames(samples: F32) -> F32:
+def power_frames(samples: Waveform) -> F32:
     """(N,) samples -> (N // HOP + 1, 257) power spectrum; a full-scale sine has about 0 dB in its bin."""
     n_frames = len(samples) // HOP + 1
     padded = np.zeros((n_frames - 1) * HOP + N_FFT, np.float32)
@@ -62,17 +62,17 @@ def power_frames(samples: F32) -> F32:
     return np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
 
 
-def speech_level(samples: F32) -> float:
+def speech_level(samples: Waveform) -> float:
     """Power of the loud parts: the 95th percentile of 25 ms frames' mean squares, at least MIN_LEVEL."""
     n = len(samples) // WINDOW * WINDOW
     if n == 0:
         return MIN_LEVEL
     frames = samples[:n].reshape(-1, WINDOW)
-    squares = np.einsum("nw,nw->n", frames, frames) / WINDOW  # without a copy of the recording
+    squares = np.einsum("nw,nw->n", frames, frames, dtype=np.float32) / WINDOW  # without a copy of the recording
     return max(float(np.percentile(squares, 95)), MIN_LEVEL)
 
 
-def log_mel(samples: F32, level: float, *, start: int = 0, stop: int | None = None) -> F32:
+def log_mel(samples: Waveform, level: float, *, start: int = 0, stop: int | None = None) -> F32:
     """(N,) samples at 16 kHz -> (N // HOP + 1, 80) log-mel, about zero mean and unit variance.
 
     ``start`` and ``stop`` ask for a part of the frames. ``level`` is speech_level of the whole recording: it makes the
@@ -89,10 +89,10 @@ def log_mel(samples: F32, level: float, *, start: int = 0, stop: int | None = No
     return np.concatenate(blocks)
 
 
-def _piece(samples: F32, start: int, stop: int) -> F32:
+def _piece(samples: Waveform, start: int, stop: int) -> F32:
     """The samples of frames start - 2 .. stop + 2, zeros outside the recording."""
     first, last = (start - 2) * HOP, (stop + 2) * HOP
-    inside = samples[max(first, 0) : last]
+    inside = samples[max(first, 0) : last].astype(np.float32)
     return np.pad(inside, (max(-first, 0), max(0, last - max(first, 0) - len(inside))))
 
 

@@ -8,13 +8,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
+F16 = NDArray[np.float16]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
+Waveform = NDArray[np.floating[Any]]
+"""(N,) samples of any precision."""
 
 SPEECH_RATE_HZ = 16_000
 """Sample rate of all analysis."""
@@ -62,14 +66,15 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A recording for analysis. Large (4 MB a minute), so it is let go once the motion is made; its sound lives on."""
+    """A recording for analysis. Large (2 MB a minute), so it is let go once the motion is made; its sound lives on."""
 
-    samples: F32
-    """(N,) mono at SPEECH_RATE_HZ in [-1, 1]: what the motion is made from."""
+    samples: F16
+    """(N,) mono at SPEECH_RATE_HZ in [-1, 1]: what the motion is made from. Half precision, its noise 66 dB below the
+    sound: ten minutes are 19 MB."""
     sound: Sound
 
     def __post_init__(self) -> None:
-        _check(self.samples, "Speech.samples", (None,), np.float32)
+        _check(self.samples, "Speech.samples", (None,), np.float16)
 
     @property
     def duration_s(self) -> float:
