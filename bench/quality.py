@@ -27,13 +27,13 @@ from sonic.drive import drive
 from sonic.drive.prosody import prosody
 from sonic.errors import SonicError
 from sonic.evaluate import evaluate_video
-from sonic.landmarks import track_face
+from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_photo, load_speech
-from sonic.measure import Report, lag_and_correlation, lip_opening, measure
+from sonic.measure import Report, lag_and_correlation, lip_opening, mean_ycc, measure
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
-from sonic.types import F32, F64, U8, Photo, Portrait, Speech
+from sonic.types import U8, Photo, Portrait, Speech
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
 NAN = float("nan")
@@ -163,17 +163,16 @@ def _measured(portrait: Portrait, speech: Speech, motion: Motion) -> Row:
         for frame in renderer.render(motion):
             difference = np.abs(frame.rgb[still].astype(np.int16) - portrait.crop[still])
             worst = max(worst, int(difference.max(initial=0)))
-            means.append(_mean_ycc(frame.rgb))
+            means.append(mean_ycc(frame.rgb))
             yield frame.rgb
 
-    tracked = list(track_face(frames()))
-    points, lost = _filled(tracked)
+    points, lost = fill_lost(list(track_face(frames())))
     voice = prosody(speech.samples, Fraction(motion.fps))
     n = len(points)
     report = measure(
         points,
         fps=float(motion.fps),
-        loudness=10.0 ** (voice.loudness_db[:n].astype(np.float64) / 20),
+        loudness=voice.loudness[:n],
         speaking=voice.speaking[:n],
         frame_means=np.stack(means),
         background_difference=float(worst),
@@ -181,24 +180,6 @@ def _measured(portrait: Portrait, speech: Speech, motion: Motion) -> Row:
     opening = lip_opening(points.astype(np.float64))
     lag_s, agreement = lag_and_correlation(opening, motion.lip_gap[:n], float(motion.fps))
     return Row(report, 1000 * lag_s, agreement, 1 - float(still.mean()), lost)
-
-
-def _filled(tracked: list[F32 | None]) -> tuple[F32, int]:
-    """Lost frames repeat the last one found."""
-    found = [p for p in tracked if p is not None]
-    if not found:
-        raise RuntimeError("the rendered face was never found again")
-    points, last = [], found[0]
-    for p in tracked:
-        last = last if p is None else p
-        points.append(last)
-    return np.stack(points), len(tracked) - len(found)
-
-
-def _mean_ycc(rgb: U8) -> F64:
-    r, g, b = (float(v) for v in rgb.reshape(-1, 3).mean(0))
-    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
-    return np.array([y, (b - y) / 1.8556, (r - y) / 1.5748])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Milliseconds a frame for rendering alone, and what the compiled kernels weigh.
+"""Milliseconds a frame for rendering alone, the cost of the motion, and what the compiled kernels weigh.
 
     python bench/render.py [--frames 150]
 
@@ -36,6 +36,7 @@ def main() -> int:
     print(f"method: thread processor time, {arguments.frames} frames of the demo\n")
     for side in (512, 1024):
         print(_row(side, arguments.frames))
+    print(f"motion: {_motion_ms():.0f} ms of processor time for a second of sound, {Settings().inference_steps} steps")
     library = next(Path(sonic.render.__file__).parent.glob("kernels.[sd]*"))
     print(f"kernels: {library.stat().st_size / 1000:.0f} kB, compiled in {_build_s():.1f} s")
     return 0
@@ -57,6 +58,15 @@ def _row(side: int, n_frames: int) -> str:
     times_ms = sorted(times_ms[1:])
     slow = times_ms[int(0.9 * len(times_ms))]
     return f"{side}x{side}: {statistics.median(times_ms):.1f} ms a frame (90 %: {slow:.1f}), set-up {ready_ms:.0f} ms"
+
+
+def _motion_ms() -> float:
+    """All threads together, after one uncounted run that loads the weights; everything that drive() does."""
+    speech = load_speech(ASSETS / "speech.flac", lambda line: None)
+    for _ in range(2):
+        began = time.process_time()
+        drive(speech, Settings(), speech.duration_s, lambda progress: None)
+    return 1000 * (time.process_time() - began) / speech.duration_s
 
 
 def _build_s() -> float:

@@ -13,9 +13,9 @@ import numpy as np
 
 from sonic.drive.prosody import prosody
 from sonic.errors import FaceError, MediaError
-from sonic.landmarks import track_face
+from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_speech
-from sonic.measure import Report, background_change, identity, lip_opening, measure
+from sonic.measure import Report, background_change, identity, lip_opening, mean_ycc, measure
 from sonic.media import decode_video, video_format
 from sonic.pictures import check_picture_name, save_picture
 from sonic.types import F32, F64, U8, OnProgress, Progress
@@ -68,13 +68,15 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
     if plot is not None:
         check_picture_name(plot)
     speech = load_speech(video, lambda line: None)
-    fps = video_format(video).fps or Fraction(25)
-    watched = _watch(video, round(speech.duration_s * fps), on_progress)
+    stored = video_format(video)
+    fps = stored.fps or Fraction(25)
+    shrink = max(1, max(stored.size_px) // STILL_PX)
+    watched = _watch(video, round(speech.duration_s * fps), shrink, on_progress)
     points, n = watched.points, len(watched.points)
     voice = prosody(speech.samples, fps)
     if len(voice) < n:
         raise MediaError(f"{video.name} has {n / fps:.1f} s of picture but {speech.duration_s:.1f} s of sound")
-    loudness = 10.0 ** (voice.loudness_db[:n].astype(np.float64) / 20)
+    loudness = voice.loudness[:n]
     report = measure(
         points,
         fps=float(fps),
@@ -106,40 +108,30 @@ class _Watched:
     """(len(stills), 478, 3) their landmarks, in px of the stills."""
 
 
-def _watch(video: Path, n_frames: int, on_progress: OnProgress) -> _Watched:
+def _watch(video: Path, n_frames: int, shrink: int, on_progress: OnProgress) -> _Watched:
     means: list[F64] = []
     stills: dict[int, U8] = {}
     every = max(1, n_frames // N_STILLS)
-    shrink = max(1, max(video_format(video).size_px) // STILL_PX)
 
     def frames() -> Iterator[U8]:
         for _, rgb in decode_video(video):
             if len(means) % every == 0:
                 stills[len(means)] = np.ascontiguousarray(rgb[::shrink, ::shrink, 1])
-            means.append(_mean_ycc(rgb))
+            means.append(mean_ycc(rgb))
             on_progress(Progress("track", len(means), max(n_frames, len(means))))
             yield rgb
 
     tracked = list(track_face(frames()))
     on_progress(Progress("track", len(means), len(means)))
-    found = [i for i, points in enumerate(tracked) if points is not None]
-    lost = len(tracked) - len(found)
-    if len(tracked) < MIN_FRAMES or len(found) < (1 - MAX_LOST) * len(tracked):
+    found = sum(points is not None for points in tracked)
+    if len(tracked) < MIN_FRAMES or found < (1 - MAX_LOST) * len(tracked):
         raise FaceError(
-            f"{video.name}: a face in {len(found)} of {len(tracked)} frames; {1 - MAX_LOST:.0%} of at least "
+            f"{video.name}: a face in {found} of {len(tracked)} frames; {1 - MAX_LOST:.0%} of at least "
             f"{MIN_FRAMES} are needed, give a video of one face"
         )
-    nearest = np.array(found)[np.clip(np.searchsorted(found, np.arange(len(tracked)), "right") - 1, 0, None)]
-    points = np.stack([seen for i in nearest if (seen := tracked[i]) is not None])
+    points, lost = fill_lost(tracked)
     kept = points[list(stills)].astype(np.float64) / shrink
     return _Watched(points, np.stack(means), lost, list(stills.values()), kept)
-
-
-def _mean_ycc(rgb: U8) -> F64:
-    """Mean Y, Cb, Cr of a frame, 0 .. 255 (ITU-R BT.709)."""
-    r, g, b = (float(v) for v in rgb.reshape(-1, 3).mean(0))
-    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
-    return np.array([y, (b - y) / 1.8556, (r - y) / 1.5748])
 
 
 def draw_curves(evaluation: Evaluation, title: str) -> U8:

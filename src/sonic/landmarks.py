@@ -1,7 +1,7 @@
 """Faces, their landmarks and the selfie matte: MediaPipe behind small functions. Nothing else imports mediapipe."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
@@ -31,6 +31,21 @@ def track_face(frames: Iterable[U8]) -> Iterator[F32 | None]:
         for rgb in frames:
             found = _landmarks(mesh, rgb)
             yield found[0] if found else None
+
+
+def fill_lost(tracked: Sequence[F32 | None]) -> tuple[F32, int]:
+    """((T, 478, 3) landmarks, how many frames had none) of track_face; those repeat the last face, or the first.
+
+    Raises ValueError if no frame had a face.
+    """
+    last = next((points for points in tracked if points is not None), None)
+    if last is None:
+        raise ValueError(f"no face in any of {len(tracked)} frames")
+    filled = []
+    for points in tracked:
+        last = last if points is None else points
+        filled.append(last)
+    return np.stack(filled), sum(points is None for points in tracked)
 
 
 def face_triangles() -> NDArray[np.int32]:

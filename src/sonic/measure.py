@@ -276,6 +276,13 @@ def background_change(pictures: list[U8], points: F64) -> float | None:
     return float(max(np.percentile(np.abs(p[away].astype(np.int16) - first), 95) for p in pictures[1:]))
 
 
+def mean_ycc(rgb: U8) -> F64:
+    """Mean Y, Cb, Cr of a frame (H, W, 3), 0 .. 255 (ITU-R BT.709)."""
+    r, g, b = (float(v) for v in rgb.reshape(-1, 3).mean(0))
+    y = 0.2126 * r + 0.7152 * g + 0.0722 * b
+    return np.array([y, (b - y) / 1.8556, (r - y) / 1.5748])
+
+
 def flicker(means: ArrayLike) -> float:
     """RMS second difference of frame means (T, C), in their own unit."""
     x = np.asarray(means, np.float64)

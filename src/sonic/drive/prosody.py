@@ -44,6 +44,11 @@ class Prosody:
     def __len__(self) -> int:
         return len(self.loudness_db)
 
+    @property
+    def loudness(self) -> F64:
+        """(T,) linear level against the loud speech around."""
+        return np.asarray(10.0 ** (self.loudness_db.astype(np.float64) / 20))
+
 
 def prosody(samples: Waveform, fps: Fraction = Fraction(25)) -> Prosody:
     """The prosody of (N,) mono samples at SPEECH_RATE_HZ, at ``fps``.
