@@ -193,3 +193,36 @@ def test_background_change_sees_the_background_and_not_the_face() -> None:
     assert m.background_change([calm, talking], points) == 0
     assert m.background_change([calm, shaken], points) == 20
     assert m.background_change([calm[140:300, 200:400]] * 2, points - np.array([200, 140, 0])) is None
+
+
+def test_the_mouth_of_the_same_person_is_compared_whatever_the_head_does() -> None:
+    t = np.arange(250) / 25
+    gap = 5 + 4 * np.sin(7 * t)
+    pose = np.stack([6 * np.sin(t), 4 * np.sin(1.7 * t), 3 * np.sin(2.3 * t)], 1)
+    real, turned = face(gap=gap).astype(np.float64), face(gap=gap, pose_deg=pose, scale=3.0).astype(np.float64)
+    assert m.mouth_distance(turned, real) < 0.005
+    silent = face(gap=np.zeros(250)).astype(np.float64)
+    inner = 18 / 40  # of the lip points: those that open, each by half of the gap
+    wide = m.mouth_distance(silent, real)
+    assert wide == pytest.approx(2 * inner * np.abs(gap).mean() / 2 / 91, rel=0.1)
+    assert m.moving_mouth_distance(silent, real) < 0.8 * wide  # a mouth that rests elsewhere is no wrong movement
+    with pytest.raises(ValueError, match="same shape"):
+        m.mouth_distance(real[:10], real)
+
+
+def test_closeness_is_one_for_the_same_figure_and_falls_to_both_sides() -> None:
+    assert m.closeness(0.02, 0.02) == 1
+    assert [m.closeness(0.01, 0.02), m.closeness(0.03, 0.02)] == pytest.approx([0.5, 0.5])
+
+
+def test_lips_count_as_closed_where_the_opening_gets_to_the_bottom_of_its_range() -> None:
+    opening = np.tile([0.0, 1, 4, 10, 4, 1], 20)
+    assert m.closes(opening, 6, 7)
+    assert not m.closes(opening, 3, 3)
+
+
+def test_correlation_needs_tracks_of_the_same_length() -> None:
+    assert m.correlation([1, 2, 4], [2, 4, 8]) == pytest.approx(1)
+    assert m.correlation([1, 1, 1], [2, 4, 8]) == 0
+    with pytest.raises(ValueError, match="same length"):
+        m.correlation([1, 2], [1, 2, 3])
