@@ -129,13 +129,14 @@ def synthetic_utterances(count: int, rng: np.random.Generator) -> Iterator[Utter
         samples, events = espeak.speak(text, voice, rate=rate, pitch=pitch, spread=spread)
         if len(samples) < espeak.rate_hz or len(events) < 5:
             continue
-        sound = _resampled(samples, espeak.rate_hz)
-        labels = _labels(events, sound)
+        sound = resampled(samples, espeak.rate_hz)
+        labels = phone_labels(events, sound)
         order = labels[np.flatnonzero(np.diff(labels, prepend=255))]
         yield Utterance(f"voice{i:05d}", voice, "train", sound, " ".join(PHONES[p] for p in order if p), labels)
 
 
-def _resampled(samples: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
+def resampled(samples: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
+    """(N,) at SPEECH_RATE_HZ."""
     import av
 
     frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
@@ -145,7 +146,7 @@ def _resampled(samples: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:
     return np.asarray(np.concatenate(blocks), np.int16)
 
 
-def _labels(events: list[tuple[float, str]], sound: NDArray[np.int16]) -> U8:
+def phone_labels(events: list[tuple[float, str]], sound: NDArray[np.int16]) -> U8:
     """Phone index at 50 Hz; an IPA event that stands for two phones is split in the middle.
 
     An event of a stop marks its release; the quiet frames before it, up to 80 ms, are its closure.
