@@ -1,5 +1,6 @@
 """Phones: the inventory, GRID's dictionary, IPA to ARPAbet, and what each phone asks of the mouth."""
 
+import unicodedata
 from collections.abc import Iterable
 
 # fmt: off
@@ -60,7 +61,8 @@ def from_ipa(symbol: str) -> tuple[str, ...]:
                 symbol = symbol[size:]
                 break
         else:
-            symbol = symbol[1:]
+            base = unicodedata.normalize("NFD", symbol[0])[0]  # Japanese a is written ä
+            symbol = (base if base != symbol[0] and base in IPA else "") + symbol[1:]
     return tuple(found)
 
 
