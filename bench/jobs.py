@@ -51,7 +51,7 @@ def speech_of(seconds: float, source: Path, out: Path) -> Path:
 
     from sonic.load import load_speech
 
-    samples = load_speech(source, lambda line: None).samples
+    samples = load_speech(source, lambda line: None).samples[:]
     n = round(seconds * 16_000)
     repeated = np.resize(samples.astype(np.float32), n)
     with wave.open(str(out), "wb") as file:

@@ -31,7 +31,7 @@ def formants(pitch: float, n: int) -> list[float]:
 
 
 def speech(samples: F32) -> Speech:
-    return Speech(samples=samples.astype(np.float16), sound=Sound(Path("speech.wav"), "0" * 64))
+    return Speech(samples=samples, sound=Sound(Path("speech.wav"), "0" * 64))
 
 
 def lips(samples: F32, steps: int = 8, seed: int = 0) -> tuple[F32, F32]:

@@ -11,7 +11,7 @@ from math import ceil
 import numpy as np
 
 from sonic.mel import HOP, log_mel, speech_level
-from sonic.types import F32, F64, SPEECH_RATE_HZ, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
 Denoise = Callable[[F32, float], F32]
 """(x_t (T, C), t) -> predicted x_0 (T, C)."""
@@ -106,7 +106,7 @@ class Networks:
 
 
 def speech_latents(
-    samples: Waveform,
+    samples: Samples,
     networks: Networks,
     *,
     steps: int,
@@ -128,7 +128,7 @@ def speech_latents(
     return sample(denoise, start, steps, on_step, chance=chance)[PAD : PAD + n]
 
 
-def _heard(samples: Waveform, n_frames: int, networks: Networks) -> F32:
+def _heard(samples: Samples, n_frames: int, networks: Networks) -> F32:
     """(n_frames, C), the recording starting at frame PAD; beyond its ends is silence."""
     level = speech_level(samples)
     silence = log_mel(np.zeros(0, np.float32), 1.0)

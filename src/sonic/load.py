@@ -6,6 +6,9 @@ import logging
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +18,7 @@ from PIL import Image, ImageCms
 from sonic.errors import PhotoError, SpeechError
 from sonic.media import MAX_SOUND_BYTES, decode_sound, open_file, read_file
 from sonic.media.sniff import HEAD_BYTES, sniff
+from sonic.media.stored import StoredSamples, store
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, OnNotice, Photo, Sound, Speech
 
 MAX_PHOTO_BYTES = 64 * 1024**2
@@ -60,23 +64,22 @@ def load_speech(path: Path, on_notice: OnNotice) -> Speech:
     """
     with open_file(path, MAX_SOUND_BYTES, "recording", error=SpeechError) as file:
         sha256 = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
-    samples, n_broken = _mono(path)
+    samples, tally = _mono(path)
     duration_s = len(samples) / SPEECH_RATE_HZ
     if duration_s < MIN_SPEECH_S:
         raise SpeechError(
             f"recording {path.name!r} holds {duration_s * 1000:.0f} ms of sound; at least {MIN_SPEECH_S * 1000:.0f} ms "
             "are needed, record it again"
         )
-    if n_broken:
-        on_notice(f"recording {path.name!r}: {n_broken} samples are no numbers and count as silence")
-    samples -= samples.mean(dtype=np.float64)
-    peak = _peak(samples)
+    if tally.n_broken:
+        on_notice(f"recording {path.name!r}: {tally.n_broken} samples are no numbers and count as silence")
+    centre, gain = tally.total / len(samples), 1.0
+    peak = _peak(samples, centre)
     if not peak:
         on_notice(f"recording {path.name!r} is silent: the mouth will stay closed")
     elif peak < QUIET_PEAK or peak > 1:
-        samples *= (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
-    np.clip(samples, -1, 1, out=samples)
-    return Speech(samples.astype(np.float16), Sound(path, sha256))
+        gain = (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
+    return Speech(replace(samples, centre=centre, gain=gain), Sound(path, sha256))
 
 
 def _decode(data: bytes, format_name: str, name: str) -> U8:
@@ -190,38 +193,51 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _mono(path: Path) -> tuple[F32, int]:
-    """(samples, how many were no numbers) of the mean of all channels, or of the loudest one if that mean cancels."""
-    mixed, power, n_broken = _collect(path, channel=None)
-    if len(power) > 1 and len(mixed):
-        mixed_power = float(np.square(mixed, dtype=np.float32).sum(dtype=np.float64))
-        # A mean of n channels of which one speaks keeps 1/n^2 of its power: that is no cancelling.
-        if mixed_power < _CANCELLED * power.max() / len(power) ** 2:
-            mixed, _, n_broken = _collect(path, channel=int(power.argmax()))
-    return mixed, n_broken
+@dataclass(slots=True)
+class _Tally:
+    """What one pass over a recording finds out."""
+
+    total: float = 0.0
+    """Sum of the samples."""
+    squares: float = 0.0
+    """Sum of their squares."""
+    power: F64 = field(default_factory=lambda: np.zeros(1))
+    """Sum of the squares of each channel."""
+    n_broken: int = 0
+    """Values that were no numbers."""
 
 
-def _collect(path: Path, channel: int | None) -> tuple[F32, F64, int]:
-    """One pass over the file: mean of its channels or one of them, power of each, how many values were no numbers."""
-    samples = np.empty(60 * SPEECH_RATE_HZ, np.float32)
-    power, n, n_broken = np.zeros(1), 0, 0
-    for chunk in decode_sound(path, rate_hz=SPEECH_RATE_HZ):
-        sound = np.abs(chunk) < _NONSENSE
-        n_broken += int(sound.size - np.count_nonzero(sound))
-        chunk = np.where(sound, chunk, np.float32(0))
-        mono = chunk.mean(1) if channel is None else chunk[:, channel]
-        power = power + np.square(chunk, dtype=np.float64).sum(0)
-        while n + len(mono) > len(samples):
-            # refcheck only protects views, of which there are none: growing in place costs no second copy.
-            samples.resize(len(samples) * 3 // 2, refcheck=False)
-        samples[n : n + len(mono)] = mono
-        n += len(mono)
-    samples.resize(n, refcheck=False)
-    return samples, power, n_broken
+def _mono(path: Path) -> tuple[StoredSamples, _Tally]:
+    """The mean of all channels, or the loudest one if that mean cancels."""
+    tally = _Tally()
+    mixed = store(_channel(path, None, tally))
+    # A mean of n channels of which one speaks keeps 1/n^2 of its power: that is no cancelling.
+    if len(tally.power) > 1 and tally.squares < _CANCELLED * tally.power.max() / len(tally.power) ** 2:
+        loudest, tally = int(tally.power.argmax()), _Tally()
+        mixed = store(_channel(path, loudest, tally))
+    return mixed, tally
 
 
-def _peak(samples: F32) -> float:
+def _channel(path: Path, channel: int | None, tally: _Tally) -> Iterator[F32]:
+    """The recording's channel, or the mean of all (None), in blocks; ``tally`` counts along."""
+    with closing(decode_sound(path, rate_hz=SPEECH_RATE_HZ)) as chunks:
+        for chunk in chunks:
+            sound = np.abs(chunk) < _NONSENSE
+            tally.n_broken += int(sound.size - np.count_nonzero(sound))
+            chunk = np.where(sound, chunk, np.float32(0))
+            mono = chunk.mean(1) if channel is None else chunk[:, channel]
+            tally.power = tally.power + np.square(chunk, dtype=np.float64).sum(0)
+            tally.total += float(mono.sum(dtype=np.float64))
+            tally.squares += float(np.square(mono, dtype=np.float64).sum())
+            yield mono
+
+
+def _peak(samples: StoredSamples, centre: float) -> float:
     """Level that one in a thousand of the audible samples exceeds (a click is no loudness); 0 if none is audible."""
-    sparse = np.abs(samples[:: max(1, len(samples) // 1_000_000)])
-    audible = sparse[sparse > 10 ** (SILENT_DBFS / 20)]
-    return float(np.quantile(audible, 0.999)) if len(audible) else 0.0
+    stride, first, audible = max(1, len(samples) // 1_000_000), 0, [np.zeros(0, np.float32)]
+    for block in samples.blocks():
+        sparse = np.abs(block[-first % stride :: stride] - np.float32(centre))
+        audible.append(sparse[sparse > 10 ** (SILENT_DBFS / 20)])
+        first += len(block)
+    levels = np.concatenate(audible)
+    return float(np.quantile(levels, 0.999)) if len(levels) else 0.0

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sonic.types import F32, F64, SPEECH_RATE_HZ, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples, Waveform
 
 N_MELS = 80
 HOP = SPEECH_RATE_HZ // 100
@@ -62,17 +62,18 @@ def power_frames(samples: Waveform) -> F32:
     return np.asarray(spectrum.real**2 + spectrum.imag**2, np.float32)
 
 
-def speech_level(samples: Waveform) -> float:
+def speech_level(samples: Samples) -> float:
     """Power of the loud parts: the 95th percentile of 25 ms frames' mean squares, at least MIN_LEVEL."""
     n = len(samples) // WINDOW * WINDOW
-    if n == 0:
-        return MIN_LEVEL
-    frames = samples[:n].reshape(-1, WINDOW)
-    squares = np.einsum("nw,nw->n", frames, frames, dtype=np.float32) / WINDOW  # without a copy of the recording
-    return max(float(np.percentile(squares, 95)), MIN_LEVEL)
+    squares = [np.zeros(0, np.float32)]
+    for first in range(0, n, _BLOCK * WINDOW):
+        frames = samples[first : min(first + _BLOCK * WINDOW, n)].reshape(-1, WINDOW)
+        squares.append(np.einsum("nw,nw->n", frames, frames, dtype=np.float32) / WINDOW)
+    levels = np.concatenate(squares)
+    return max(float(np.percentile(levels, 95)), MIN_LEVEL) if len(levels) else MIN_LEVEL
 
 
-def log_mel(samples: Waveform, level: float, *, start: int = 0, stop: int | None = None) -> F32:
+def log_mel(samples: Samples, level: float, *, start: int = 0, stop: int | None = None) -> F32:
     """(N,) samples at 16 kHz -> (N // HOP + 1, 80) log-mel, about zero mean and unit variance.
 
     ``start`` and ``stop`` ask for a part of the frames. ``level`` is speech_level of the whole recording: it makes the
@@ -89,7 +90,7 @@ def log_mel(samples: Waveform, level: float, *, start: int = 0, stop: int | None
     return np.concatenate(blocks)
 
 
-def _piece(samples: Waveform, start: int, stop: int) -> F32:
+def _piece(samples: Samples, start: int, stop: int) -> F32:
     """The samples of frames start - 2 .. stop + 2, zeros outside the recording."""
     first, last = (start - 2) * HOP, (stop + 2) * HOP
     inside = samples[max(first, 0) : last].astype(np.float32)

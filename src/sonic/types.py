@@ -8,17 +8,25 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
-F16 = NDArray[np.float16]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]
 Waveform = NDArray[np.floating[Any]]
 """(N,) samples of any precision."""
+
+
+class Samples(Protocol):
+    """(N,) mono samples at SPEECH_RATE_HZ that are read in slices: an array, or what a file holds of an hour."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> Waveform: ...
+
 
 SPEECH_RATE_HZ = 16_000
 """Sample rate of all analysis."""
@@ -66,20 +74,36 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A recording for analysis. Large (2 MB a minute), so it is let go once the motion is made; its sound lives on."""
+    """A recording for analysis, however long: its samples are read as they are needed."""
 
-    samples: F16
-    """(N,) mono at SPEECH_RATE_HZ in [-1, 1]: what the motion is made from. Half precision, its noise 66 dB below the
-    sound: ten minutes are 19 MB."""
+    samples: Samples
+    """(N,) in [-1, 1]: what the motion is made from."""
     sound: Sound
 
     def __post_init__(self) -> None:
-        _check(self.samples, "Speech.samples", (None,), np.float16)
+        shape = getattr(self.samples, "shape", (len(self.samples),))
+        if len(shape) != 1:
+            raise ValueError(f"Speech.samples must be mono, of shape (N,), got {shape}")
 
     @property
     def duration_s(self) -> float:
         """Length of the decoded sound, not of what a header says."""
         return len(self.samples) / SPEECH_RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The first ``n`` samples of a recording, or all if there are fewer; itself Samples."""
+
+    samples: Samples
+    n: int
+
+    def __len__(self) -> int:
+        return min(self.n, len(self.samples))
+
+    def __getitem__(self, part: slice, /) -> Waveform:
+        first, last, step = part.indices(len(self))
+        return self.samples[first:last:step]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from sonic.diffusion import Networks, speech_latents
 from sonic.motion import N_SHAPE
-from sonic.types import F32, OnProgress, Progress, Waveform
+from sonic.types import F32, OnProgress, Progress, Samples
 from sonic.weights import GAP_SCALE_MM, session
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ CHANCE = 0.25
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 
 
-def lips_from_speech(samples: Waveform, *, steps: int, seed: int, on_progress: OnProgress) -> tuple[F32, F32]:
+def lips_from_speech(samples: Samples, *, steps: int, seed: int, on_progress: OnProgress) -> tuple[F32, F32]:
     """(shape (T, 32), lip_gap (T,) in mm) at 25 fps for (N,) samples at 16 kHz; T = ceil(seconds * 25) + 1.
 
     ``steps`` is the number of denoising steps; the same ``seed`` gives the same motion. Raises InstallError if the

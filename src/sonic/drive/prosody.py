@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from sonic.types import F32, F64, SPEECH_RATE_HZ, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
 Mask = NDArray[np.bool_]
 
@@ -50,7 +50,7 @@ class Prosody:
         return np.asarray(10.0 ** (self.loudness_db.astype(np.float64) / 20))
 
 
-def prosody(samples: Waveform, fps: Fraction = Fraction(25)) -> Prosody:
+def prosody(samples: Samples, fps: Fraction = Fraction(25)) -> Prosody:
     """The prosody of (N,) mono samples at SPEECH_RATE_HZ, at ``fps``.
 
     Voice activity by level over a noise floor that adapts; pitch by autocorrelation (Boersma 1993, "Accurate short-term
@@ -73,7 +73,7 @@ def prosody(samples: Waveform, fps: Fraction = Fraction(25)) -> Prosody:
     )
 
 
-def _level_and_pitch(samples: Waveform, fps: Fraction, n_frames: int) -> tuple[F64, F64]:
+def _level_and_pitch(samples: Samples, fps: Fraction, n_frames: int) -> tuple[F64, F64]:
     """(T,) level in dB of full scale and (T,) pitch in Hz (0: no voice), chunk by chunk."""
     window = np.hanning(_WINDOW)
     own = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * _WINDOW)) ** 2)[:_WINDOW]
@@ -91,7 +91,7 @@ def _level_and_pitch(samples: Waveform, fps: Fraction, n_frames: int) -> tuple[F
     return level, pitch
 
 
-def _pieces(samples: Waveform, fps: Fraction, first: int, count: int) -> F64:
+def _pieces(samples: Samples, fps: Fraction, first: int, count: int) -> F64:
     """(count, window) samples around each frame's time, without their mean; zeros beyond the ends."""
     centres = np.array([round(i * SPEECH_RATE_HZ / fps) for i in range(first, first + count)])
     start = int(centres[0]) - _WINDOW // 2

@@ -8,7 +8,7 @@ claims are not believed.
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -100,7 +100,9 @@ def sound_format(source: Path) -> SoundFormat:
         return SoundFormat(stream.rate, stream.channels)
 
 
-def decode_sound(source: Path, *, rate_hz: int | None = None, channels: int | None = None) -> Iterator[F32]:
+def decode_sound(
+    source: Path, *, rate_hz: int | None = None, channels: int | None = None
+) -> Generator[F32, None, None]:
     """The sound of a recording or video in chunks, each (n, C) float32, nominally in [-1, 1], at ``rate_hz``.
 
     None keeps the file's own rate or channels; ``channels`` 1 or 2 asks for FFmpeg's mix. Samples may be NaN or exceed

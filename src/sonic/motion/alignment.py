@@ -16,7 +16,7 @@ from sonic.types import F64
 REACH_S = 0.3
 """Lags up to this are looked for."""
 TRUSTED = 4.0
-"""Least certainty of a lag that align_lips removes: of 5400 pairs of unrelated tracks, 3 to 60 s long, none reached it."""
+"""Least certainty of a lag that align_lips removes: of 5400 unrelated pairs, 3 to 60 s long, none reached it."""
 _NEAR = 0.7
 """Syllables repeat, so there are several peaks: of those of this share of the highest, the one nearest to 0 counts."""
 
