@@ -36,5 +36,7 @@ def _mouths(made: F64, real: F64) -> tuple[F64, F64]:
 
 
 def closeness(made: float, real: float) -> float:
-    """1 - |made - real| / real (THEval): 1 is as real people, 0 or less is twice as much or nothing."""
+    """1 - |made - real| / real (THEval): 1 is as real people, 0 is twice as much or nothing; -inf beside a real 0."""
+    if real == 0:
+        return 1.0 if made == 0 else float("-inf")
     return 1 - abs(made - real) / real

@@ -1,0 +1,128 @@
+"""Are the lips on time in every language, and closed where the phones say so?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+import methods
+from judge_people import BILABIALS, clips_in, grid_labels
+from report import Target, figure, table
+from setting import Bench
+from sonic.drive.prosody import prosody
+from sonic.errors import SonicError
+from sonic.load import load_photo, load_speech
+from sonic.measure import as_heard, best_lag, closes, lag_curve, lip_opening
+from sonic.types import F64
+from spoken import Spoken, spoken
+from studio import FPS, Track, driven, filmed, open_clip, portrait_of, rendered
+
+PORTRAIT = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo" / "portrait.png"
+MAX_LAG_MS, MIN_CLOSED = 40, 90
+FILMED = "filmed GRID speakers"
+MAX_FILMED = 24
+"""Clips of real people in the last row, evenly spread over the folder: what the judge says of lips that are right."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One recording."""
+
+    language: str
+    voice: str
+    asked: F64
+    """Correlation with the opening that the phones ask for, at each lag."""
+    loud: F64
+    """Correlation with loudness, at each lag."""
+    closed: tuple[bool, ...]
+    """Of its p, b and m."""
+
+
+def languages(bench: Bench, grid: Path | None) -> list[Target]:
+    """Lag by language, and closures, against exact phone times."""
+    print("\n### Languages\n")
+    try:
+        recordings = spoken(bench.folder, bench.limit)
+    except SonicError as error:
+        return [Target("lag, every language", None, note=str(error))]
+    found = _of_voices(bench, recordings)
+    people = _of_people(bench, grid) if bench.recogniser and grid else []
+    kinds = {kind: [j for j in found if j.language == kind] for kind in dict.fromkeys(j.language for j in found)}
+    rows = [_row(kind, own) for kind, own in kinds.items()]
+    rows += [_row(FILMED, people)] if people else []
+    heads = ("voices", "n", "(a) lag, ms", "r", "each voice, ms", "(b) lag behind loudness, ms", "r", "p b m closed")
+    print(table(heads, rows))
+    return [*(_lag_target(kind, own) for kind, own in kinds.items()), _closure_target(found)]
+
+
+def _of_voices(bench: Bench, recordings: Sequence[Spoken]) -> list[Judged]:
+    portrait = portrait_of(load_photo(PORTRAIT))
+    tasks, voices = [], []
+    for recording in recordings:
+        speech = load_speech(recording.path, lambda line: None)
+        motion = driven(bench.engine, portrait, speech, speech.duration_s)
+        tasks.append(rendered(f"{recording.language}, {recording.voice}", portrait, motion))
+        voices.append(prosody(speech.samples, FPS).loudness)
+    tracks = bench.studio.track(tasks)
+    return [
+        _judged((r.language, r.voice), track, r.labels, loudness)
+        for r, track, loudness in zip(recordings, tracks, voices, strict=True)
+    ]
+
+
+def _of_people(bench: Bench, folder: Path) -> list[Judged]:
+    """Real speakers of known sentences by the same judge: what it says of lips that are right."""
+    clips, labels, paths = [], [], clips_in(folder)
+    wanted = min(MAX_FILMED, bench.limit, len(paths))
+    for path in paths[:: max(1, len(paths) // wanted)][:wanted]:
+        clip = open_clip(path, bench.seconds)
+        phones = grid_labels(bench.recogniser.labels, clip) if bench.recogniser else None
+        if phones is not None:
+            clips.append(clip)
+            labels.append(phones)
+    tracks = bench.studio.track([filmed(clip) for clip in clips])
+    return [
+        _judged((FILMED, clip.name), track, phones, clip.voice.loudness)
+        for clip, track, phones in zip(clips, tracks, labels, strict=True)
+    ]
+
+
+def _judged(who: tuple[str, str], track: Track, labels: methods.Labels, loudness: F64) -> Judged:
+    opening, n = lip_opening(track.points), len(track.points)
+    asked = methods.expected_opening(labels, n, float(FPS))
+    spans = methods.spans(labels, BILABIALS, float(FPS))
+    closed = tuple(closes(opening, a, b) for a, b in spans if a < n)
+    curves = [lag_curve(opening, reference, float(FPS))[1] for reference in (asked, as_heard(loudness[:n]))]
+    return Judged(*who, *curves, closed)
+
+
+def _lag_ms(curves: Sequence[F64]) -> tuple[float, float]:
+    """(lag, correlation there) of the mean curve."""
+    curve = np.mean(curves, axis=0)
+    reach = len(curve) // 2
+    lag, r = best_lag(np.arange(-reach, reach + 1), curve)
+    return 1000 * lag / float(FPS), r
+
+
+def _row(kind: str, own: Sequence[Judged]) -> list[str]:
+    (lag, r), (loud_lag, loud_r) = _lag_ms([j.asked for j in own]), _lag_ms([j.loud for j in own])
+    each = ", ".join(f"{_lag_ms([j.asked])[0]:+.0f}" for j in own)
+    closed = [c for j in own for c in j.closed]
+    share = f"{np.mean(closed):.0%} of {len(closed)}" if closed else "-"
+    return [kind, str(len(own)), f"{lag:+.0f}", figure(r), each, f"{loud_lag:+.0f}", figure(loud_r), share]
+
+
+def _lag_target(kind: str, own: Sequence[Judged]) -> Target:
+    late = [f"{j.voice} {lag:+.0f}" for j in own if abs(lag := _lag_ms([j.asked])[0]) > MAX_LAG_MS]
+    note = f"single voices beyond: {', '.join(late)}" if late else ""
+    lag = _lag_ms([j.asked for j in own])[0]
+    return Target(f"lag, {kind}", lag, low=-MAX_LAG_MS, high=MAX_LAG_MS, unit=" ms", note=note)
+
+
+def _closure_target(found: Sequence[Judged]) -> Target:
+    closed = [c for j in found for c in j.closed]
+    share = 100 * float(np.mean(closed)) if closed else None
+    open_in = [f"{j.language} {j.voice} {j.closed.count(False)}" for j in found if not all(j.closed)]
+    note = f"of {len(closed)}; open in {', '.join(open_in)}" if open_in else f"of {len(closed)}"
+    return Target("p, b, m closed, synthetic voices", share, low=MIN_CLOSED, unit=" %", note=note)

@@ -1,0 +1,24 @@
+"""What every part of bench/motion.py is given."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from methods import Recogniser
+from sonic.engines import Engine
+from studio import Studio
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The engine under test and the means to test it."""
+
+    studio: Studio
+    engine: Engine[Any]
+    recogniser: Recogniser | None
+    folder: Path
+    """For sounds that are made on the way."""
+    limit: int
+    """Clips of each folder, voices of each language."""
+    seconds: float
+    """Of each clip."""
