@@ -112,7 +112,8 @@ def test_brows_rise_with_emphasis_and_stay_within_three_millimetres_or_so() -> N
     for seed in range(4):
         one = eyes(seed=seed)[2]
         assert one.min() > -3.5
-        assert one.max() < 4.5
+        assert one.max() < 5
+        assert np.quantile(one, 0.99) < 3.6
         assert np.corrcoef(one.T)[0, 1] > 0.8
 
 
@@ -126,3 +127,18 @@ def test_the_shortest_clips_work(frames: int) -> None:
     for channel in eyes((frames - 1) / 25):
         assert channel.shape == (frames, 2)
         assert channel.dtype == np.float32
+
+
+def test_brows_are_not_one_and_never_repeat_themselves() -> None:
+    left, right = eyes()[2].astype(np.float64).T
+    assert 0.2 < (left - right).std() < 1.0
+    x = left - left.mean()
+    echo = np.correlate(x, x, "full")[len(x) - 1 :] / (x @ x)
+    # syllables of the voice above come every 1.1 s, so its brows may; at random times nothing returns
+    assert np.median(np.abs(echo[50:2500])) < 0.12
+
+
+def test_brows_move_at_the_pace_of_filmed_ones() -> None:
+    brows = eyes()[2].astype(np.float64)
+    assert 0.6 < brows.std(0).mean() < 1.4  # mm
+    assert 2.5 < 25 * np.abs(np.diff(brows, axis=0)).mean() < 9  # mm a second; filmed 3 to 8

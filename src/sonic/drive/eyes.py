@@ -31,7 +31,7 @@ def eye_motion(
     """
     for_blinks, for_gaze, for_brows = rng.spawn(3)
     gaze = _gaze(prosody, for_gaze, pose_deg)
-    brows = _brows(prosody, for_brows)
+    brows = _brows(prosody, for_brows, gaze)
     lids = _blinks(prosody, for_blinks, blink_scale)[:, None] * lid_follow(gaze, brows)
     return lids.astype(np.float32), gaze, brows
 
@@ -40,9 +40,9 @@ def _blinks(prosody: Prosody, rng: np.random.Generator, scale: float) -> F64:
     """(T,) factor on the lids: 1 open, 0 shut."""
     for_times, for_shapes = rng.spawn(2)
     rate = float(prosody.fps)
-    events = _events(_blink_pace(prosody, rate) * scale, for_times, spread=0.55, rate=rate)
+    times = events(_blink_pace(prosody, rate) * scale, for_times, spread=0.55, rate=rate)
     out, last = np.ones(len(prosody)), -MIN_BLINK_GAP_S
-    for frame, lot in zip(events, for_shapes.random((len(events), 5)), strict=True):
+    for frame, lot in zip(times, for_shapes.random((len(times), 5)), strict=True):
         if frame / rate - last < MIN_BLINK_GAP_S:
             continue
         last = frame / rate
@@ -77,8 +77,8 @@ def _box(marks: F64, *, back_s: float, on_s: float, rate: float) -> F64:
     return out
 
 
-def _events(pace: F64, rng: np.random.Generator, *, spread: float, rate: float) -> NDArray[np.intp]:
-    """Frames at which the sum of ``pace`` (events a second) passes log-normal steps of mean 1 and this log spread."""
+def events(pace: F64, rng: np.random.Generator, *, spread: float, rate: float) -> NDArray[np.intp]:
+    """Frames at which the sum of ``pace`` ((T,) events a second) passes log-normal steps of mean 1 and that spread."""
     clock = np.cumsum(pace) / rate
     steps = np.exp(spread * rng.standard_normal(int(1.5 * clock[-1]) + 64) - 0.5 * spread**2)
     frames = np.searchsorted(clock, np.cumsum(steps) - 0.6 * steps[0])
@@ -101,9 +101,9 @@ def _gaze(prosody: Prosody, rng: np.random.Generator, pose_deg: F32 | None) -> F
     """(T, 2) mm right and down: fixations near the viewer's eyes with small saccades, against the head's turning."""
     for_times, for_places, for_drift = rng.spawn(3)
     rate, n = float(prosody.fps), len(prosody)
-    events = _events(np.where(prosody.speaking, 1.1, 0.8), for_times, spread=0.6, rate=rate)
+    times = events(np.where(prosody.speaking, 1.1, 0.8), for_times, spread=0.6, rate=rate)
     target, place = np.zeros((n, 2)), np.zeros(2)
-    for frame, lot in zip(events, for_places.random((len(events), 4)), strict=True):
+    for frame, lot in zip(times, for_places.random((len(times), 4)), strict=True):
         goal = _next_fixation(place, lot)
         target[frame] += goal - place
         place = goal
@@ -128,28 +128,35 @@ def _next_fixation(place: F64, lot: F64) -> F64:
     return np.asarray(length * np.array([np.cos(angle), 0.6 * np.sin(angle)]))
 
 
-def _brows(prosody: Prosody, rng: np.random.Generator) -> F32:
-    """(T, 2) mm: raised on some emphasised syllables (0.5 to 3 mm), at times drawn down, and never quite still."""
+def _brows(prosody: Prosody, rng: np.random.Generator, gaze: F32) -> F32:
+    """(T, 2) mm: raised on some emphasised syllables (1 to 3 mm), at times drawn down, and never quite still.
+
+    They go up with the pitch (Cave et al. 1996: most rises of the one come with the other) and a little with a look
+    up. Filmed brows, tracked: 0.4 mm in each octave up to 1 Hz, 0.2 to 0.3 mm from there to 3 Hz; with a blink they do
+    not sink.
+    """
     for_lots, for_life = rng.spawn(2)
     rate, n = float(prosody.fps), len(prosody)
-    lots, noise = for_lots.random((n, 5)), for_life.standard_normal((n, 4))
-    slow = one_pole(one_pole(noise[:, :2], 1.5 * rate), 0.3 * rate) * 0.42 * (2 * 1.8 * rate) ** 0.5
-    quick = one_pole(one_pole(noise[:, 2:], 0.15 * rate), 0.06 * rate) * 0.38 * (2 * 0.2 * rate) ** 0.5
-    both = slow[:, :1] + 0.25 * slow[:, 1:] * np.array([1.0, -1.0]) + quick[:, :1] + 0.3 * quick[:, 1:]
+    lots, noise = for_lots.random((n, 5)), for_life.standard_normal((n, 6))
+    slow = one_pole(one_pole(noise[:, :3], 1.5 * rate), 0.3 * rate) * (2 * 1.8 * rate) ** 0.5
+    quick = one_pole(one_pole(noise[:, 3:], 0.1 * rate), 0.05 * rate) * (2 * 0.15 * rate) ** 0.5
+    both = 0.58 * slow[:, :1] + 0.5 * quick[:, :1] + 0.24 * slow[:, 1:] + 0.24 * quick[:, 1:]
+    tune = one_pole(one_pole(prosody.pitch_st.astype(np.float64)[:, None], 0.08 * rate), 0.05 * rate)
+    both += 0.13 * np.clip(tune, -5, 5) - 0.25 * one_pole(gaze[:, 1:].astype(np.float64), 0.08 * rate)
     last = -rate
-    for i in peaks(prosody.emphasis, 0.4):
+    for i in peaks(prosody.emphasis, 0.35):
         use, size, frown, lean, hold = lots[i]
-        if i - last < 0.6 * rate or use > 0.55:
+        if i - last < 0.5 * rate or use > 0.6:
             continue
         last = i
-        height = float(prosody.emphasis[i]) * (0.8 + 2.2 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
-        _add_raise(both, i - 0.04 * rate, (0.1 + 0.04 * hold) * rate, (0.14 + 0.2 * hold) * rate, height, lean)
+        height = float(prosody.emphasis[i]) * (1.0 + 2.2 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
+        _add_raise(both, i - 0.04 * rate, (0.08 + 0.04 * hold) * rate, (0.12 + 0.2 * hold) * rate, height, lean)
     return np.asarray(both, np.float32)
 
 
 def _add_raise(out: F64, centre: float, rise: float, fall: float, height: float, lean: float) -> None:
-    """Adds one raise of both brows, in place: a quick rise and a slower fall (frames), one brow up to 15 % more."""
+    """Adds one raise of both brows, in place: a quick rise and a slower fall (frames), one brow up to 25 % more."""
     frames = np.arange(max(0, int(centre - 4 * rise)), min(len(out), int(centre + 4 * fall) + 1))
     t = frames - centre
     bump = np.exp(-0.5 * (t / np.where(t < 0, rise, fall)) ** 2)
-    out[frames] += height * bump[:, None] * np.array([0.85 + 0.3 * lean, 1.15 - 0.3 * lean])
+    out[frames] += height * bump[:, None] * np.array([0.75 + 0.5 * lean, 1.25 - 0.5 * lean])
