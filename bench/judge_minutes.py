@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -11,10 +10,10 @@ from report import Target, figure, table
 from setting import Bench
 from sonic.load import load_photo, load_speech
 from sonic.measure import head, lip_opening
-from sonic.motion import Motion
+from sonic.motion import Motion, join
 from sonic.settings import Settings
 from sonic.types import F64, Portrait
-from studio import FPS, Track, joined, portrait_of, rendered
+from studio import FPS, Track, portrait_of, rendered
 
 DEMO = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
 MAX_POSE_DRIFT_DEG, MAX_OPENING_DRIFT = 1.0, 0.1
@@ -54,10 +53,9 @@ def minutes(bench: Bench, length: float) -> list[Target]:
 def _made(bench: Bench, portrait: Portrait, length: float) -> Long:
     path = jobs.speech_of(60 * length, DEMO / "speech.flac", bench.folder / f"long-{length:g}.wav")
     speech = load_speech(path, lambda line: None)
-    made: Any = bench.engine.drive(portrait, speech, Settings(fps=FPS), 60 * length, lambda progress: None)
-    pieces = [made] if isinstance(made, Motion) else list(made)
+    pieces = list(bench.engine.drive(portrait, speech, Settings(fps=FPS), 60 * length))
     ends = np.cumsum([len(piece) for piece in pieces])
-    return Long(joined(pieces), [int(end) for end in ends[:-1]])
+    return Long(join(pieces), [int(end) for end in ends[:-1]])
 
 
 def _by_minute(x: np.ndarray) -> F64:

@@ -30,7 +30,7 @@ from sonic.evaluate import evaluate_video
 from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_photo, load_speech
 from sonic.measure import Report, lag_and_correlation, lip_opening, mean_ycc, measure
-from sonic.motion import Motion
+from sonic.motion import Motion, join
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import U8, Photo, Portrait, Speech
@@ -143,7 +143,7 @@ def judge(photo_path: Path, recording: Path, seconds: float) -> Row:
     photo, speech = load_photo(photo_path), load_speech(recording, lambda line: None)
     settings = Settings(min_resolution=_side(photo))
     portrait = analyse(photo, settings, lambda line: None)
-    motion = drive(speech, settings, min(seconds, speech.duration_s), lambda progress: None)
+    motion = join(list(drive(speech, settings, min(seconds, speech.duration_s))))
     return _measured(portrait, speech, motion)
 
 
@@ -160,7 +160,7 @@ def _measured(portrait: Portrait, speech: Speech, motion: Motion) -> Row:
 
     def frames() -> Iterator[U8]:
         nonlocal worst
-        for frame in renderer.render(motion):
+        for frame in renderer.render([motion]):
             difference = np.abs(frame.rgb[still].astype(np.int16) - portrait.crop[still])
             worst = max(worst, int(difference.max(initial=0)))
             means.append(mean_ycc(frame.rgb))

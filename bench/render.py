@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from pathlib import Path
 
 import machine
@@ -21,6 +22,7 @@ import sonic.render
 from sonic.analyse import analyse
 from sonic.drive import drive
 from sonic.load import load_photo, load_speech
+from sonic.motion import join
 from sonic.render import Renderer
 from sonic.settings import Settings
 
@@ -46,12 +48,12 @@ def _row(side: int, n_frames: int) -> str:
     settings = Settings(min_resolution=side, framing="1:1")
     portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
-    motion = drive(speech, settings, (n_frames + 1) / 25, lambda progress: None)
+    motion = join(list(drive(speech, settings, (n_frames + 1) / 25)))
     began = time.perf_counter()
     renderer = Renderer(portrait)
     ready_ms = 1000 * (time.perf_counter() - began)
     times_ms, last = [], time.thread_time()
-    for _ in renderer.render(motion):
+    for _ in renderer.render([motion]):
         now = time.thread_time()
         times_ms.append(1000 * (now - last))
         last = now
@@ -65,7 +67,7 @@ def _motion_ms() -> float:
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     for _ in range(2):
         began = time.process_time()
-        drive(speech, Settings(), speech.duration_s, lambda progress: None)
+        deque(drive(speech, Settings(), speech.duration_s), maxlen=0)
     return 1000 * (time.process_time() - began) / speech.duration_s
 
 

@@ -27,7 +27,7 @@ from sonic.engines import Engine
 from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_speech
 from sonic.media import decode_video
-from sonic.motion import Motion
+from sonic.motion import Motion, join
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Photo, Portrait, Speech, Waveform
@@ -158,18 +158,11 @@ def portrait_of(photo: Photo) -> Portrait:
 
 def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:
     """The product's own motion with the default settings, whole."""
-    made = engine.drive(portrait, speech, Settings(fps=FPS), seconds, lambda progress: None)
-    return made if isinstance(made, Motion) else joined(list(made))
-
-
-def joined(pieces: Sequence[Motion]) -> Motion:
-    """Pieces in order as one motion."""
-    names = [f.name for f in fields(Motion) if f.name != "fps"]
-    return Motion(pieces[0].fps, **{n: np.concatenate([getattr(p, n) for p in pieces]) for n in names})
+    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds)))
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:
-    return list(track_face(frame.rgb for frame in Renderer(portrait).render(motion)))
+    return list(track_face(frame.rgb for frame in Renderer(portrait).render([motion])))
 
 
 def _track_filmed(path: Path, n_frames: int) -> list[F32 | None]:

@@ -15,6 +15,7 @@ from sonic.evaluate import evaluate_video
 from sonic.inspection import inspect_photo
 from sonic.load import load_speech
 from sonic.media import decode_video
+from sonic.motion import join
 from sonic.pictures import tile
 from sonic.pipeline import generate
 from sonic.provenance.consent import Consent
@@ -42,7 +43,7 @@ def make_video(out: Path) -> None:
 def telling_frames() -> list[int]:
     """One frame of every eighth of the speech: the widest mouth, but the most closed in every third."""
     speech = load_speech(DEMO / "speech.flac", print)
-    motion = drive(speech, Settings(), speech.duration_s, quiet)
+    motion = join(list(drive(speech, Settings(), speech.duration_s)))
     parts = np.array_split(np.arange(len(motion)), N_FRAMES)
     awake = np.where(motion.lids.min(1) > 0.8, 0.0, 100.0)
     chosen = []

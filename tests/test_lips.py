@@ -9,8 +9,9 @@ import pytest
 
 from sonic.drive import drive
 from sonic.drive.lips import lips_from_speech
+from sonic.motion import Motion, join
 from sonic.settings import Settings
-from sonic.types import F32, SPEECH_RATE_HZ, Progress, Sound, Speech
+from sonic.types import F32, SPEECH_RATE_HZ, Sound, Speech
 
 
 def syllables(seconds: float = 3.0, *, level: float = 0.3) -> F32:
@@ -35,7 +36,12 @@ def speech(samples: F32) -> Speech:
 
 
 def lips(samples: F32, steps: int = 8, seed: int = 0) -> tuple[F32, F32]:
-    return lips_from_speech(samples, steps=steps, seed=seed, on_progress=lambda _: None)
+    shapes, gaps = zip(*lips_from_speech(samples, steps=steps, seed=seed), strict=True)
+    return np.concatenate(shapes), np.concatenate(gaps)
+
+
+def driven(samples: F32, settings: Settings, duration_s: float) -> Motion:
+    return join(list(drive(speech(samples), settings, duration_s)))
 
 
 def test_speech_opens_the_mouth_and_silence_closes_it() -> None:
@@ -72,15 +78,6 @@ def test_any_length(n: int) -> None:
     assert shape.dtype == gap.dtype == np.float32
 
 
-def test_long_sound_in_pieces_equals_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    sound = np.tile(syllables(3.0), 2)
-    whole = lips(sound, steps=3)
-    monkeypatch.setattr("sonic.diffusion.PIECE", 37)
-    pieces = lips(sound, steps=3)
-    for a, b in zip(whole, pieces, strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-3)
-
-
 def test_the_beginning_does_not_depend_on_what_comes_later() -> None:
     sound = np.concatenate([syllables(3.0), np.zeros(16000, np.float32), syllables(3.0)])
     short, long = lips(sound[: 16000 * 4], steps=3)[1], lips(sound, steps=3)[1]
@@ -88,22 +85,16 @@ def test_the_beginning_does_not_depend_on_what_comes_later() -> None:
     np.testing.assert_allclose(short[:50], long[:50], atol=0.3)
 
 
-def test_progress_counts_the_steps() -> None:
-    seen: list[Progress] = []
-    lips_from_speech(syllables(2.0), steps=5, seed=0, on_progress=seen.append)
-    assert [(p.stage, p.done, p.total) for p in seen] == [("motion", i, 5) for i in range(1, 6)]
-
-
 @pytest.mark.parametrize("fps", [Fraction(25, 2), Fraction(25), Fraction(30000, 1001), Fraction(60)])
 def test_drive_covers_the_duration_at_any_rate(fps: Fraction) -> None:
-    motion = drive(speech(syllables(2.0)), Settings(fps=fps, inference_steps=2), 1.7, lambda _: None)
+    motion = driven(syllables(2.0), Settings(fps=fps, inference_steps=2), 1.7)
     assert len(motion) == round(1.7 * fps)
     assert motion.fps == fps
 
 
 def test_each_gain_has_a_true_zero() -> None:
     def with_settings(**changes: float) -> dict[str, float]:
-        motion = drive(speech(syllables(3.0)), Settings(inference_steps=2, **changes), 3.0, lambda _: None)
+        motion = driven(syllables(3.0), Settings(inference_steps=2, **changes), 3.0)
         rest = {"shape": 0.0, "lip_gap": 0.0, "lids": 1.0, "gaze": 0.0, "brows": 0.0, "pose_deg": 0.0, "shift": 0.0}
         return {name: float(np.abs(getattr(motion, name) - value).max()) for name, value in rest.items()}
 
@@ -118,6 +109,6 @@ def test_each_gain_has_a_true_zero() -> None:
 
 
 def test_the_mouth_closes_within_200_ms_of_silence() -> None:
-    motion = drive(speech(syllables(3.0)), Settings(), 3.0, lambda _: None)
+    motion = driven(syllables(3.0), Settings(), 3.0)
     last_sound = (3.0 - 0.8) * 25
     assert motion.lip_gap[int(np.ceil(last_sound + 5)) :].max() < 0.5

@@ -4,8 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sonic.drive.prosody import REACH_S, Prosody, prosody
+from sonic.drive.prosody import REACH_S, Prosody, judged, prosody
 from sonic.types import F32, SPEECH_RATE_HZ
 
 PHRASES_S = ((0.5, 2.0), (2.8, 4.4), (5.4, 7.0))
@@ -98,9 +100,13 @@ def test_a_louder_and_higher_syllable_is_the_emphasised_one() -> None:
     assert found.pitch_st[52:58].mean() == pytest.approx(12 * np.log2(165 / 120), abs=1.0)
 
 
-def test_what_comes_much_later_changes_nothing() -> None:
-    long = np.tile(voice(), 4)
-    whole, part = prosody(long), prosody(long[: 20 * SPEECH_RATE_HZ])
-    n = int((20 - REACH_S) * 25)
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000), end=st.integers(25 * 26, 25 * 90), calm=st.floats(1, 60))
+def test_what_comes_much_later_changes_nothing(seed: int, end: int, calm: float) -> None:
+    rng = np.random.default_rng(seed)
+    loud = np.convolve(rng.standard_normal(25 * 100 + 500), np.hanning(int(calm) + 2), "same")[: 25 * 100]
+    level_and_pitch = np.stack([-35 + 12 * loud / loud.std(), np.where(loud > 0, rng.uniform(80, 220, len(loud)), 0.0)])
+    whole, part = judged(level_and_pitch, Fraction(25)), judged(level_and_pitch[:, :end], Fraction(25))
+    n = end - int(REACH_S * 25)
     for name in ("loudness_db", "speaking", "pitch_st", "emphasis", "phrase_end"):
         assert np.array_equal(getattr(whole, name)[:n], getattr(part, name)[:n]), name

@@ -32,7 +32,7 @@ def moved(**fields):
 
 
 def frames(renderer, motion):
-    return [frame.rgb for frame in renderer.render(motion)]
+    return [frame.rgb for frame in renderer.render([motion])]
 
 
 def outside(portrait, box):
@@ -136,7 +136,7 @@ def test_the_same_motion_gives_the_same_frames(portrait, renderer):
 
 
 def test_frames_own_their_pixels(renderer):
-    steps = renderer.render(moved(lip_gap=[5, 5]))
+    steps = renderer.render([moved(lip_gap=[5, 5])])
     first = next(steps).rgb
     kept = first.copy()
     first[:] = 0

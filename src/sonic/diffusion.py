@@ -1,10 +1,10 @@
-"""Sampling from a diffusion model in numpy: schedule, DPM-Solver++(2M), networks called in pieces, motion for speech.
+"""Sampling from a diffusion model in numpy: schedule, DPM-Solver++(2M), motion for speech of any length in pieces.
 
 Time runs from 1 (noise) to 0 (data) on the cosine schedule of Nichol and Dhariwal 2021 without its offset:
 x_t = cos(pi t / 2) x_0 + sin(pi t / 2) noise. The model predicts x_0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -25,8 +25,11 @@ PAD = 12
 """Frames of silence before and after the recording: its ends are treated like any pause."""
 HALO = 32
 """Frames to either side that an output of each network depends on, at most (train/networks.py: 28 and 32)."""
+AHEAD = 2 * HALO
+"""Frames after a piece that are sampled with it and thrown away: what they lack on their own right has faded by then.
+Against a minute in one piece, latents differ by 6e-6 at most; with HALO frames instead by 2e-3 (docs/log.md)."""
 PIECE = 300
-"""Frames in one call of a network: 12 s. Longer pieces waste less on halos but need more memory."""
+"""Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
 T_FIRST, T_LAST = 0.995, 0.02
 """The sampler's first and last noise level; beyond them the prediction is returned as it is."""
@@ -43,14 +46,12 @@ def noise(n_frames: int, channels: int, rng: np.random.Generator) -> F32:
     return rng.standard_normal((n_frames, channels), dtype=np.float32)
 
 
-def sample(
-    denoise: Denoise, x: F32, steps: int, on_step: Callable[[int], None] | None = None, *, chance: float = 1.0
-) -> F32:
+def sample(denoise: Denoise, x: F32, steps: int, *, chance: float = 1.0) -> F32:
     """DPM-Solver++(2M) (Lu et al. 2022, algorithm 2) from noise ``x`` (T, C) to data in ``steps`` calls of ``denoise``.
 
-    One step returns the prediction from pure noise; ``on_step`` hears how many steps are done.
-    ``chance`` is the share of the sample's own variation that is kept: the first prediction, from noise alone, is the
-    mean of all samples, and the result lies between it (0) and the sample (1).
+    One step returns the prediction from pure noise. ``chance`` is the share of the sample's own variation that is kept:
+    the first prediction, from noise alone, is the mean of all samples, and the result lies between it (0) and the
+    sample (1).
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -61,8 +62,6 @@ def sample(
     for i, t in enumerate(times):
         data = denoise(x, float(t))
         mean = data if i == 0 else mean
-        if on_step:
-            on_step(i + 1)
         if i + 1 < steps:
             h = half_snr[i + 1] - half_snr[i]
             estimate = data
@@ -72,25 +71,6 @@ def sample(
             x = np.float32(sigma[i + 1] / sigma[i]) * x - np.float32(alpha[i + 1] * np.expm1(-h)) * estimate
             last = data
     return mean + np.float32(chance) * (data - mean)
-
-
-def in_pieces(run: Callable[[int, int], F32], n_frames: int, *, piece: int, halo: int) -> F32:
-    """``run`` over n_frames, ``piece`` frames at a time: equal to run(0, n_frames), with flat memory.
-
-    ``run(first, last)`` gives the (last - first, D) outputs of these frames, seeing nothing beyond them; each output
-    depends on at most ``halo`` frames to either side.
-    """
-    out: F32 | None = None
-    for start in range(0, n_frames, piece):
-        stop = min(start + piece, n_frames)
-        first, last = max(start - halo, 0), min(stop + halo, n_frames)
-        part = run(first, last)[start - first : stop - first]
-        if out is None:
-            out = np.empty((n_frames, part.shape[1]), part.dtype)
-        out[start:stop] = part
-    if out is None:
-        raise ValueError(f"n_frames must be at least 1, got {n_frames}")
-    return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,38 +86,70 @@ class Networks:
 
 
 def speech_latents(
-    samples: Samples,
-    networks: Networks,
-    *,
-    steps: int,
-    seed: int,
-    chance: float = 1.0,
-    on_step: Callable[[int], None] | None = None,
-) -> F32:
-    """(T, channels) motion latents at 25 fps for (N,) samples at 16 kHz; T = ceil(seconds * 25) + 1."""
+    samples: Samples, networks: Networks, *, steps: int, seed: int, chance: float = 1.0, piece: int = PIECE
+) -> Iterator[F32]:
+    """Motion latents at 25 fps for (N,) samples at 16 kHz, in pieces (n, channels), n <= ``piece``, as they are asked
+    for; together ceil(seconds * 25) + 1 frames, the same for any ``piece`` to some 1e-5.
+
+    Each piece sees, at every step of the sampler, what the piece before it was at that step: no joins, no blending.
+    """
     n = ceil(len(samples) / STEP) + 1
-    heard = _heard(samples, n + 2 * PAD, networks)
-    start = noise(len(heard), networks.channels, np.random.default_rng(seed))
+    total = n + 2 * PAD
+    ear = _Ear(samples, networks)
+    rng = np.random.default_rng(seed)
+    start = np.empty((0, networks.channels), np.float32)
+    before = [start] * steps
+    for first in range(0, total, piece):
+        last, end = min(first + piece, total), min(first + piece + AHEAD, total)
+        left = min(first, HALO)
+        start = np.concatenate([start, noise(end - first - len(start), networks.channels, rng)])
+        carried = _Carried(networks, ear.frames(first - left, end), before, last - first)
+        latents = sample(carried.denoise, start, steps, chance=chance)[: last - first]
+        before, start = carried.after, start[last - first :]
+        kept = latents[max(PAD - first, 0) : max(PAD + n - first, 0)]
+        if len(kept):
+            yield kept
 
-    def denoise(x: F32, t: float) -> F32:
-        def run(first: int, last: int) -> F32:
-            return networks.denoise(x[first:last], t, heard[first:last])
 
-        return in_pieces(run, len(x), piece=PIECE, halo=HALO)
+class _Carried:
+    """The denoiser over one piece, with the end of the piece before it on its left at each step."""
 
-    return sample(denoise, start, steps, on_step, chance=chance)[PAD : PAD + n]
+    def __init__(self, networks: Networks, heard: F32, before: list[F32], n: int) -> None:
+        self._networks, self._heard, self._before, self._n = networks, heard, before, n
+        self.after: list[F32] = []
+        """At each step, the last HALO frames of the n that become final."""
+
+    def denoise(self, x: F32, t: float) -> F32:
+        """One step of the sampler."""
+        left = self._before[len(self.after)]
+        seen = np.concatenate([left, x])
+        self.after.append(seen[: len(left) + self._n][-HALO:])
+        return self._networks.denoise(seen, t, self._heard)[len(left) :]
 
 
-def _heard(samples: Samples, n_frames: int, networks: Networks) -> F32:
-    """(n_frames, C), the recording starting at frame PAD; beyond its ends is silence."""
-    level = speech_level(samples)
-    silence = log_mel(np.zeros(0, np.float32), 1.0)
+class _Ear:
+    """What the denoiser hears, the recording starting at frame PAD; before and after it is silence."""
 
-    def run(first: int, last: int) -> F32:
+    def __init__(self, samples: Samples, networks: Networks) -> None:
+        self._samples, self._hear = samples, networks.hear
+        self._level, self._silence = speech_level(samples), log_mel(np.zeros(0, np.float32), 1.0)
+        self._n_frames = ceil(len(samples) / STEP) + 1 + 2 * PAD
+        self._heard: F32 | None = None
+        self._end = 0
+
+    def frames(self, first: int, last: int) -> F32:
+        """(last - first, C) of these frames, each of which is heard once; ``first`` never goes back."""
+        if self._heard is None or last > self._end:
+            begin, stop = max(self._end - HALO, 0), min(last + HALO, self._n_frames)
+            new = self._hear(self._mel(begin, stop))[self._end - begin : last - begin]
+            self._heard = new if self._heard is None else np.concatenate([self._heard, new])
+            self._end = last
+        self._heard = self._heard[len(self._heard) - (self._end - first) :]
+        return self._heard[: last - first]
+
+    def _mel(self, first: int, last: int) -> F32:
         start, stop = MELS * (first - PAD), MELS * (last - PAD)
-        mel = log_mel(samples, level, start=max(start, 0), stop=max(stop, 0))
-        before = np.repeat(silence, max(min(stop, 0) - start, 0), axis=0)
-        after = np.repeat(silence, stop - start - len(before) - len(mel), axis=0)
-        return networks.hear(np.concatenate([before, mel, after]))
-
-    return in_pieces(run, n_frames, piece=PIECE, halo=HALO)
+        mel = log_mel(self._samples, self._level, start=max(start, 0), stop=max(stop, 0))
+        before = np.repeat(self._silence, max(min(stop, 0) - start, 0), axis=0)
+        after = np.repeat(self._silence, stop - start - len(before) - len(mel), axis=0)
+        return np.concatenate([before, mel, after])

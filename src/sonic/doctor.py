@@ -113,7 +113,7 @@ def _render_ms() -> float:
     motion.pose_deg[:, 1] = 3 * wave
     motion.lip_gap[:] = 4 + 4 * wave
     times, began = [], time.perf_counter()
-    for _ in Renderer(portrait).render(motion):
+    for _ in Renderer(portrait).render([motion]):
         times.append(time.perf_counter() - began)
         began = time.perf_counter()
     return float(np.median(times[1:]) * 1000)

@@ -63,7 +63,6 @@ def generate(
     grounds = consent.bound_to(photo)
     engine = open_engine(job.settings.engine)
     clip = _make_clip(job, engine, photo, recording)
-    del recording  # ten minutes of samples are 19 MB that the rendering does not need
     record = Record.of(
         consent=grounds,
         photo=photo,
@@ -152,8 +151,7 @@ def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech, 
     portrait = analyse(photo, settings, job.notice)
     job.analysed(3)
     _return_freed_memory()
-    motion = engine.drive(portrait, recording, settings, duration_s, job.on_progress)
-    _return_freed_memory()
+    motion = engine.drive(portrait, recording, settings, duration_s)
     n_frames = max(1, round(duration_s * settings.fps))
     label = make_label(portrait, settings, n_frames)
     return finish(
@@ -168,7 +166,7 @@ def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech, 
 
 
 def _return_freed_memory() -> None:
-    """glibc keeps freed memory for later: 25 MB after the face analysis, as much after ten minutes of motion."""
+    """glibc keeps freed memory for later: 25 MB after the face analysis."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library, such as musl
             ctypes.CDLL(None).malloc_trim(0)

@@ -210,10 +210,10 @@ class Progress:
     """One report from a running job."""
 
     stage: str
-    """analyse | motion | video"""
+    """analyse | video, or what a command of its own counts"""
     done: int
     total: int
-    """Both count the stage's own units: steps, windows, frames."""
+    """Both count the stage's own units: steps, frames."""
 
 
 OnProgress = Callable[[Progress], None]

@@ -1,49 +1,84 @@
 """Motion from speech: the lips from a diffusion model, the rest from seeded generators, then the motion's algebra."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 
 import numpy as np
 
-from sonic.diffusion import FPS
-from sonic.drive.eyes import eye_motion
-from sonic.drive.head import head_motion
+from sonic.diffusion import FPS, PIECE
+from sonic.drive.bearing import Bearing, Bearings
+from sonic.drive.breath import breathe
 from sonic.drive.lips import lips_from_speech
-from sonic.drive.prosody import prosody
+from sonic.drive.prosody import n_frames
 from sonic.geometry import smoothstep
-from sonic.motion import Motion, close_in_silence, limit, offset, retime, scale_mouth, scale_rest, smooth
+from sonic.motion import (
+    Motion,
+    Window,
+    close_in_silence,
+    limit,
+    offset,
+    retime,
+    scale_mouth,
+    scale_rest,
+    smooth,
+    windows,
+)
 from sonic.settings import Settings
-from sonic.types import SPEECH_RATE_HZ, OnProgress, Speech
+from sonic.types import F32, SPEECH_RATE_HZ, Opening, Speech
 
 _MODEL_LEAD_S = -0.01
 """Measured: how much earlier than the sound the model's lips are (negative: later); see docs/log.md."""
 _WANTED_LEAD_S = 0.01
 """How much earlier people like lips to be; they notice late lips more than early ones."""
+_MARGIN = 50
+"""Frames around a sample that its shaping depends on: offset 14, silence 4, smoothing 15, retiming 9, in all 42."""
 
 
-def drive(speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress) -> Motion:
-    """Motion for the first ``duration_s`` seconds, at settings.fps: max(1, round(duration_s * fps)) samples.
+def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:
+    """Motion for the first ``duration_s`` seconds, at settings.fps, in pieces of some 12 s, each made when asked for.
 
-    The same speech and settings give the same motion. Each gain has a true zero: dynamic_scale stills the mouth,
-    motion_scale the head, the gaze and the brows, blink_scale the blinks.
+    Together they are max(1, round(duration_s * fps)) samples. The same speech and settings give the same motion, and so
+    does any length of the pieces (``piece`` frames at 25 fps), to some 1e-5. Each gain has a true zero: dynamic_scale
+    stills the mouth, motion_scale the head, the gaze and the brows, blink_scale the blinks.
     """
-    samples = speech.samples[: max(1, round(duration_s * SPEECH_RATE_HZ))]
-    voice = prosody(samples, Fraction(FPS))
-    shape, lip_gap = lips_from_speech(
-        samples, steps=settings.inference_steps, seed=settings.seed, on_progress=on_progress
-    )
-    n = len(voice)
-    for_head, for_eyes = np.random.default_rng(settings.seed).spawn(2)
-    pose_deg, shift = head_motion(voice, for_head)
-    lids, gaze, brows = eye_motion(voice, for_eyes, blink_scale=settings.blink_scale, pose_deg=pose_deg)
-    still = Motion.still(n, Fraction(FPS))
+    fps = Fraction(FPS)
+    samples = Opening(speech.samples, max(1, round(duration_s * SPEECH_RATE_HZ)))
+    bearings = Bearings(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
+    lips = lips_from_speech(samples, steps=settings.inference_steps, seed=settings.seed, piece=piece)
+    n, n_asked, n_given = n_frames(samples, fps), max(1, round(duration_s * settings.fps)), 0
+    for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
+        motion = _shaped(window, bearings.until(window.end), settings)
+        ready = n_asked if window.final == n else min(ceil(window.final * settings.fps / fps), n_asked)
+        if ready > n_given:
+            yield retime(motion, settings.fps, ready - n_given, begins=window.begins, first=n_given)
+            n_given = ready
+
+
+def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
+    return replace(Motion.still(len(lip_gap), Fraction(FPS)), shape=shape, lip_gap=lip_gap)
+
+
+def _shaped(window: Window, bearing: Bearing, settings: Settings) -> Motion:
+    """The window's lips with effort, timing and silence, and the rest of the face around them; at FPS."""
+    now = slice(window.begins, window.end)
     # The speech features know phones, not how loudly they are said: people open wider when they speak up. Over 1 on
     # average, because the readers that the model learned from open less than people who speak freely (docs/log.md).
-    effort = (0.85 + 0.55 * smoothstep(-30.0, 0.0, voice.loudness_db)).astype(np.float32)
-    shape, lip_gap = shape[:n] * effort[:, None], lip_gap[:n] * effort
-    mouth = Motion(still.fps, shape, lip_gap, still.lids, still.gaze, still.brows, still.pose_deg, still.shift)
+    effort = (0.85 + 0.55 * smoothstep(-30.0, 0.0, bearing.voice.loudness_db[now])).astype(np.float32)
+    mouth = window.motion
+    mouth = replace(mouth, shape=mouth.shape * effort[:, None], lip_gap=mouth.lip_gap * effort)
     late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
-    mouth = close_in_silence(offset(mouth, late_s), voice.speaking)
-    motion = Motion(still.fps, mouth.shape, mouth.lip_gap, lids, gaze, brows, pose_deg, shift)
+    mouth = close_in_silence(offset(mouth, late_s), bearing.voice.speaking[now])
+    mouth = breathe(mouth, bearing.parted_mm[now])
+    motion = replace(
+        mouth,
+        lids=bearing.lids[now],
+        gaze=bearing.gaze[now],
+        brows=bearing.brows[now],
+        pose_deg=bearing.pose_deg[now],
+        shift=bearing.shift[now],
+    )
     # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
     motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
-    return retime(limit(smooth(motion, settings.smoothing)), settings.fps, max(1, round(duration_s * settings.fps)))
+    return limit(smooth(motion, settings.smoothing))

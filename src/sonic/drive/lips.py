@@ -1,12 +1,13 @@
 """Lips from speech: log-mel, speech features, and a diffusion model over mouth motion."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonic.diffusion import Networks, speech_latents
+from sonic.diffusion import PIECE, Networks, speech_latents
 from sonic.motion import N_SHAPE
-from sonic.types import F32, OnProgress, Progress, Samples
+from sonic.types import F32, Samples
 from sonic.weights import GAP_SCALE_MM, session
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ CHANCE = 0.25
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 
 
-def lips_from_speech(samples: Samples, *, steps: int, seed: int, on_progress: OnProgress) -> tuple[F32, F32]:
-    """(shape (T, 32), lip_gap (T,) in mm) at 25 fps for (N,) samples at 16 kHz; T = ceil(seconds * 25) + 1.
+def lips_from_speech(samples: Samples, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[tuple[F32, F32]]:
+    """(shape (n, 32), lip_gap (n,) in mm) at 25 fps for (N,) samples at 16 kHz, piece by piece, as they are asked for.
 
-    ``steps`` is the number of denoising steps; the same ``seed`` gives the same motion. Raises InstallError if the
-    weights are missing or damaged.
+    Together ceil(seconds * 25) + 1 frames. ``steps`` is the number of denoising steps; the same ``seed`` gives the same
+    motion. Raises InstallError if the weights are missing or damaged.
     """
     encoder, denoiser = session("encoder"), session("denoiser")
     networks = Networks(
@@ -30,15 +31,8 @@ def lips_from_speech(samples: Samples, *, steps: int, seed: int, on_progress: On
         denoise=lambda x, t, heard: _denoised(denoiser, x, t, heard),
         channels=N_SHAPE + 1,
     )
-    latents = speech_latents(
-        samples,
-        networks,
-        steps=steps,
-        seed=seed,
-        chance=CHANCE,
-        on_step=lambda done: on_progress(Progress("motion", done, steps)),
-    )
-    return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * np.float32(GAP_SCALE_MM), 0)
+    for latents in speech_latents(samples, networks, steps=steps, seed=seed, chance=CHANCE, piece=piece):
+        yield latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * np.float32(GAP_SCALE_MM), 0)
 
 
 def _denoised(denoiser: "InferenceSession", x: F32, t: float, heard: F32) -> F32:

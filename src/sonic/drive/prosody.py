@@ -14,8 +14,9 @@ from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
 Mask = NDArray[np.bool_]
 
-REACH_S = 12.0
-"""Samples later than this after a moment do not change what is found there."""
+REACH_S = 24.0
+"""Samples later than this after a moment do not change what is found there: pitch is judged against the speech of the
+10 s after it, and speech against the levels of the 10 s after that."""
 
 _WINDOW = 1024  # samples, 64 ms: two periods of the lowest pitch, half of it under the Hann window's top
 _BAND_HZ = (80.0, 3000.0)
@@ -51,13 +52,21 @@ class Prosody:
 
 
 def prosody(samples: Samples, fps: Fraction = Fraction(25)) -> Prosody:
-    """The prosody of (N,) mono samples at SPEECH_RATE_HZ, at ``fps``.
+    """The prosody of (N,) mono samples at SPEECH_RATE_HZ, at ``fps``. Not-a-number samples count as 0."""
+    return judged(heard(samples, fps, 0, n_frames(samples, fps)), fps)
 
-    Voice activity by level over a noise floor that adapts; pitch by autocorrelation (Boersma 1993, "Accurate short-term
-    analysis of the fundamental frequency"). Not-a-number samples count as 0.
+
+def n_frames(samples: Samples, fps: Fraction) -> int:
+    """Frames of a recording's prosody."""
+    return int(np.ceil(len(samples) / SPEECH_RATE_HZ * fps)) + 1
+
+
+def judged(level_and_pitch: F64, fps: Fraction) -> Prosody:
+    """The prosody of a recording, or of its opening, whose frames sound like this: (2, T) as from ``heard``.
+
+    Voice activity by level over a noise floor that adapts.
     """
-    n_frames = int(np.ceil(len(samples) / SPEECH_RATE_HZ * fps)) + 1
-    level_db, pitch_hz = _level_and_pitch(samples, fps, n_frames)
+    level_db, pitch_hz = level_and_pitch
     rate = float(fps)
     floor, top = (_around(level_db, q, rate) for q in (4.0, 95.0))
     speaking = _speaking(level_db, floor, top, rate)
@@ -73,22 +82,26 @@ def prosody(samples: Samples, fps: Fraction = Fraction(25)) -> Prosody:
     )
 
 
-def _level_and_pitch(samples: Samples, fps: Fraction, n_frames: int) -> tuple[F64, F64]:
-    """(T,) level in dB of full scale and (T,) pitch in Hz (0: no voice), chunk by chunk."""
+def heard(samples: Samples, fps: Fraction, begin: int, end: int) -> F64:
+    """(2, end - begin) level in dB of full scale and pitch in Hz (0: no voice) of these frames, chunk by chunk.
+
+    Pitch by autocorrelation (Boersma 1993, "Accurate short-term analysis of the fundamental frequency").
+    """
     window = np.hanning(_WINDOW)
     own = np.fft.irfft(np.abs(np.fft.rfft(window, 2 * _WINDOW)) ** 2)[:_WINDOW]
     hz = np.fft.rfftfreq(2 * _WINDOW, 1 / SPEECH_RATE_HZ)
     band = (hz >= _BAND_HZ[0]) & (hz <= _BAND_HZ[1])
-    level, pitch = np.empty(n_frames), np.empty(n_frames)
-    for first in range(0, n_frames, _CHUNK):
-        count = min(_CHUNK, n_frames - first)
+    out = np.empty((2, end - begin))
+    for first in range(begin, end, _CHUNK):
+        count = min(_CHUNK, end - first)
         pieces = _pieces(samples, fps, first, count)
         power = np.asarray(np.abs(np.fft.rfft(pieces * window, 2 * _WINDOW)) ** 2, np.float64)
         # Parseval: mean square of the band, undoing the window's own power
         mean_square = power[:, band].sum(1) / (_WINDOW * (window**2).sum())
-        level[first : first + count] = 10 * np.log10(mean_square + 10 ** (_FLOOR_DB / 10))
-        pitch[first : first + count] = _pitch(power * (hz < 1200), own)
-    return level, pitch
+        chunk = slice(first - begin, first - begin + count)
+        out[0, chunk] = 10 * np.log10(mean_square + 10 ** (_FLOOR_DB / 10))
+        out[1, chunk] = _pitch(power * (hz < 1200), own)
+    return out
 
 
 def _pieces(samples: Samples, fps: Fraction, first: int, count: int) -> F64:
@@ -132,7 +145,7 @@ def _speaking(level: F64, floor: F64, top: F64, rate: float) -> Mask:
     threshold = np.maximum(np.maximum(floor + np.clip(0.28 * span, 3.0, 9.0), top - 26.0), _SILENT_DB)
     loud = level > threshold
     sure = (level > threshold + np.clip(0.15 * span, 1.5, 6.0)) & (span > 5.0)
-    mask = _runs_with(loud, sure)
+    mask = _runs_with(loud, sure, round(rate))
     mask = ~_long_runs(~mask, round(0.2 * rate), keep_ends=True)
     mask = _long_runs(mask, round(0.1 * rate), keep_ends=False)
     hang = max(1, round(0.06 * rate))
@@ -148,11 +161,13 @@ def _runs(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
-def _runs_with(mask: Mask, sure: Mask) -> Mask:
-    """The runs of ``mask`` in which ``sure`` holds somewhere."""
+def _runs_with(mask: Mask, sure: Mask, reach: int) -> Mask:
+    """The runs of ``mask`` in which ``sure`` holds, as far as ``reach`` frames around where it does."""
     out = np.zeros_like(mask)
     for start, stop in zip(*_runs(mask), strict=True):
-        out[start:stop] = sure[start:stop].any()
+        near = sure[start:stop].astype(np.int64)
+        if near.any():
+            out[start:stop] = np.convolve(near, np.ones(2 * reach + 1, np.int64))[reach : reach + stop - start] > 0
     return out
 
 

@@ -9,25 +9,27 @@ from typing import Any, Protocol, TypeVar
 
 from sonic.errors import InstallError, SettingError
 from sonic.settings import Settings
-from sonic.types import Frame, OnProgress, Portrait, Speech
+from sonic.types import Frame, Portrait, Speech
 
 M = TypeVar("M")
 
 
 class Engine(Protocol[M]):
-    """Motion from speech, and frames from motion. ``M`` is the engine's own kind of motion."""
+    """Motion from speech, and frames from motion. ``M`` is the engine's own kind of motion, a piece of it.
+
+    Both methods are generators: whoever takes frames decides when motion is made, and memory does not grow with the
+    length of the recording. Closing the frames ends all work.
+    """
 
     name: str
 
     def weights(self) -> dict[str, str]:
         """File -> SHA-256 of everything trained that this engine uses: for the record beside the video."""
 
-    def drive(
-        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress
-    ) -> M:
-        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps; lips on the sound."""
+    def drive(self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float) -> Iterator[M]:
+        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps, in pieces; lips on the sound."""
 
-    def render(self, portrait: Portrait, motion: M) -> Iterator[Frame]:
+    def render(self, portrait: Portrait, motion: Iterator[M]) -> Iterator[Frame]:
         """The frames of this motion, in order, one at a time."""
 
 

@@ -6,7 +6,7 @@ from sonic.drive import drive
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
-from sonic.types import Frame, OnProgress, Portrait, Speech
+from sonic.types import Frame, Portrait, Speech
 from sonic.weights import TABLE
 
 
@@ -19,12 +19,10 @@ class LightEngine:
         """File -> SHA-256 of the shipped weights."""
         return {entry.file: entry.sha256 for entry in TABLE.values()}
 
-    def drive(
-        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, on_progress: OnProgress
-    ) -> Motion:
+    def drive(self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float) -> Iterator[Motion]:
         """Motion for this speech; the same for every portrait, because Motion is relative to its neutral."""
-        return drive(speech, settings, duration_s, on_progress)
+        return drive(speech, settings, duration_s)
 
-    def render(self, portrait: Portrait, motion: Motion) -> Iterator[Frame]:
+    def render(self, portrait: Portrait, motion: Iterator[Motion]) -> Iterator[Frame]:
         """Frames at the size of portrait.crop."""
         return Renderer(portrait).render(motion)

@@ -6,11 +6,13 @@ from sonic.motion.gains import blend, lid_follow, limit, scale_mouth, scale_rest
 from sonic.motion.smoothing import close_in_silence, smooth
 from sonic.motion.text import from_json, to_json
 from sonic.motion.timing import offset, retime
+from sonic.motion.windows import Window, windows
 
 __all__ = [
     "N_SHAPE",
     "Lag",
     "Motion",
+    "Window",
     "align_lips",
     "blend",
     "close_in_silence",
@@ -26,4 +28,5 @@ __all__ = [
     "scale_rest",
     "smooth",
     "to_json",
+    "windows",
 ]

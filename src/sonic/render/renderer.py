@@ -1,6 +1,6 @@
 """One portrait and its motion become frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,12 +70,13 @@ class Renderer:
         self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
-    def render(self, motion: Motion) -> Iterator[Frame]:
-        """The frames of this motion, in order; each owns its memory."""
+    def render(self, pieces: Iterable[Motion]) -> Iterator[Frame]:
+        """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
-        for i in range(len(motion)):
-            yield Frame(self._frame(motion, i, folds, scratch), i)
+        moments = ((motion, i) for motion in pieces for i in range(len(motion)))
+        for index, (motion, i) in enumerate(moments):
+            yield Frame(self._frame(motion, i, folds, scratch), index)
 
     def _frame(self, motion: Motion, i: int, folds: U8, scratch: F32) -> U8:
         lids = self._lids(motion.lids[i])

@@ -1,29 +1,30 @@
-"""Step 8: judge the model on clips that it never saw, beside loudness alone; prints a table in Markdown.
-
-    python -m sonic.train.evaluate --tracks CACHE --weights ASSETS/weights --encoder encoder.pt [--more OTHER_CACHE]
+"""The exported model on clips that it never saw, beside loudness alone.
 
 Correlation, lag and spread compare predicted and tracked lip opening clip by clip. Closure looks at aligned p, b and m.
 """
 
-import argparse
 import csv
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from sonic.diffusion import Networks, speech_latents
+from sonic.diffusion import speech_latents
+from sonic.errors import MediaError
 from sonic.mel import log_mel, speech_level
 from sonic.motion import N_SHAPE
-from sonic.train.config import Recipe, read_recipe
-from sonic.train.face import CanonicalClip, canonical_clip
+from sonic.train.clean import loudness
+from sonic.train.clips import find_clips
+from sonic.train.config import Recipe
+from sonic.train.face import FACE_MODEL, CanonicalClip, canonical_clip
 from sonic.train.phones import BILABIALS, GRID_DICTIONARY, sentence_phones
-from sonic.types import F32, F64, U8
-from sonic.weights import GAP_SCALE_MM, face_model
-
-log = logging.getLogger(__name__)
+from sonic.train.prepare import write_report
+from sonic.train.sampler import onnx_networks
+from sonic.train.tracks import Tracks, track_all
+from sonic.train.workspace import Watch, Workspace
+from sonic.types import F32, F64, U8, Progress
+from sonic.weights import GAP_SCALE_MM
 
 Predict = Callable[[F32], tuple[F32, F32]]
 """Samples -> (shape, lip_gap) at 25 fps."""
@@ -57,13 +58,14 @@ class Score:
     """Those that the tracked mouth closes."""
 
 
-def score(name: str, group: str, *, clip: CanonicalClip, samples: F32, predict: Predict, labels: U8 | None) -> Score:
-    """Judge one clip."""
+def score(
+    name: str, group: str, *, clip: CanonicalClip, samples: F32, predict: Predict, labels: U8 | None, basis: F64
+) -> Score:
+    """Judge one clip; ``basis`` is (32, 468, 3) mm per unit of the predicted shape."""
     shape, gap = predict(samples)
     n = min(len(gap), len(clip.lip_gap))
     gap, real = gap[:n], clip.lip_gap[:n]
-    face = face_model()
-    corners = face.basis[:, 291, 0] - face.basis[:, 61, 0]
+    corners = basis[:, 291, 0] - basis[:, 61, 0]
     width = np.linalg.norm(clip.points[:n, 291] - clip.points[:n, 61], axis=-1)
     lags = np.array([correlation(np.roll(gap, -k)[8:-8], real[8:-8]) for k in range(-5, 6)])
     found = closures(labels[: 2 * n]) if labels is not None else []
@@ -95,13 +97,6 @@ def _peak(values: F64) -> float:
     a, b, c = values[k - 1 : k + 2]
     bend = a - 2 * b + c
     return k - len(values) // 2 + (float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if bend < 0 else 0.0)
-
-
-def loudness(samples: F32, n: int) -> F32:
-    """(n,) level in dB around each frame at 25 fps."""
-    mel = log_mel(samples, speech_level(samples)).mean(1)
-    padded = np.pad(mel, (2, 4 * n), mode="edge")
-    return np.asarray(padded[: 4 * n].reshape(n, 4).mean(1), np.float32)
 
 
 def closures(labels: U8) -> list[tuple[float, float]]:
@@ -143,47 +138,31 @@ def table(scores: Sequence[Score]) -> str:
     return "\n".join(lines)
 
 
-def test_clips(tracks: Path, recipe: Recipe) -> list[tuple[str, Path]]:
-    """(group, file) of the tracked clips that no stage trained on."""
+def test_clips(tracks: Tracks, recipe: Recipe) -> list[tuple[str, int]]:
+    """(group, index) of the tracked clips that no stage trained on."""
     from sonic.train.encoder import is_test
     from sonic.train.sound import Utterance
 
     found = []
-    for path in sorted(tracks.glob("*.npz")):
-        with np.load(path) as clip:
-            speaker = str(clip["speaker"])
-        nothing = np.zeros(0, np.uint8)
-        known = Utterance(path.stem, speaker, "train", nothing.astype(np.int16), "", nothing)
+    nothing = np.zeros(0, np.int16)
+    for i, row in enumerate(tracks.rows):
+        known = Utterance(row["key"], row["speaker"], row["split"], nothing, "", nothing.astype(np.uint8))
         if is_test(known, recipe.held_out):
-            found.append(("unseen speakers" if speaker in recipe.held_out else "seen speakers, unseen clips", path))
+            strange = row["speaker"] in recipe.held_out or row["split"] == "test"
+            found.append(("unseen speakers" if strange else "seen speakers, unseen clips", i))
     return found
-
-
-def onnx_networks(folder: Path, guidance: float) -> Networks:
-    """Exported networks that need not be the shipped ones."""
-    import onnxruntime
-
-    hear, denoise = (onnxruntime.InferenceSession(str(folder / f"{n}.onnx")) for n in ("encoder", "denoiser"))
-
-    def denoised(x: F32, t: float, heard: F32) -> F32:
-        inputs = {"x": np.stack([x, x]), "t": np.full(2, t, np.float32), "condition": np.stack([heard, 0 * heard])}
-        following, free = denoise.run(None, inputs)[0]
-        return np.asarray(free + np.float32(guidance) * (following - free), np.float32)
-
-    return Networks(lambda mel: np.asarray(hear.run(None, {"mel": mel[None]})[0][0]), denoised, N_SHAPE + 1)
 
 
 class Aligner:
     """Phone labels for clips with a GRID sentence, by the trained encoder."""
 
-    def __init__(self, weights: Path) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         import torch
 
-        from sonic.train.networks import Encoder
+        from sonic.train.encoder import load_encoder
 
         self._torch = torch
-        self._model = Encoder().eval()
-        self._model.load_state_dict(torch.load(weights, weights_only=True))
+        self._model = load_encoder(workspace)
 
     def __call__(self, samples: F32, text: str) -> U8 | None:
         """(T,) labels at 50 Hz, or None without a known sentence."""
@@ -197,47 +176,55 @@ class Aligner:
         return align(self._torch.log_softmax(logits, -1).numpy(), sentence_phones(text))[0]
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.evaluate", description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--tracks", type=Path, required=True, help="prepared clips; only those kept for testing are used"
-    )
-    parser.add_argument("--encoder", type=Path, required=True, help="encoder.pt, which aligns the phones")
-    parser.add_argument("--weights", type=Path, required=True, help="folder of encoder.onnx and denoiser.onnx")
-    parser.add_argument("--guidance", type=float, default=1.5)
-    parser.add_argument("--chance", type=float, default=0.25)
-    parser.add_argument("--more", type=Path, help="prepared clips that are all foreign to training")
-    parser.add_argument("--steps", type=int, default=25)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--csv", type=Path, help="write every clip's scores here")
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    recipe, aligner = read_recipe(), Aligner(options.encoder)
-    clips = test_clips(options.tracks, recipe)
-    clips += [("free speech, strangers", path) for path in sorted(options.more.glob("*.npz"))] if options.more else []
-    networks = onnx_networks(options.weights, options.guidance)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How motion is drawn."""
+
+    steps: int
+    seed: int
+    guidance: float
+    chance: float
+
+
+def evaluate(
+    workspace: Workspace, weights: Path, sampling: Sampling, *, more: Path | None, workers: int, watch: Watch
+) -> list[Score]:
+    """Scores of the clips that were kept for testing, and of ``more``: a folder of clips that are all strangers.
+
+    WORK/scores.csv has every clip. Clips whose lips never close are left out, with a notice. Raises MediaError if
+    no clip is left or the weights are missing.
+    """
+    tracks, recipe = Tracks(workspace.tracks), workspace.recipe()
+    todo = [(group, tracks, i) for group, i in test_clips(tracks, recipe)]
+    if more:
+        folder = workspace.root / "more" / more.resolve().name
+        track_all(find_clips(more), folder, workers=workers, watch=watch)
+        write_report(folder, folder / "report.csv")
+        strangers = Tracks(folder)
+        todo += [("strangers", strangers, i) for i in range(len(strangers))]
+    networks, aligner = onnx_networks(weights, sampling.guidance), Aligner(workspace)
+    with np.load(workspace.face / FACE_MODEL) as arrays:
+        template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
 
     def predict(samples: F32) -> tuple[F32, F32]:
-        latents = speech_latents(samples, networks, steps=options.steps, seed=options.seed, chance=options.chance)
+        drawn = speech_latents(samples, networks, steps=sampling.steps, seed=sampling.seed, chance=sampling.chance)
+        latents = np.concatenate(list(drawn))
         return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * GAP_SCALE_MM, 0)
 
-    scores = []
-    for group, path in clips:
-        with np.load(path) as data:
-            points, samples, text = data["points"], data["samples"], str(data["text"])
-        clip = canonical_clip(points, face_model().template.astype(np.float64))
+    scores: list[Score] = []
+    for done, (group, store, i) in enumerate(todo, 1):
+        row, samples = store.rows[i], store.samples(i)
+        clip = canonical_clip(store.points(i), template)
         if clip is None:
-            log.info("%s: the lips never close, left out", path.stem)
-            continue
-        labels = aligner(samples, text)
-        scores.append(score(path.stem, group, clip=clip, samples=samples, predict=predict, labels=labels))
-    log.info("%d clips, %d steps, seed %d\n%s", len(scores), options.steps, options.seed, table(scores))
-    if options.csv:
-        with options.csv.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([[f.name for f in fields(Score)], *(astuple(s) for s in scores)])
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+            watch.notice(f"{row['key']}: the lips never close, left out")
+        else:
+            labels = aligner(samples, row["text"])
+            scores.append(
+                score(row["key"], group, clip=clip, samples=samples, predict=predict, labels=labels, basis=basis)
+            )
+        watch.progress(Progress("evaluate", done, len(todo)))
+    if not scores:
+        raise MediaError("no clip was kept for testing; name speakers in held_out of the recipe, or give --more CLIPS")
+    with (workspace.root / "scores.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([[f.name for f in fields(Score)], *(astuple(s) for s in scores)])
+    return scores

@@ -222,7 +222,7 @@ class _Sound:
 
     def close(self) -> None:
         """Close the source."""
-        self._chunks.close()  # type: ignore[attr-defined]  # a generator, by its contract
+        self._chunks.close()
 
     def _write(self, chunk: F32) -> None:
         samples = np.nan_to_num(chunk, posinf=1.0, neginf=-1.0).clip(-1, 1)
