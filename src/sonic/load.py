@@ -38,6 +38,8 @@ _CANCELLED = 0.25
 """If the mean of the channels keeps less than this share of the loudest one's power, they cancel each other."""
 _NONSENSE = 1e6
 """Sample values beyond this are no sound; 32768 still is: a file of floats on the scale of 16 bits."""
+_GATHERED = 2 * SPEECH_RATE_HZ
+"""Samples worked on at once while a recording is decoded."""
 
 _log = logging.getLogger(__name__)
 
@@ -221,7 +223,7 @@ def _mono(path: Path) -> tuple[StoredSamples, _Tally]:
 def _channel(path: Path, channel: int | None, tally: _Tally) -> Iterator[F32]:
     """The recording's channel, or the mean of all (None), in blocks; ``tally`` counts along."""
     with closing(decode_sound(path, rate_hz=SPEECH_RATE_HZ)) as chunks:
-        for chunk in chunks:
+        for chunk in _gathered(chunks):
             sound = np.abs(chunk) < _NONSENSE
             tally.n_broken += int(sound.size - np.count_nonzero(sound))
             chunk = np.where(sound, chunk, np.float32(0))
@@ -230,6 +232,18 @@ def _channel(path: Path, channel: int | None, tally: _Tally) -> Iterator[F32]:
             tally.total += float(mono.sum(dtype=np.float64))
             tally.squares += float(np.square(mono, dtype=np.float64).sum())
             yield mono
+
+
+def _gathered(chunks: Iterator[F32]) -> Iterator[F32]:
+    """Chunks joined to some seconds: decoders give tens a second, and each costs as much as its arithmetic."""
+    gathered: list[F32] = []
+    for chunk in chunks:
+        gathered.append(chunk)
+        if sum(map(len, gathered)) >= _GATHERED:
+            yield np.concatenate(gathered)
+            gathered = []
+    if gathered:
+        yield np.concatenate(gathered)
 
 
 def _peak(samples: StoredSamples, centre: float) -> float:
