@@ -16,7 +16,7 @@ from sonic.geometry import smoothstep
 from sonic.motion import Motion
 from sonic.types import F32, F64
 
-BREATH_MM = 4.6
+BREATH_MM = 5.0
 """Median opening of a breath between two phrases of some 2 s."""
 BREATH_S = 0.8
 """Median length of a breath where the pause has room for it."""
@@ -47,7 +47,7 @@ def parted_lips(prosody: Prosody, rng: np.random.Generator) -> F32:
             continue
         length_s = min(BREATH_S * float(np.exp(0.35 * sizes[start, 0])), room_s, _LONGEST_S)
         full = 0.75 + 0.5 * min(words / rate / _LONG_PHRASE_S, 1.0)
-        depth = BREATH_MM * float(np.exp(0.25 * sizes[start, 1])) * full * float(smoothstep(-0.1, 0.45, length_s))
+        depth = BREATH_MM * float(np.exp(0.25 * sizes[start, 1])) * full * float(smoothstep(-0.15, 0.6, length_s))
         _part(out, stop / rate - length_s, stop / rate, depth, lean=0.4 * lots[start, 1], rate=rate)
     return out.astype(np.float32)
 

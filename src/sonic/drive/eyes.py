@@ -140,7 +140,7 @@ def _brows(prosody: Prosody, rng: np.random.Generator, gaze: F32) -> F32:
     lots, noise = for_lots.random((n, 5)), for_life.standard_normal((n, 6))
     slow = one_pole(one_pole(noise[:, :3], 1.5 * rate), 0.3 * rate) * (2 * 1.8 * rate) ** 0.5
     quick = one_pole(one_pole(noise[:, 3:], 0.1 * rate), 0.05 * rate) * (2 * 0.15 * rate) ** 0.5
-    both = 0.58 * slow[:, :1] + 0.5 * quick[:, :1] + 0.24 * slow[:, 1:] + 0.24 * quick[:, 1:]
+    both = 0.6 * slow[:, :1] + 0.58 * quick[:, :1] + 0.24 * slow[:, 1:] + 0.28 * quick[:, 1:]
     tune = one_pole(one_pole(prosody.pitch_st.astype(np.float64)[:, None], 0.08 * rate), 0.05 * rate)
     both += 0.13 * np.clip(tune, -5, 5) - 0.25 * one_pole(gaze[:, 1:].astype(np.float64), 0.08 * rate)
     last = -rate
