@@ -1,6 +1,6 @@
 """Long speech: does the neutral drift, does it jerk where pieces of motion join?"""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -104,9 +104,9 @@ def _on_pixels(bench: Bench, portrait: Portrait, made: Long) -> list[Target]:
     if made.joins:
         wanted = np.array(sorted({min(made.joins, key=lambda j, at=at: abs(j - at)) for at in wanted}))
     starts = np.clip(wanted - size // 2, 0, n - size)
-    tasks = [
-        rendered(f"from {start / float(FPS):.0f} s", portrait, _part(made.motion, start, size)) for start in starts
-    ]
+    parts = [part(made.motion, start, start + size) for start in starts]
+    names = [f"from {start / float(FPS):.0f} s" for start in starts]
+    tasks = [rendered(name, portrait, motion) for name, motion in zip(names, parts, strict=True)]
     tracks = bench.studio.track(tasks)
     rows = []
     for start, track in zip(starts, tracks, strict=True):
@@ -118,11 +118,6 @@ def _on_pixels(bench: Bench, portrait: Portrait, made: Long) -> list[Target]:
     jerk = np.concatenate([_jerk(lip_opening(t.points)[:, None]) for t in tracks])
     places = [i * size + int(join - start) for i, (join, start) in enumerate(zip(wanted, starts, strict=True))]
     return [_seam("seams on pixels: jitter of the opening at joins, of the usual", jerk, places)]
-
-
-def _part(motion: Motion, start: int, size: int) -> Motion:
-    names = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
-    return replace(motion, **{name: getattr(motion, name)[start : start + size] for name in names})
 
 
 def _figures(track: Track) -> tuple[float, float, float]:

@@ -14,6 +14,7 @@ from sonic.errors import SonicError
 from sonic.measure import (
     Report,
     as_heard,
+    best_lag,
     closeness,
     closes,
     correlation,
@@ -24,13 +25,13 @@ from sonic.measure import (
     moving_mouth_distance,
 )
 from sonic.motion import Motion
+from sonic.train.clips import grid_sentence
 from sonic.train.config import read_recipe
 from sonic.train.phones import GRID_DICTIONARY
-from sonic.train.prepare import grid_sentence
 from sonic.types import F64, U8, Portrait
-from studio import FPS, Filmed, Track, driven, filmed, open_clip, portrait_of, rendered
+from studio import FPS, Filmed, Task, Track, driven, filmed, open_clip, portrait_of, rendered
 
-MODEL, STILL, JAW, TABLE = "model", "still", "jaw", "table"
+MODEL, STILL, JAW, TABLE, REDRAWN = "model", "still", "jaw", "table", "redrawn"
 NEEDS_CLIPS, NEEDS_ENCODER = "needs a folder of clips", "needs --encoder"
 BILABIALS = ("P", "B", "M")
 OPEN_MOUTH = 0.035
@@ -116,20 +117,19 @@ def _held_out(folder: Path | None) -> list[Path]:
 def _pairs(bench: Bench, title: str, paths: Sequence[Path]) -> list[Pair]:
     """Everything made and tracked; clips that cannot be used are printed with the reason."""
     print(f"\n### {title}\n")
-    opened, left_out, tasks = [], [], []
+    opened, left_out = [], []
     for path in paths:
         try:
             clip = open_clip(path, bench.seconds)
-            portrait = portrait_of(clip.photo)
+            opened.append((clip, portrait_of(clip.photo)))
         except SonicError as error:
             left_out.append(f"{path.stem} left out: {error}")
-            continue
-        motions = _motions(bench, clip, portrait)
-        opened.append((clip, portrait, tuple(motions)))
-        tasks += [filmed(clip), *(rendered(f"{clip.name}, {m}", portrait, motion) for m, motion in motions.items())]
-    tracks, pairs = iter(bench.studio.track(tasks)), []
-    for clip, portrait, names in opened:
-        real, made = next(tracks), {name: next(tracks) for name in names}
+    reals = bench.studio.track([filmed(clip) for clip, _ in opened])
+    motions = [_motions(bench, *who, real) for who, real in zip(opened, reals, strict=True)]
+    tasks = [_tasks(clip, portrait, made) for (clip, portrait), made in zip(opened, motions, strict=True)]
+    tracks, pairs = iter(bench.studio.track([task for own in tasks for task in own])), []
+    for (clip, portrait), real, names in zip(opened, reals, motions, strict=True):
+        made = {name: next(tracks) for name in names}
         lost = {name: t.lost for name, t in (("filmed", real), *made.items()) if not t.usable}
         if lost:
             left_out.append(f"{clip.name} left out: no face in {lost} of {clip.n_frames} frames")
@@ -139,23 +139,29 @@ def _pairs(bench: Bench, title: str, paths: Sequence[Path]) -> list[Pair]:
     return pairs
 
 
-def _motions(bench: Bench, clip: Filmed, portrait: Portrait) -> dict[str, Motion]:
+def _motions(bench: Bench, clip: Filmed, portrait: Portrait, real: Track) -> dict[str, Motion]:
     model = driven(bench.engine, portrait, clip.speech, clip.seconds)
     made = {MODEL: model, STILL: methods.still_picture(model), JAW: methods.loudness_jaw(model, clip.voice)}
     if bench.recogniser:
         heard = bench.recogniser.posteriors(clip.samples)
         made[TABLE] = methods.visemes(model, methods.opening_of_posteriors(heard, len(model), float(FPS)))
+    if (lips := methods.redrawn(model, real.points)) is not None:
+        made[REDRAWN] = lips
     return made
+
+
+def _tasks(clip: Filmed, portrait: Portrait, made: dict[str, Motion]) -> list[Task]:
+    return [rendered(f"{clip.name}, {name}", portrait, motion) for name, motion in made.items()]
 
 
 def _correlations(pairs: Sequence[Pair]) -> str:
     """One line a clip and their mean."""
-    heads = ["clip", "mouth at first", "r", "best", "at, ms", "r jaw", "r table", "loud", "distance", "moving part"]
-    heads += ["jaw", "table", "still", "opening, made / real", "spread, made / real"]
-    rows = [[pair.clip.name, _mouth(pair.portrait), *_row(pair)] for pair in pairs]
-    numbers = np.array([_numbers(pair) for pair in pairs])
-    mean = [figure(v) for v in numbers.mean(0)]
-    return table(heads, [*rows, ["**mean**", "", *mean]])
+    names = list(_figures(pairs[0]))
+    cells = [[_cell(name, value) for name, value in _figures(pair).items()] for pair in pairs]
+    rows = [[p.clip.name, _mouth(p.portrait), *own] for p, own in zip(pairs, cells, strict=True)]
+    known = [[v for pair in pairs if (v := _figures(pair)[name]) is not None] for name in names]
+    means = [_cell(name, float(np.mean(own)) if own else None) for name, own in zip(names, known, strict=True)]
+    return table(["clip", "mouth at first", *names], [*rows, ["**mean**", "", *means]])
 
 
 def _mouth(portrait: Portrait) -> str:
@@ -163,30 +169,45 @@ def _mouth(portrait: Portrait) -> str:
     return f"open {gap:.2f}" if gap > OPEN_MOUTH else "closed"
 
 
-def _row(pair: Pair) -> list[str]:
-    numbers = _numbers(pair)
-    return [figure(v, 0) if i == 2 else figure(v) for i, v in enumerate(numbers)]
+def _cell(name: str, value: float | None) -> str:
+    return f"{value:+.0f}" if "ms" in name and value is not None else figure(value)
 
 
-def _numbers(pair: Pair) -> list[float]:
+def _figures(pair: Pair) -> dict[str, float | None]:
+    """The columns of one clip, by their heads."""
     a, b = pair.opening(MODEL), pair.real_opening
     lags, curve = lag_curve(a, b, float(FPS))
-    top = int(np.argmax(curve))
-    optional = TABLE in pair.made
-    return [
-        pair.r(MODEL), float(curve[top]), 1000 * float(lags[top] / FPS), pair.r(JAW),
-        pair.r(TABLE) if optional else float("nan"), correlation(pair.loudness, b), pair.distance(MODEL),
-        100 * moving_mouth_distance(pair.made[MODEL].points, pair.real.points), pair.distance(JAW),
-        pair.distance(TABLE) if optional else float("nan"), pair.distance(STILL), float(a.mean() / b.mean()),
-        float(a.std() / b.std()),
-    ]  # fmt: skip
+    own = int(np.searchsorted(lags, round(best_lag(lags, _others(pair))[0])))
+    made = {m: track for m, track in pair.made.items() if m != MODEL}
+    return {
+        "r": pair.r(MODEL),
+        "best r": float(curve.max()),
+        "at ms": 1000 * float(lags[np.argmax(curve)] / FPS),
+        "own offset, ms": 1000 * float(lags[own] / FPS),
+        "r there": float(curve[own]),
+        **{f"r {m}": pair.r(m) if m in made else None for m in (JAW, TABLE, REDRAWN)},
+        "r loudness": correlation(pair.loudness, b),
+        "distance": pair.distance(MODEL),
+        **{f"d. {m}": pair.distance(m) if m in made else None for m in (JAW, TABLE, STILL, REDRAWN)},
+        "d. moving part": 100 * moving_mouth_distance(pair.made[MODEL].points, pair.real.points),
+        "mean, made / real": float(a.mean() / b.mean()),
+        "sd, made / real": float(a.std() / b.std()),
+    }
+
+
+def _others(pair: Pair) -> F64:
+    """Correlation at each lag of everything but the model with the real lips: where they agree best the clip's own
+    picture and sound agree, and the model had no say in it."""
+    tracks = [pair.opening(m) for m in (JAW, TABLE) if m in pair.made]
+    return np.sum([lag_curve(x, pair.real_opening, float(FPS))[1] for x in (*tracks, pair.loudness)], axis=0)
 
 
 def _likeness(pairs: Sequence[Pair]) -> list[Target]:
     found = [pair.r(MODEL) for pair in pairs]
     distance = {m: float(np.mean([pair.distance(m) for pair in pairs])) for m in (MODEL, JAW, STILL)}
     loud = float(np.mean([correlation(pair.loudness, pair.real_opening) for pair in pairs]))
-    note = f"loudness alone {loud:.2f}; {_below(pairs, found, 0.0)}"
+    there = [r for pair in pairs if (r := _figures(pair)["r there"]) is not None]
+    note = f"loudness alone {loud:.2f}; at each clip's own offset {np.mean(there):.2f}; {_below(pairs, found, 0.0)}"
     targets = [Target("strangers: correlation with the real lips", float(np.mean(found)), low=0.30, note=note)]
     for other, least, name in ((JAW, 15, "the loudness-driven jaw"), (STILL, 25, "a still picture")):
         worse = [p for p in pairs if p.distance(MODEL) >= p.distance(other)]
@@ -205,11 +226,19 @@ def _names(pairs: Sequence[Pair]) -> str:
     return ", ".join(pair.clip.name for pair in pairs)
 
 
-def _both(pairs: Sequence[Pair], field: str) -> tuple[F64, F64]:
+def _both(pairs: Sequence[Pair], field: str, method: str = MODEL) -> tuple[F64, F64]:
     """(made, real) of the clips in which both can be measured."""
-    values = [(getattr(p.report(p.made[MODEL]), field), getattr(p.report(p.real), field)) for p in pairs]
+    own = [p for p in pairs if method in p.made]
+    values = [(getattr(p.report(p.made[method]), field), getattr(p.report(p.real), field)) for p in own]
     known = np.array([v for v in values if None not in v], np.float64).reshape(-1, 2)
     return known[:, 0], known[:, 1]
+
+
+def _ceiling(pairs: Sequence[Pair], field: str) -> str:
+    """What the filmed lips, redrawn, keep of a measure of lips; head, eyes and brows there are the model's."""
+    made, real = _both(pairs, field, REDRAWN)
+    lips = "lip" in field or "loudness" in field
+    return figure(float(np.median(made) / np.median(real))) if lips and len(made) else "-"
 
 
 def _manners(pairs: Sequence[Pair]) -> str:
@@ -220,8 +249,9 @@ def _manners(pairs: Sequence[Pair]) -> str:
         if len(made):
             middles = [figure(float(how(x)), 4) for how in (np.median, np.mean) for x in (made, real)]
             close = [closeness(float(how(made)), float(how(real))) for how in (np.median, np.mean)]
-            rows.append([name, str(len(made)), *middles, *(figure(c) for c in close)])
-    heads = ("measure", "clips", "made, median", "real, median", "made, mean", "real, mean", "closeness", "(of means)")
+            rows.append([name, str(len(made)), *middles, *(figure(c) for c in close), _ceiling(pairs, field)])
+    heads = ["measure", "clips", "made, median", "real, median", "made, mean", "real, mean", "closeness", "(of means)"]
+    heads += ["redrawn / real, medians"]
     return "\n" + table(heads, rows)
 
 

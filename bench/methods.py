@@ -11,8 +11,10 @@ from sonic.drive.prosody import Prosody
 from sonic.measure import as_heard
 from sonic.mel import log_mel, speech_level
 from sonic.motion import Motion
+from sonic.train.face import canonical_clip, coefficients, displacement, lower_face_weight
 from sonic.train.phones import INDEX, PHONES
 from sonic.types import F32, F64, U8, Waveform
+from sonic.weights import face_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +55,20 @@ def loudness_jaw(model: Motion, voice: Prosody) -> Motion:
 def visemes(model: Motion, openness: F64) -> Motion:
     """The lips follow a table of phones: ``openness`` (T,), as wide on the whole as the model's lips."""
     return _opened(model, openness[: len(model)])
+
+
+def redrawn(model: Motion, points: F64) -> Motion | None:
+    """The filmed lips themselves, (T, 478, 3) landmarks in px: what face model, renderer and tracker leave of them.
+
+    None if the lips never close: then there is no neutral to move from.
+    """
+    face = face_model()
+    template, basis = face.template.astype(np.float64), face.basis.astype(np.float64)
+    clip = canonical_clip(points.astype(np.float32), template)
+    if clip is None:
+        return None
+    shape = coefficients(displacement(clip, lower_face_weight(template)), basis)
+    return replace(model, shape=np.ascontiguousarray(shape, np.float32), lip_gap=clip.lip_gap)
 
 
 def _opened(model: Motion, track: F64) -> Motion:

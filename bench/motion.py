@@ -8,12 +8,15 @@ and tracked with FaceMesh; filmed clips go through the same tracker and are samp
 
 speakers  First picture and sound of each filmed clip (never trained on) -> video, beside the clip itself. r: Pearson
           correlation of the two mouth openings (THEval's: mean gap of 8 pairs of inner-lip points over the outer-eye
-          distance) at zero lag; "best" is the highest within 300 ms and "at" where: positive, the made lips are later,
-          which is also what a clip shows whose own sound is early. Distance: mouth landmark distance in % of the
-          outer-eye distance (sonic.measure.mouth_distance). Beside it through the same renderer, with the same head
-          and eyes: the picture at rest; a jaw that follows the smoothed loudness; a table of phones' openings on the
-          phones that --encoder hears; all with the spread of the model's lips. "loud" is the loudness itself against
-          the real lips. Closeness is 1 - |made - real| / real of the medians over clips (of the means in brackets).
+          distance) at zero lag, which the target judges; "best r" is the highest within 300 ms and "at" its place:
+          positive, the made lips are later, which is also what a clip shows whose sound is late. "own offset" is
+          where the simpler methods and the loudness, without the model, agree best with the real lips, "r there" the
+          model's at that place. Distance: mouth landmark distance in % of the outer-eye distance
+          (sonic.measure.mouth_distance); "moving part" leaves out where the mouth rests. Through the same renderer,
+          with the same head and eyes: the picture at rest (still); a jaw that follows the smoothed loudness; a table
+          of phones' openings on the phones that --encoder hears; both with the spread of the model's lips; and the
+          filmed lips themselves (redrawn), the ceiling of face model, renderer and tracker. Closeness is
+          1 - |made - real| / real of the medians over clips (of the means in brackets).
 grid      The same for GRID speakers that training held out (recipe.toml); p, b and m, found by --encoder in the known
           sentence, must bring the opening below 15 % of its range (5th to 95th percentile) in the clip.
 languages Synthetic voices whose phone times are exact, and a song, by the demo portrait. Lag (a) against the opening

@@ -162,7 +162,7 @@ def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: flo
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:
-    return list(track_face(frame.rgb for frame in Renderer(portrait).render([motion])))
+    return list(track_face(frame.rgb for frame in Renderer(portrait).render(iter([motion]))))
 
 
 def _track_filmed(path: Path, n_frames: int) -> list[F32 | None]:
