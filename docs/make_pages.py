@@ -7,6 +7,7 @@ import argparse
 import ast
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import sonic
@@ -48,11 +49,17 @@ def _row(name: str, knob: Knob) -> str:
 def help_page() -> str:
     """``--help`` of every command as Markdown, at a fixed width."""
     os.environ["COLUMNS"] = "100"
-    parser = build_parser()
-    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
-    parts = [("sonic", parser), *((f"sonic {name}", command) for name, command in commands.items())]
-    pages = [f"## {title}\n\n```\n{part.format_help().rstrip()}\n```\n" for title, part in parts]
+    pages = [f"## {part.prog}\n\n```\n{part.format_help().rstrip()}\n```\n" for part in _parsers(build_parser())]
     return "# Commands\n\nMade from the code by `docs/make_pages.py`.\n\n" + "\n".join(pages)
+
+
+def _parsers(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """A command and all below it."""
+    yield parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _parsers(below)
 
 
 def file_list() -> str:

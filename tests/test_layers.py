@@ -53,6 +53,8 @@ def test_imports_go_one_way(path: Path) -> None:
         if unit == "train":
             assert parts[1] in TRAIN_MAY_SEE, f"train imports {name}"
             continue
+        if parts[1] == "train" and unit == "apps":
+            continue
         assert parts[1] in ROW_OF, f"{unit} imports {name}, which is in no row; only apps may know of train"
         same_row_allowed = ROW_OF[unit] not in (STEPS,)
         limit = ROW_OF[unit] if same_row_allowed else ROW_OF[unit] - 1

@@ -1,56 +1,20 @@
-"""Training's data handling: layouts, sentences, alignment, recipe, face fit. The networks: only where torch is
-installed."""
+"""Training's parts that need no PyTorch: phones, alignment, sound, recipe, workspace, face fit, scores."""
 
-import csv
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
-from sonic.errors import SettingError
+from sonic.errors import MediaError, SettingError
 from sonic.facemesh import LIP_BOTTOM
 from sonic.geometry import rotation_from_pose
-from sonic.train import face, prepare
+from sonic.train import config, face
 from sonic.train.align import align
 from sonic.train.config import read_recipe
 from sonic.train.phones import GRID_DICTIONARY, INDEX, IPA, PHONES, from_ipa, sentence_phones
-from sonic.train.sound import SoundCache, Utterance, n_labels, write_cache
+from sonic.train.sound import SoundCache, Utterance, n_labels, spoken_utterances, write_cache
+from sonic.train.workspace import Workspace, build, open_workspace
 from sonic.weights import face_model
-
-
-def write_clip(path: Path, *, seconds: float = 1.2, sound: bool = True) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        video = container.add_stream("mpeg4", rate=25)
-        video.width = video.height = 64
-        video.pix_fmt = "yuv420p"
-        audio = container.add_stream("aac", rate=16000, layout="mono") if sound else None
-        for _ in range(int(seconds * 25)):
-            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 90, np.uint8), format="rgb24")
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        if audio is not None:
-            tone = np.sin(np.arange(int(seconds * 16000)) / 10, dtype=np.float32)[None] * np.float32(0.3)
-            block = av.AudioFrame.from_ndarray(tone, format="fltp", layout="mono")
-            block.sample_rate = 16000
-            container.mux(audio.encode(block))
-            container.mux(audio.encode(None))
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("s1_bbaf2n", "bin blue at f two now"),
-        ("swwzzs", ""),  # the grammar has no letter w, and z here is a letter: "set white with z zero soon"
-        ("s30_video", ""),
-        ("lgib8a", "lay green in b eight again"),
-    ],
-)
-def test_a_grid_name_is_its_sentence(name: str, sentence: str) -> None:
-    if name == "swwzzs":
-        sentence = "set white with z zero soon"
-    assert prepare.grid_sentence(name) == sentence
 
 
 def test_every_grid_word_has_known_phones() -> None:
@@ -64,43 +28,6 @@ def test_ipa_becomes_arpabet() -> None:
     assert from_ipa("tʃ") == ("CH",)
     assert from_ipa("aː") == ("AA",)
     assert from_ipa("ʔ") == ()
-
-
-def test_layouts(tmp_path: Path) -> None:
-    for name in ("id1/video7/00001.mp4", "id1/video8/00001.mp4", "id2/video1/00001.MP4"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "id1/video7/00001.txt").write_text("Text:  HELLO THERE\nConf: 3\n")
-    found = prepare.find_clips(tmp_path)
-    assert [s.speaker for s in found] == ["id1", "id1", "id2"]
-    assert len({s.key for s in found}) == 3
-    assert [s.text for s in found] == ["hello there", "", ""]
-
-
-def test_a_table_names_the_speakers(tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").touch()
-    (tmp_path / "clips.csv").write_text("file,speaker\na.mp4,anna\n")
-    assert prepare.find_clips(tmp_path)[0].speaker == "anna"
-
-
-def test_clips_that_cannot_be_used_are_reported(tmp_path: Path) -> None:
-    write_clip(tmp_path / "in" / "mute.mp4", sound=False)
-    write_clip(tmp_path / "in" / "short.mp4", seconds=0.4)
-    (tmp_path / "in" / "broken.mp4").write_bytes(b"no video")
-    counts = prepare.prepare(tmp_path / "in", tmp_path / "out")
-    assert counts == {"rejected": 3}
-    with (tmp_path / "out" / "clips.csv").open() as file:
-        verdicts = {row["speaker"]: row["verdict"] for row in csv.DictReader(file)}
-    assert verdicts["mute"] == "rejected: no sound"
-    assert verdicts["short"] == "rejected: shorter than 1 s"
-    assert "cannot be decoded" in verdicts["broken"]
-
-
-@pytest.mark.slow
-def test_a_clip_without_a_face_is_rejected(tmp_path: Path) -> None:
-    write_clip(tmp_path / "wall.mp4")
-    with pytest.raises(prepare.RejectedError, match="no face in 30 of 30 frames"):
-        prepare.track_clip(tmp_path / "wall.mp4")
 
 
 def test_alignment_finds_the_phones() -> None:
@@ -139,7 +66,7 @@ def test_the_shipped_recipe_is_complete() -> None:
 
 
 def test_a_recipe_with_a_typo_names_it(tmp_path: Path) -> None:
-    text = Path(prepare.__file__).with_name("recipe.toml").read_text().replace("window_s", "window_seconds")
+    text = config.SHIPPED_RECIPE.read_text().replace("window_s", "window_seconds")
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(SettingError, match="window_s, window_seconds"):
         read_recipe(tmp_path / "r.toml")
@@ -178,32 +105,52 @@ def test_coefficients_reproduce_what_the_basis_can_show() -> None:
     np.testing.assert_allclose(face.coefficients(np.tensordot(shape, basis, 1), basis), shape, atol=1e-3)
 
 
-@pytest.mark.train
-def test_networks_export_and_agree(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch", reason="needs the train extra: pip install 'sonic-talk[train]'")
-    pytest.importorskip("onnx", reason="needs the train extra: pip install 'sonic-talk[train]'")
-    import warnings
-
-    from sonic.train.export import Hearing, check, export
-    from sonic.train.motion import MotionModel
-    from sonic.train.networks import Encoder
-
-    torch.manual_seed(0)
-    encoder = Encoder(channels=16, inner=16).eval()
-    model = MotionModel(encoder.features(torch.zeros(1, 8, 80)).shape[-1], channels=16).eval()
-    hearing = Hearing(encoder, model.condition).eval()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter's own deprecation notices
-        export(hearing, model.denoiser, tmp_path)
-    assert check(hearing, model.denoiser, tmp_path) < 1e-4
+def test_a_recipe_with_a_wrong_value_names_it(tmp_path: Path) -> None:
+    (tmp_path / "r.toml").write_text(config.SHIPPED_RECIPE.read_text().replace("batch = 24", 'batch = "many"'))
+    with pytest.raises(SettingError, match=r"batch in \[encoder\] is 'many'"):
+        read_recipe(tmp_path / "r.toml")
 
 
-@pytest.mark.train
-def test_augmentation_off_is_the_numpy_spectrogram() -> None:
-    torch = pytest.importorskip("torch", reason="needs the train extra: pip install 'sonic-talk[train]'")
-    from sonic.mel import log_mel
-    from sonic.train.augment import Augment
+def test_a_workspace_keeps_the_recipe_that_it_began_with(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text(config.SHIPPED_RECIPE.read_text().replace("voices = 3000", "voices = 7"))
+    assert open_workspace(tmp_path / "work", other).recipe().voices == 7
+    assert open_workspace(tmp_path / "work").recipe().voices == 7
+    with pytest.raises(SettingError, match="begun with another recipe"):
+        open_workspace(tmp_path / "work", config.SHIPPED_RECIPE)
 
-    sound = np.random.default_rng(0).standard_normal(8000).astype(np.float32) * np.float32(0.1)
-    got = Augment(0).clean(torch.from_numpy(sound)[None], torch.tensor([0.01]))[0].numpy()
-    np.testing.assert_allclose(got[: len(sound) // 160 + 1], log_mel(sound, 0.01), atol=1e-3)
+
+def test_a_folder_that_was_never_prepared_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="sonic train prepare"):
+        Workspace(tmp_path).recipe()
+
+
+def test_a_result_is_made_anew_only_when_its_origin_changes(tmp_path: Path) -> None:
+    made = []
+
+    def make(folder: Path) -> None:
+        made.append(folder)
+        (folder / "x").write_text("done")
+
+    folder = tmp_path / "step"
+    assert [build(folder, origin, make) for origin in ("a", "a", "b")] == [True, False, True]
+    assert (folder / "x").read_text() == "done"
+    assert len(made) == 2
+
+    def fail(folder: Path) -> None:
+        raise OSError
+
+    with pytest.raises(OSError):
+        build(folder, "c", fail)
+    assert build(folder, "b", fail) is False
+
+
+def test_recordings_without_a_table_or_a_column_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match=r"utterances\.tsv is missing"):
+        list(spoken_utterances(tmp_path))
+    (tmp_path / "utterances.tsv").write_text("file\tspeaker\tsplit\na.wav\tanna\ttrain\n")
+    with pytest.raises(MediaError, match="lacks phones"):
+        list(spoken_utterances(tmp_path))
+    (tmp_path / "utterances.tsv").write_text("file\tspeaker\tsplit\tphones\na.wav\tanna\ttrain\tB IH1 N\n")
+    with pytest.raises(MediaError, match=r"a\.wav is missing"):
+        list(spoken_utterances(tmp_path))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sonic.errors import SettingError
 
 T = TypeVar("T")
+SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,19 @@ class Recipe:
     seed: int
     held_out: tuple[str, ...]
     """Speakers that no stage trains on."""
+    voices: int
+    """Sentences of synthetic voices; 0 needs no espeak-ng, but the encoder's first part then has nothing to learn."""
     encoder: EncoderRecipe
     teacher: TeacherRecipe
     motion: MotionRecipe
 
 
 def read_recipe(path: Path | None = None) -> Recipe:
-    """The recipe in a TOML file; None: the shipped one. Raises SettingError for a missing or unknown entry."""
-    path = path or Path(__file__).with_name("recipe.toml")
+    """The recipe in a TOML file; None: the shipped one. Raises SettingError for a missing, unknown or unfit entry."""
+    path = path or SHIPPED_RECIPE
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"recipe {path} cannot be read ({error}); give a TOML file") from error
     parts = {"encoder": EncoderRecipe, "teacher": TeacherRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
@@ -71,8 +74,13 @@ def read_recipe(path: Path | None = None) -> Recipe:
 
 
 def _filled(kind: type[T], values: dict[str, Any], where: str) -> T:
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if names != set(values):
-        wrong = ", ".join(sorted(names ^ set(values)))
-        raise SettingError(f"recipe: {where} must have exactly {', '.join(sorted(names))}; check {wrong}")
+    wanted: dict[str, Any] = {field.name: field.type for field in fields(kind)}  # type: ignore[arg-type]
+    if set(wanted) != set(values):
+        wrong = ", ".join(sorted(set(wanted) ^ set(values)))
+        raise SettingError(f"recipe: {where} must have exactly {', '.join(sorted(wanted))}; check {wrong}")
+    for name, value in values.items():
+        fits = {int: type(value) is int, float: type(value) in (int, float), str: type(value) is str}
+        numbers = value if isinstance(value, list) else [value]
+        if not fits.get(wanted[name], True) or any(isinstance(n, int | float) and n < 0 for n in numbers):
+            raise SettingError(f"recipe: {name} in {where} is {value!r}; see the shipped recipe for what it must be")
     return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})

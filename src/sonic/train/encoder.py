@@ -1,34 +1,31 @@
-"""Step 4: the speech encoder, a frame-by-frame phone classifier that aligns its own training data.
-
-    python -m sonic.train.encoder SOUND [VOICES ...] --out ENCODER
+"""The speech encoder, a frame-by-frame phone classifier that aligns its own training data.
 
 Part 1 learns from utterances whose phone times are known (synthetic voices). Then every utterance is aligned with its
-known phone sequence (Viterbi training), and each further part learns from all of them. Resumable after each part;
-ENCODER holds the weights, the alignments (``labels_N.u8`` for each sound cache) and ``log.csv``.
+known phone sequence (Viterbi training), and each further part learns from all of them.
 """
 
-import argparse
-import csv
-import logging
-import time
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from sonic.errors import MediaError, SettingError
 from sonic.mel import HOP, log_mel, speech_level
 from sonic.train.align import align
 from sonic.train.augment import Augment
-from sonic.train.config import Recipe, read_recipe
+from sonic.train.config import EncoderRecipe, Recipe
+from sonic.train.curves import Curves
+from sonic.train.loop import Plan, train
 from sonic.train.networks import Encoder
 from sonic.train.phones import BILABIALS, PHONES, SILENCE
 from sonic.train.sound import LABEL_HZ, UNKNOWN, SoundCache, Utterance
+from sonic.train.workspace import MADE_FROM, Watch, Workspace, fingerprint, made_from
 from sonic.types import F32, SPEECH_RATE_HZ, U8
 
-log = logging.getLogger(__name__)
+WEIGHTS = "encoder.pt"
 
 
 def is_test(utterance: Utterance, held_out: Sequence[str]) -> bool:
@@ -42,8 +39,7 @@ class Windows:
     """Random training windows from utterances whose labels are known."""
 
     def __init__(self, caches: Sequence[SoundCache], labels: Sequence[list[U8]], recipe: Recipe, seed: int) -> None:
-        self._rng = np.random.default_rng(seed)
-        self.augment = Augment(seed)
+        self.seed(seed)
         self._recipe = recipe
         self._items = [
             (cache, i, group[i])
@@ -55,6 +51,11 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def seed(self, seed: int) -> None:
+        """Restart the random choices."""
+        self._rng = np.random.default_rng(seed)
+        self.augment = Augment(seed)
 
     def batch(self) -> tuple[Tensor, Tensor]:
         """Log-mel (B, 2 N, 80) and labels (B, N); UNKNOWN frames carry no loss."""
@@ -83,65 +84,59 @@ class Windows:
         return window, speech_level(sound), targets
 
 
-def train_part(model: Encoder, windows: Windows, steps: int, recipe: Recipe, table: Path) -> None:
-    """One cycle of training: warm-up, cosine decay, logged every 50 steps."""
-    options = recipe.encoder
-    optimizer = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=options.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=steps, pct_start=0.1)
-    loss_of = torch.nn.CrossEntropyLoss(ignore_index=UNKNOWN, label_smoothing=options.smoothing)
-    model.train()
-    started, losses, hits = time.monotonic(), [], []
-    for step in range(1, steps + 1):
-        mel, labels = windows.batch()
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(mel)
-        loss = loss_of(logits.float().reshape(-1, len(PHONES)), labels.reshape(-1))
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+class EncoderTask:
+    """Phones from sound, frame by frame."""
+
+    columns: tuple[str, ...] = ("frames right in speech",)
+
+    def __init__(self, model: Encoder, windows: Windows, options: EncoderRecipe, device: torch.device) -> None:
+        self.model: nn.Module = model
+        self._windows, self._device = windows, device
+        self._loss_of = nn.CrossEntropyLoss(ignore_index=UNKNOWN, label_smoothing=options.smoothing)
+
+    def seed(self, seed: int) -> None:
+        """Restart the windows and their augmentation."""
+        self._windows.seed(seed)
+
+    def loss(self) -> tuple[Tensor, list[float]]:
+        """Cross entropy of a fresh batch, and the share of frames right."""
+        mel, labels = (part.to(self._device) for part in self._windows.batch())
+        with torch.autocast(self._device.type, torch.bfloat16):
+            logits = self.model(mel)
+        loss = self._loss_of(logits.float().reshape(-1, len(PHONES)), labels.reshape(-1))
         spoken = (labels != UNKNOWN) & (labels != SILENCE)
-        losses.append(float(loss.detach()))
-        hits.append(float((logits.argmax(-1) == labels)[spoken].float().mean()))
-        if step % 50 == 0 or step == steps:
-            row = [step, f"{np.mean(losses):.4f}", f"{np.mean(hits):.4f}", f"{time.monotonic() - started:.0f}"]
-            with table.open("a", newline="") as file:
-                csv.writer(file).writerow(row)
-            log.info("step %s of %d: loss %s, frames right in speech %s, %s s", row[0], steps, *row[1:])
-            losses, hits = [], []
+        return loss, [float((logits.argmax(-1) == labels)[spoken].float().mean())]
 
 
 def posteriors(model: Encoder, cache: SoundCache) -> Iterator[tuple[int, F32]]:
     """(index, (T, 40) log posteriors at 50 Hz) of every utterance."""
     model.eval()
+    device = next(model.parameters()).device
     for i in range(len(cache)):
         sound = cache[i].samples.astype(np.float32) / 32768
         mel = log_mel(sound, speech_level(sound))
         n = len(mel) // 2
         # Few different lengths: the kernels are compiled anew for each.
         padded = np.pad(mel[: 2 * n], ((0, -2 * n % 320), (0, 0)), constant_values=mel.min())
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            logits = model(torch.from_numpy(padded)[None])[0, :n].float()
-        yield i, torch.log_softmax(logits, -1).numpy()
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16):
+            logits = model(torch.from_numpy(padded)[None].to(device))[0, :n].float()
+        yield i, torch.log_softmax(logits, -1).cpu().numpy()
 
 
 def align_cache(model: Encoder, cache: SoundCache) -> list[U8]:
     """Labels of every utterance: exact where the cache has them, else the alignment; the worst 4 % become UNKNOWN."""
     labels = [cache[i].labels for i in range(len(cache))]
-    todo = [i for i in range(len(cache)) if (labels[i] == UNKNOWN).all()]
+    todo = {i for i in range(len(cache)) if cache[i].phones and (labels[i] == UNKNOWN).all()}
     if not todo:
         return labels
-    scores = np.full(len(cache), np.nan)
+    scores: dict[int, float] = {}
     for i, log_posterior in posteriors(model, cache):
-        path, scores[i] = align(log_posterior, cache[i].phones)
-        if (i + 1) % 1000 == 0:
-            log.info("aligned %d of %d", i + 1, len(cache))
-        labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
-    limit = np.quantile(scores, 0.04)
-    for i in np.flatnonzero(~(scores > limit)):
+        if i in todo:
+            path, scores[i] = align(log_posterior, cache[i].phones)
+            labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
+    limit = np.quantile(list(scores.values()), 0.04)
+    for i in (i for i, score in scores.items() if not score > limit):
         labels[i] = np.full_like(labels[i], UNKNOWN)
-    log.info("aligned %d utterances, mean score %.3f, median %.3f", len(todo), scores.mean(), np.median(scores))
     return labels
 
 
@@ -162,7 +157,9 @@ def report(model: Encoder, cache: SoundCache, labels: list[U8], recipe: Recipe) 
 
 def save_labels(labels: list[U8], path: Path) -> None:
     """One flat file, in the order of the cache."""
-    np.concatenate(labels).tofile(path)
+    part = path.with_suffix(".part")
+    np.concatenate(labels).tofile(part)
+    part.replace(path)
 
 
 def load_labels(cache: SoundCache, path: Path) -> list[U8]:
@@ -171,42 +168,71 @@ def load_labels(cache: SoundCache, path: Path) -> list[U8]:
     return list(np.split(flat, np.cumsum(sizes)[:-1]))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.encoder", description=__doc__.partition("\n")[0])
-    parser.add_argument("sounds", type=Path, nargs="+", help="folders made by sonic.train.sound")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--recipe", type=Path, help="TOML file; default: the shipped recipe")
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(options.threads)
-    recipe = read_recipe(options.recipe)
-    torch.manual_seed(recipe.seed)
-    options.out.mkdir(parents=True, exist_ok=True)
-    caches = [SoundCache(folder) for folder in options.sounds]
-    labels = [[cache[i].labels for i in range(len(cache))] for cache in caches]
+def alignments(workspace: Workspace) -> tuple[list[SoundCache], list[list[U8]]]:
+    """The sound caches, and the labels that the encoder's last part was trained on.
+
+    Raises SettingError if the encoder was not trained, or not on this sound.
+    """
+    recipe = workspace.recipe()
+    if made_from(workspace.encoder) != _origin(workspace, recipe):
+        raise SettingError(
+            f"no encoder for the sound and the recipe in {workspace.root}; run `sonic train encoder` first"
+        )
+    part = max(len(recipe.encoder.parts) - 2, 0)
+    caches = [SoundCache(folder) for folder in workspace.sounds]
+    paths = [_labels_file(workspace, folder, part) for folder in workspace.sounds]
+    return caches, [load_labels(cache, path) for cache, path in zip(caches, paths, strict=True)]
+
+
+def load_encoder(workspace: Workspace) -> Encoder:
+    """The trained encoder, on the CPU and in evaluation mode. Raises SettingError if there is none."""
+    path = workspace.encoder / WEIGHTS
+    if not path.exists():
+        raise SettingError(f"{path} is missing; run `sonic train encoder` first")
     model = Encoder()
-    log.info("%.2f M parameters", sum(p.numel() for p in model.parameters()) / 1e6)
-    for part, steps in enumerate(recipe.encoder.parts):
-        weights = options.out / f"part{part}.pt"
-        if weights.exists():
-            model.load_state_dict(torch.load(weights, weights_only=True))
-        else:
-            windows = Windows(caches, labels, recipe, recipe.seed + part)
-            log.info("part %d: %d utterances", part, len(windows))
-            train_part(model, windows, steps, recipe, options.out / "log.csv")
-            torch.save(model.state_dict(), weights)
-        for k, cache in enumerate(caches):
-            target = options.out / f"labels_{k}_part{part}.u8"
+    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    model.eval()
+    return model
+
+
+def train_encoder(workspace: Workspace, device: torch.device, watch: Watch) -> None:
+    """Train all parts, with an alignment after each; leaves encoder.pt and the alignments.
+
+    Raises SettingError if WORK holds an encoder of another recipe or other sound, MediaError without labelled sound.
+    """
+    recipe, options = workspace.recipe(), workspace.recipe().encoder
+    origin = _origin(workspace, recipe)
+    caches = [SoundCache(folder) for folder in workspace.sounds]
+    labels = [[cache[i].labels for i in range(len(cache))] for cache in caches]
+    torch.manual_seed(recipe.seed)
+    model = Encoder().to(device)
+    curves = Curves(workspace.encoder, "speech encoder", EncoderTask.columns)
+    for part, steps in enumerate(options.parts):
+        windows = Windows(caches, labels, recipe, recipe.seed + part)
+        if not len(windows):
+            raise MediaError(f"no sound with phone times in {workspace.sound}; set voices above 0 in the recipe")
+        plan = Plan(
+            name=f"encoder {part + 1}", seed=recipe.seed + part, steps=steps, step_before=sum(options.parts[:part]),
+            learning_rate=options.learning_rate, weight_decay=options.weight_decay, warm_up=0.1, clip=1.0,
+        )  # fmt: skip
+        task, folder = EncoderTask(model, windows, options, device), workspace.encoder / f"part{part}"
+        train(task, plan, folder, curves=curves, origin=origin, watch=watch)
+        for k, (cache, sound) in enumerate(zip(caches, workspace.sounds, strict=True)):
+            target = _labels_file(workspace, sound, part)
             if not target.exists():
+                watch.notice(f"aligning the phones of {sound.name}")
                 save_labels(align_cache(model, cache), target)
             labels[k] = load_labels(cache, target)
-            if recipe.encoder.parts[part + 1 :] == ():
-                log.info("%s: %s", options.sounds[k].name, report(model, cache, labels[k], recipe))
-    torch.save(model.state_dict(), options.out / "encoder.pt")
-    return 0
+    for cache, sound, group in zip(caches, workspace.sounds, labels, strict=True):
+        watch.notice(f"{sound.name}: {report(model, cache, group, recipe)}")
+    torch.save(model.cpu().state_dict(), workspace.encoder / WEIGHTS)
+    (workspace.encoder / MADE_FROM).write_text(origin + "\n", encoding="utf-8")
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def _origin(workspace: Workspace, recipe: Recipe) -> str:
+    sounds = [(folder.name, made_from(folder)) for folder in workspace.sounds]
+    return fingerprint(sounds, recipe.encoder, recipe.seed, recipe.held_out)
+
+
+def _labels_file(workspace: Workspace, sound: Path, part: int) -> Path:
+    return workspace.encoder / f"labels-{sound.name}-part{part}.u8"

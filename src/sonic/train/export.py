@@ -1,27 +1,33 @@
-"""Step 7: the networks as ONNX, checked against PyTorch and through the numpy sampler.
+"""The networks as ONNX, with the face model of their latents; PyTorch, onnxruntime and the numpy sampler must agree."""
 
-python -m sonic.train.export --encoder encoder.pt --motion motion.pt --out ASSETS/weights
-"""
-
-import argparse
 import hashlib
-import logging
+import shutil
+import warnings
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sonic.diffusion import noise, sample
+from sonic.diffusion import Networks, speech_latents
+from sonic.errors import SonicError
 from sonic.mel import N_MELS
-from sonic.train.motion import MotionModel
+from sonic.train.encoder import load_encoder
+from sonic.train.face import FACE_MODEL
+from sonic.train.motion import load_motion
 from sonic.train.networks import N_LATENT, Condition, Denoiser, Encoder
-from sonic.types import F32
-
-log = logging.getLogger(__name__)
+from sonic.train.sampler import guided, onnx_networks
+from sonic.train.workspace import Workspace
+from sonic.types import F32, SPEECH_RATE_HZ
 
 TOLERANCE = 2e-4
-"""Largest difference between PyTorch and onnxruntime that is accepted, in units of the latents."""
+"""Largest difference that is accepted, in units of the latents and of the condition."""
+SECONDS = 20
+"""Of the random sound that is compared: more than one piece of the sampler."""
+STEPS = 25
+GUIDANCE = 1.5
+NAMES = ("encoder.onnx", "denoiser.onnx")
 
 
 class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
@@ -36,79 +42,107 @@ class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
         return y
 
 
-def load(encoder: Path, motion: Path) -> tuple[Hearing, Denoiser]:
-    """The trained networks."""
-    ears = Encoder()
-    ears.load_state_dict(torch.load(encoder, weights_only=True))
-    with torch.inference_mode():
-        width = ears.features(torch.zeros(1, 8, N_MELS)).shape[-1]
-    model = MotionModel(width)
-    model.load_state_dict(torch.load(motion, weights_only=True))
-    return Hearing(ears, model.condition).eval(), model.denoiser.eval()
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """Largest differences on random input of real length."""
+
+    hearing: float
+    """encoder.onnx under onnxruntime against PyTorch."""
+    denoising: float
+    """denoiser.onnx under onnxruntime against PyTorch, one call."""
+    motion: float
+    """Motion that the numpy sampler draws in pieces with onnxruntime, against PyTorch in one piece."""
+
+    def to_text(self) -> str:
+        """One line."""
+        return (
+            f"parity: encoder {self.hearing:.1g}, denoiser {self.denoising:.1g}, sampled motion {self.motion:.1g}"
+            f" (at most {TOLERANCE:g})"
+        )
 
 
-def export(hearing: Hearing, denoiser: Denoiser, out: Path) -> dict[str, str]:
-    """Write encoder.onnx and denoiser.onnx; returns their SHA-256."""
-    out.mkdir(parents=True, exist_ok=True)
+def load(workspace: Workspace) -> tuple[Hearing, Denoiser]:
+    """The trained networks. Raises SettingError if one of them was not trained."""
+    encoder = load_encoder(workspace)
+    model = load_motion(workspace, encoder)
+    return Hearing(encoder, model.condition).eval(), model.denoiser.eval()
+
+
+def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
+    """Write encoder.onnx, denoiser.onnx, face_model.npz and both logs to OUT; ({file: SHA-256}, how well they agree).
+
+    Files of an earlier export are replaced only once the new ones have passed. Raises SettingError before the networks
+    are trained, SonicError if PyTorch, onnxruntime and the sampler differ by more than TOLERANCE.
+    """
+    hearing, denoiser = load(workspace)
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        write_onnx(hearing, denoiser, part)
+        found = check(hearing, denoiser, part)
+        shutil.copyfile(workspace.face / FACE_MODEL, part / FACE_MODEL)
+        shutil.copyfile(workspace.encoder / "log.csv", part / "encoder_log.csv")
+        shutil.copyfile(workspace.motion / "log.csv", part / "motion_log.csv")
+        out.mkdir(parents=True, exist_ok=True)
+        for path in sorted(part.iterdir()):
+            path.replace(out / path.name)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in (*NAMES, FACE_MODEL)}, found
+
+
+def write_onnx(hearing: Hearing, denoiser: Denoiser, folder: Path) -> None:
+    """encoder.onnx and denoiser.onnx."""
     channels = hearing.condition.norm.normalized_shape[0]
     mel = torch.randn(1, 400, N_MELS)
     x, t, condition = torch.randn(2, 100, N_LATENT), torch.rand(2), torch.randn(2, 100, channels)
+    axes = {0: "batch", 1: "frames"}
     # The TorchScript exporter is the one that leaves no traces of the exporting machine in the file.
     common = {"opset_version": 17, "dynamo": False}
-    torch.onnx.export(
-        hearing, (mel,), str(out / "encoder.onnx"), input_names=["mel"], output_names=["condition"],
-        dynamic_axes={"mel": {0: "batch", 1: "frames"}, "condition": {0: "batch", 1: "frames"}}, **common,
-    )  # fmt: skip
-    axes = {0: "batch", 1: "frames"}
-    torch.onnx.export(
-        denoiser, (x, t, condition), str(out / "denoiser.onnx"), input_names=["x", "t", "condition"],
-        output_names=["clean"], dynamic_axes={"x": axes, "t": {0: "batch"}, "condition": axes, "clean": axes}, **common,
-    )  # fmt: skip
-    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in ("encoder.onnx", "denoiser.onnx")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it announces its own end
+        torch.onnx.export(
+            *(hearing, (mel,), str(folder / NAMES[0])),
+            **(common | {"input_names": ["mel"], "output_names": ["condition"]}),
+            dynamic_axes={"mel": axes, "condition": axes},
+        )
+        torch.onnx.export(
+            *(denoiser, (x, t, condition), str(folder / NAMES[1])),
+            **(common | {"input_names": ["x", "t", "condition"], "output_names": ["clean"]}),
+            dynamic_axes={"x": axes, "t": {0: "batch"}, "condition": axes, "clean": axes},
+        )
 
 
-def check(hearing: Hearing, denoiser: Denoiser, out: Path) -> float:
-    """Largest difference of a sampled sequence, PyTorch against onnxruntime, both under the numpy sampler.
+def torch_networks(hearing: Hearing, denoiser: Denoiser, guidance: float) -> Networks:
+    """The networks under PyTorch, as the numpy sampler calls them."""
 
-    Raises ValueError above TOLERANCE.
-    """
-    import onnxruntime
+    def hear(mel: F32) -> F32:
+        with torch.inference_mode():
+            return np.asarray(hearing(torch.from_numpy(mel)[None])[0].numpy())
 
-    mel = np.random.default_rng(0).standard_normal((1, 4 * 60, N_MELS)).astype(np.float32)
-    start = noise(60, N_LATENT, np.random.default_rng(1))
-    sessions = {n: onnxruntime.InferenceSession(str(out / f"{n}.onnx")) for n in ("encoder", "denoiser")}
-    with torch.inference_mode():
-        heard = hearing(torch.from_numpy(mel))
-        (other,) = sessions["encoder"].run(None, {"mel": mel})
+    def denoise(x: F32, t: F32, condition: F32) -> F32:
+        with torch.inference_mode():
+            return np.asarray(denoiser(*(torch.from_numpy(part) for part in (x, t, condition))).numpy())
 
-        def in_torch(x: F32, t: float) -> F32:
-            y = denoiser(torch.from_numpy(x)[None], torch.tensor([t], dtype=torch.float32), heard)
-            return np.asarray(y[0].numpy())
-
-        def in_onnx(x: F32, t: float) -> F32:
-            inputs = {"x": x[None], "t": np.array([t], np.float32), "condition": other}
-            return np.asarray(sessions["denoiser"].run(None, inputs)[0][0])
-
-        difference = float(np.abs(sample(in_torch, start, 8) - sample(in_onnx, start, 8)).max())
-    if difference > TOLERANCE:
-        raise ValueError(f"PyTorch and onnxruntime differ by {difference:.2g}, at most {TOLERANCE:g} is accepted")
-    return difference
+    return Networks(hear, guided(denoise, guidance), N_LATENT)
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.export", description=__doc__.partition("\n")[0])
-    parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--motion", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    hearing, denoiser = load(options.encoder, options.motion)
-    for name, digest in export(hearing, denoiser, options.out).items():
-        log.info("%s: %.2f MB, SHA-256 %s", name, (options.out / name).stat().st_size / 1e6, digest)
-    log.info("parity: largest difference %.2g", check(hearing, denoiser, options.out))
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+def check(hearing: Hearing, denoiser: Denoiser, folder: Path) -> Parity:
+    """Compare PyTorch, onnxruntime and the sampler. Raises SonicError above TOLERANCE."""
+    ours, theirs = torch_networks(hearing, denoiser, GUIDANCE), onnx_networks(folder, GUIDANCE)
+    rng = np.random.default_rng(0)
+    n = 25 * SECONDS
+    mel = rng.standard_normal((4 * n, N_MELS), dtype=np.float32)
+    x, heard = rng.standard_normal((n, N_LATENT), dtype=np.float32), ours.hear(mel)
+    sound = 0.1 * rng.standard_normal(SECONDS * SPEECH_RATE_HZ, dtype=np.float32)
+    whole = np.concatenate(list(speech_latents(sound, ours, steps=STEPS, seed=0, piece=10 * n)))
+    pieces = np.concatenate(list(speech_latents(sound, theirs, steps=STEPS, seed=0)))
+    found = Parity(
+        hearing=float(np.abs(heard - theirs.hear(mel)).max()),
+        denoising=float(np.abs(ours.denoise(x, 0.5, heard) - theirs.denoise(x, 0.5, heard)).max()),
+        motion=float(np.abs(whole - pieces).max()),
+    )
+    if not max(astuple(found)) <= TOLERANCE:
+        raise SonicError(f"{found.to_text()}; the networks or their export have changed: nothing was written")
+    return found

@@ -1,14 +1,10 @@
-"""Step 2: the face model (template and deformation basis) from tracked clips.
-
-    python -m sonic.train.face CACHE --out face_model.npz
+"""The face model (template and deformation basis) from tracked clips.
 
 Template: generalised Procrustes mean of the closed-lip neutrals, every speaker with the same weight, made symmetric.
 Basis: principal components of the lower face's displacement from the clip's own closed-lip neutral, mirrored frames
 included, so that each component is either symmetric or antisymmetric.
 """
 
-import argparse
-import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic.errors import MediaError
 from sonic.facemesh import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, RIGHT_EYE, STABLE
 from sonic.geometry import pose_from_rotation, rotation_from_pose, similarity, smoothstep
 from sonic.motion import N_SHAPE
+from sonic.train.tracks import Tracks
+from sonic.train.workspace import Watch
 from sonic.types import F32, F64
 
-log = logging.getLogger(__name__)
-
+FACE_MODEL = "face_model.npz"
 N_SURFACE = 468
 EYE_DISTANCE_MM = 63.0
 """Between the eye centres: the unit of the canonical face."""
@@ -32,6 +30,8 @@ DEAD_ZONE_MM = 0.6
 CLOSED_PERCENTILE = 8
 MAX_CLOSED_MM = 3.0
 """A clip whose smallest openings exceed this never closes its lips and has no neutral."""
+MAX_CLIPS, MAX_ALL = 80, 2000
+"""Clips of one speaker and in all that the face is fitted to: more only cost memory."""
 SMOOTH = np.array([-3, 12, 17, 12, -3]) / 35
 """Savitzky-Golay, five frames, second order: takes the tracker's jitter, keeps closures."""
 MOUTH_CORNERS = (
@@ -58,13 +58,16 @@ class CanonicalClip:
     """(T, 3) camera pose of the head: yaw, pitch, roll."""
 
 
-def load_tracks(cache: Path) -> dict[str, list[F32]]:
-    """Landmarks of every clip in a prepared cache, (T, 478, 3) px each, by speaker."""
-    tracks: dict[str, list[F32]] = defaultdict(list)
-    for path in sorted(cache.glob("*.npz")):
-        with np.load(path) as clip:
-            tracks[str(clip["speaker"])].append(clip["points"])
-    return dict(tracks)
+def load_tracks(tracks: Tracks) -> dict[str, list[F32]]:
+    """Landmarks, (T, 478, 3) px each, by speaker: at most MAX_CLIPS of each and MAX_ALL in all, evenly picked."""
+    by_speaker: dict[str, list[int]] = defaultdict(list)
+    for i, row in enumerate(tracks.rows):
+        by_speaker[row["speaker"]].append(i)
+    speakers = sorted(by_speaker)
+    speakers = speakers[:: max(1, -(-len(speakers) // MAX_ALL))]
+    limit = min(MAX_CLIPS, max(1, MAX_ALL // max(len(speakers), 1)))
+    picked = {name: by_speaker[name][:: -(-len(by_speaker[name]) // limit)] for name in speakers}
+    return {name: [tracks.points(i) for i in items] for name, items in picked.items()}
 
 
 def canonical_clip(points_px: F32, template: F64, speaker: str = "") -> CanonicalClip | None:
@@ -115,6 +118,8 @@ def fit_template(tracks: dict[str, list[F32]], max_clips: int = 12) -> tuple[F64
                 # The camera's view, not the first face's axes: frontal is what the speakers' average calls frontal.
                 faces.append(np.mean([_to_camera(c, c.closed) for c in neutrals], axis=0))
                 yawns.append(np.mean([_to_camera(c, c.points[int(c.lip_gap.argmax())]) for c in neutrals], axis=0))
+        if not faces:
+            raise MediaError(f"none of {sum(map(len, tracks.values()))} clips ever closes its lips; add speech")
         mean = _procrustes_mean(faces)
     order = mirror_order(_procrustes_mean(yawns))
     return _symmetric(mean, order), order
@@ -146,8 +151,8 @@ def _normalised(face: F64) -> F64:
 def mirror_order(face: F64) -> NDArray[np.intp]:
     """(468,) index of each landmark's mirror image, from an almost symmetric face with its mouth open.
 
-    With closed lips the upper and the lower lip coincide, and nearest neighbours pair them. Raises ValueError if
-    nearest neighbours do not pair up, which means that the face is not frontal.
+    With closed lips the upper and the lower lip coincide, and nearest neighbours pair them. Raises MediaError if
+    nearest neighbours do not pair up, which means that the face is not frontal or its mouth not open.
     """
     left, right = np.array(MOUTH_CORNERS).T
     for _ in range(6):
@@ -160,7 +165,7 @@ def mirror_order(face: F64) -> NDArray[np.intp]:
         half = rotation_from_pose(pose_from_rotation(turn) / 2)
         face = (face - shift / 2) @ half
     if odd.any():
-        raise ValueError(f"{int(odd.sum())} landmarks have no mirror partner: {np.flatnonzero(odd)[:9]}")
+        raise MediaError(f"the mean face has {int(odd.sum())} points without a mirror image; add frontal clips of speech")
     return np.asarray(order)
 
 
@@ -204,7 +209,7 @@ def fit_basis(clips: Sequence[CanonicalClip], template: F64, mirror: NDArray[np.
     moment = np.zeros((N_SURFACE * 3, N_SURFACE * 3))
     speakers = sorted({clip.speaker for clip in clips})
     for speaker in speakers:
-        d = np.concatenate([displacement(c, weight)[::2] for c in clips if c.speaker == speaker][:80])
+        d = np.concatenate([displacement(c, weight)[::2] for c in clips if c.speaker == speaker])
         d = np.concatenate([d, d[:, mirror] * MIRROR]).reshape(-1, N_SURFACE * 3)
         moment += d.T @ d / len(d) / len(speakers)
     values, vectors = np.linalg.eigh(moment)
@@ -231,29 +236,21 @@ def rms_error_mm(clips: Sequence[CanonicalClip], template: F64, basis: F64) -> f
     return float(np.sqrt(np.mean(squares)))
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.face", description=__doc__.partition("\n")[0])
-    parser.add_argument("cache", type=Path, help="folder made by sonic.train.prepare")
-    parser.add_argument("--out", type=Path, required=True, help="the .npz to write")
-    parser.add_argument("--held-out", default="", help="speakers left out of the error report's basis, by comma")
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    tracks = load_tracks(options.cache)
-    template, mirror = fit_template(tracks)
-    clips = [c for name, group in tracks.items() for points in group if (c := canonical_clip(points, template, name))]
-    log.info("%d speakers, %d clips with closed lips", len(tracks), len(clips))
-    held_out = set(options.held_out.split(",")) & set(tracks)
-    if held_out:
-        partial = fit_basis([c for c in clips if c.speaker not in held_out], template, mirror)
-        error = rms_error_mm([c for c in clips if c.speaker in held_out], template, partial)
-        log.info("rms error on held-out %s: %.2f mm", ",".join(sorted(held_out)), error)
+def fit_face(tracks: Tracks, out: Path, held_out: Sequence[str], watch: Watch) -> None:
+    """Fit the face to the tracks, say how well it shows them, and write OUT/face_model.npz.
+
+    Raises MediaError if no clip ever closes its lips.
+    """
+    known = load_tracks(tracks)
+    template, mirror = fit_template(known)
+    clips = [c for name, group in known.items() for points in group if (c := canonical_clip(points, template, name))]
+    watch.notice(f"face: {len(known)} speakers, {len(clips)} clips with closed lips")
+    strangers = [c for c in clips if c.speaker in held_out]
+    others = [c for c in clips if c.speaker not in held_out]
+    if strangers and others:
+        error = rms_error_mm(strangers, template, fit_basis(others, template, mirror))
+        watch.notice(f"face: rms error on held-out speakers, when fitted to the others, {error:.2f} mm")
     basis = fit_basis(clips, template, mirror)
     arrays = {"template": template.astype(np.float32), "basis": basis.astype(np.float32)}
-    np.savez_compressed(options.out, mirror=mirror.astype(np.int16), **arrays)
-    log.info("rms error on the fitted clips: %.2f mm; wrote %s", rms_error_mm(clips, template, basis), options.out)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    np.savez_compressed(out / FACE_MODEL, mirror=mirror.astype(np.int16), **arrays)
+    watch.notice(f"face: rms error on the fitted clips {rms_error_mm(clips, template, basis):.2f} mm")

@@ -1,16 +1,10 @@
-"""Step 6: the diffusion model over motion latents, driven by the frozen speech encoder.
-
-    python -m sonic.train.motion --sounds SOUND VOICES --labels L0 L1 --encoder encoder.pt --latents LATENTS --out
-    MOTION
+"""The diffusion model over motion latents, driven by the frozen speech encoder.
 
 Half of the windows come from tracked clips, the rest from motion that the teacher drew for other voices and
-languages, and a few are noise without speech under a closed mouth. Resumable: the state is saved every 250 steps.
+languages, and a few are noise without speech under a closed mouth.
 """
 
-import argparse
 import csv
-import logging
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +14,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from sonic.mel import HOP, speech_level
+from sonic.errors import SettingError
+from sonic.mel import HOP, N_MELS, speech_level
 from sonic.train.augment import Augment
-from sonic.train.config import Recipe, read_recipe
-from sonic.train.encoder import is_test, load_labels
-from sonic.train.motiondata import CLOSED, load_face
+from sonic.train.config import Recipe
+from sonic.train.curves import Curves
+from sonic.train.encoder import WEIGHTS as ENCODER_WEIGHTS
+from sonic.train.encoder import alignments, is_test, load_encoder
+from sonic.train.face import FACE_MODEL
+from sonic.train.loop import Plan, train
+from sonic.train.motiondata import CLOSED, draw_motion, load_face
 from sonic.train.networks import N_LATENT, Condition, Denoiser, Encoder
 from sonic.train.phones import BILABIALS, SILENCE
 from sonic.train.sound import SoundCache
+from sonic.train.workspace import Watch, Workspace, fingerprint, made_from
 from sonic.types import F32, SPEECH_RATE_HZ, U8
 
-log = logging.getLogger(__name__)
-
+WEIGHTS = "motion.pt"
 STEP = SPEECH_RATE_HZ // 25
 """Samples per motion frame."""
 SHARES = {"tracked": 0.35, "strangers": 0.12, "drawn": 0.48, "noise": 0.05}
@@ -168,14 +167,16 @@ def loss_of(
     """Training loss and, for the log, the squared error of the lip gap from pure noise-ish inputs."""
     latents, weight, closed = batch
     b = len(latents)
-    t = torch.rand(b, generator=rng)
+    device = latents.device
+    # Drawn on the CPU, whose generator is the same on every machine.
+    t = torch.rand(b, generator=rng).to(device)
     alpha, sigma = torch.cos(t * torch.pi / 2)[:, None, None], torch.sin(t * torch.pi / 2)[:, None, None]
-    noisy = alpha * latents + sigma * torch.randn(latents.shape, generator=rng)
-    heard = (torch.rand(b, 1, 1, generator=rng) >= recipe.motion.audio_dropout).float()
-    with torch.autocast("cpu", torch.bfloat16):
+    noisy = alpha * latents + sigma * torch.randn(latents.shape, generator=rng).to(device)
+    heard = (torch.rand(b, 1, 1, generator=rng) >= recipe.motion.audio_dropout).float().to(device)
+    with torch.autocast(device.type, torch.bfloat16):
         guess = model.denoiser(noisy, t, model.condition(features) * heard)
     error = guess.float() - latents
-    per_channel = torch.ones(N_LATENT)
+    per_channel = torch.ones(N_LATENT, device=device)
     per_channel[-1] = GAP_WEIGHT
     place = (error**2 * per_channel).mean(-1)
     speed = (error.diff(dim=1) ** 2 * per_channel).mean(-1)
@@ -187,79 +188,68 @@ def loss_of(
     return total, gap
 
 
-def train(examples: Examples, encoder: Encoder, recipe: Recipe, out: Path) -> MotionModel:
-    """The training loop: 1. resume, 2. step, 3. average, 4. save. Returns the averaged model."""
-    options = recipe.motion
-    torch.manual_seed(recipe.seed)
+class MotionTask:
+    """Clean latents from noisy ones and the encoder's features."""
+
+    columns: tuple[str, ...] = ("late gap error",)
+
+    def __init__(self, examples: Examples, encoder: Encoder, recipe: Recipe, device: torch.device) -> None:
+        torch.manual_seed(recipe.seed)
+        self._encoder = encoder.to(device)
+        self._model = MotionModel(feature_width(encoder)).to(device)
+        self.model: nn.Module = self._model
+        self._examples, self._recipe, self._device = examples, recipe, device
+        self.seed(recipe.seed)
+
+    def seed(self, seed: int) -> None:
+        """Restart the windows, their augmentation and the diffusion's noise."""
+        self._examples.seed(seed)
+        self._rng = torch.Generator().manual_seed(seed)
+
+    def loss(self) -> tuple[Tensor, list[float]]:
+        """``loss_of`` a fresh batch."""
+        mel, latents, weight, closed = (part.to(self._device) for part in self._examples.batch())
+        with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16):
+            features = self._encoder.features(mel)
+        loss, gap = loss_of(self._model, features, (latents, weight, closed), self._recipe, self._rng)
+        return loss, [float(gap)]
+
+
+def feature_width(encoder: Encoder) -> int:
+    """Channels of the encoder's features."""
+    device = next(encoder.parameters()).device
     with torch.inference_mode():
-        width = encoder.features(torch.zeros(1, 8, 80)).shape[-1]
-    model, average = MotionModel(width), MotionModel(width)
-    average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, options.steps, pct_start=0.05)
-    done, state = 0, out / "state.pt"
-    if state.exists():
-        saved = torch.load(state, weights_only=True)
-        done = int(saved["step"])
-        for part, name in ((model, "model"), (average, "average"), (optimizer, "optimizer"), (schedule, "schedule")):
-            part.load_state_dict(saved[name])
-    examples.seed(recipe.seed + done)
-    rng = torch.Generator().manual_seed(recipe.seed + done)
-    started, losses = time.monotonic(), []
-    for step in range(done + 1, options.steps + 1):
-        mel, *rest = examples.batch()
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            features = encoder.features(mel)
-        loss, gap = loss_of(model, features, (rest[0], rest[1], rest[2]), recipe, rng)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        decay = min(0.998, step / (step + 10))
-        with torch.no_grad():
-            for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
-                ours.lerp_(theirs, 1 - decay)
-        losses.append((float(loss.detach()), float(gap)))
-        if step % 50 == 0 or step == options.steps:
-            row = [step, *(f"{v:.4f}" for v in np.mean(losses, axis=0)), f"{time.monotonic() - started:.0f}"]
-            with (out / "log.csv").open("a", newline="") as file:
-                csv.writer(file).writerow(row)
-            log.info("step %s of %d: loss %s, late gap error %s, %s s", row[0], options.steps, *row[1:])
-            losses = []
-        if step % 250 == 0 or step == options.steps:
-            parts = {"model": model, "average": average, "optimizer": optimizer, "schedule": schedule}
-            torch.save({"step": step, **{k: v.state_dict() for k, v in parts.items()}}, state)
-            torch.save(average.state_dict(), out / "motion.pt")
-    return average
+        return int(encoder.features(torch.zeros(1, 8, N_MELS, device=device)).shape[-1])
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.motion", description=__doc__.partition("\n")[0])
-    parser.add_argument("--sounds", type=Path, nargs="+", required=True)
-    parser.add_argument("--labels", type=Path, nargs="+", required=True)
-    parser.add_argument("--encoder", type=Path, required=True)
-    parser.add_argument("--face", type=Path, required=True)
-    parser.add_argument("--latents", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--recipe", type=Path)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(options.threads)
-    recipe = read_recipe(options.recipe)
-    options.out.mkdir(parents=True, exist_ok=True)
-    encoder = Encoder()
-    encoder.load_state_dict(torch.load(options.encoder, weights_only=True))
-    encoder.eval()
-    caches = [SoundCache(folder) for folder in options.sounds]
-    labels = [load_labels(cache, path) for cache, path in zip(caches, options.labels, strict=True)]
-    examples = Examples(caches, labels, options.latents, load_face(options.face).signs, recipe)
-    log.info("%s", {kind: len(items) for kind, items in examples.groups.items()})
-    train(examples, encoder, recipe, options.out)
-    return 0
+def train_motion(workspace: Workspace, device: torch.device, watch: Watch) -> None:
+    """Fit the teacher, let it draw, and train the diffusion model; leaves motion.pt.
+
+    Raises SettingError before the encoder is trained, or if WORK holds a model of another recipe or other data.
+    """
+    draw_motion(workspace, device, watch)
+    recipe, options = workspace.recipe(), workspace.recipe().motion
+    caches, labels = alignments(workspace)
+    face = load_face(workspace.face / FACE_MODEL)
+    examples = Examples(caches, labels, workspace.latents, face.signs, recipe)
+    watch.notice("motion learns from " + ", ".join(f"{len(v)} {kind}" for kind, v in examples.groups.items()))
+    task = MotionTask(examples, load_encoder(workspace), recipe, device)
+    plan = Plan(
+        name="motion", seed=recipe.seed, steps=options.steps, learning_rate=options.learning_rate,
+        weight_decay=0.02, warm_up=0.05, clip=1.0, average=0.998,
+    )  # fmt: skip
+    origin = fingerprint(workspace.encoder / ENCODER_WEIGHTS, made_from(workspace.latents), options, recipe.seed)
+    curves = Curves(workspace.motion, "diffusion model", task.columns)
+    model = train(task, plan, workspace.motion, curves=curves, origin=origin, watch=watch)
+    torch.save(model.cpu().state_dict(), workspace.motion / WEIGHTS)
 
 
-if __name__ == "__main__":
-    raise SystemExit(main())
+def load_motion(workspace: Workspace, encoder: Encoder) -> MotionModel:
+    """The trained model, on the CPU and in evaluation mode. Raises SettingError if there is none."""
+    path = workspace.motion / WEIGHTS
+    if not path.exists():
+        raise SettingError(f"{path} is missing; run `sonic train motion` first")
+    model = MotionModel(feature_width(encoder))
+    model.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))
+    model.eval()
+    return model

@@ -1,15 +1,10 @@
-"""Step 5: what the motion model learns from: latents of tracked clips, and latents that the teacher drew for other
-speech.
-
-    python -m sonic.train.motiondata TRACKS --face face_model.npz --sounds SOUND VOICES --labels L0 L1 --out LATENTS
+"""What the motion model learns from: latents of tracked clips, and latents that the teacher drew for other speech.
 
 The teacher (phones with times to motion) is fitted to the tracked clips, whose sentences were aligned by the encoder;
 then it draws motion for every other utterance with known phones.
 """
 
-import argparse
 import csv
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,17 +12,21 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from sonic.train.config import Recipe, read_recipe
-from sonic.train.encoder import is_test, load_labels
-from sonic.train.face import MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.errors import MediaError
+from sonic.train.config import Recipe
+from sonic.train.curves import Curves
+from sonic.train.encoder import WEIGHTS, alignments, is_test
+from sonic.train.face import FACE_MODEL, MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.train.loop import Plan, train
 from sonic.train.networks import Teacher
 from sonic.train.phones import BILABIALS, INDEX, LIP_TEETH, SILENCE
 from sonic.train.sound import UNKNOWN, SoundCache
+from sonic.train.tracks import Tracks
+from sonic.train.workspace import Watch, Workspace, build, fingerprint, made_from
 from sonic.types import F32, F64, U8
 from sonic.weights import CLOSED_MM, GAP_SCALE_MM
-
-log = logging.getLogger(__name__)
 
 STAND_INS = {"SH": "CH", "ZH": "JH", "UH": "UW", "NG": "N", "HH": "AH", "ER": "R", "OY": "AO"}
 """Phones outside GRID's words, by those inside whose lips they share."""
@@ -45,7 +44,7 @@ class FaceFit:
 
 
 def load_face(path: Path) -> FaceFit:
-    """A file written by sonic.train.face."""
+    """The face model that sonic.train.face wrote."""
     with np.load(path) as arrays:
         template, basis, mirror = (arrays[k].astype(np.float64) for k in ("template", "basis", "mirror"))
     flipped = basis[:, mirror.astype(int)] * MIRROR
@@ -82,33 +81,31 @@ class Pair:
     """(T, 33) at 25 Hz."""
 
 
-def fit_teacher(pairs: Sequence[Pair], recipe: Recipe) -> Teacher:
+class TeacherTask:
     """Least squares from labelled phones to latents, with random tempo."""
-    torch.manual_seed(recipe.seed)
-    rng = np.random.default_rng(recipe.seed)
-    model = Teacher()
-    options = recipe.teacher
-    optimizer = torch.optim.AdamW(model.parameters(), options.learning_rate, weight_decay=0.05)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, options.learning_rate, total_steps=options.steps)
-    losses = []
-    for step in range(1, options.steps + 1):
-        picked = [_stretched(pairs[i], 72, rng) for i in rng.integers(0, len(pairs), options.batch)]
-        labels = torch.from_numpy(np.stack([p.labels for p in picked]))
-        latents = torch.from_numpy(np.stack([p.latents for p in picked]))
-        with torch.autocast("cpu", torch.bfloat16):
-            drawn = model(labels)
-        weight = torch.ones(latents.shape[-1])
+
+    columns: tuple[str, ...] = ()
+
+    def __init__(self, model: Teacher, pairs: Sequence[Pair], recipe: Recipe, device: torch.device) -> None:
+        self.model: nn.Module = model
+        self._pairs, self._batch, self._device = pairs, recipe.teacher.batch, device
+        self.seed(recipe.seed)
+
+    def seed(self, seed: int) -> None:
+        """Restart the choice of windows and tempi."""
+        self._rng = np.random.default_rng(seed)
+
+    def loss(self) -> tuple[Tensor, list[float]]:
+        """Weighted squared error of a fresh batch."""
+        rng = self._rng
+        picked = [_stretched(self._pairs[i], 72, rng) for i in rng.integers(0, len(self._pairs), self._batch)]
+        labels = torch.from_numpy(np.stack([p.labels for p in picked])).to(self._device)
+        latents = torch.from_numpy(np.stack([p.latents for p in picked])).to(self._device)
+        with torch.autocast(self._device.type, torch.bfloat16):
+            drawn = self.model(labels)
+        weight = torch.ones(latents.shape[-1], device=self._device)
         weight[-1] = 4.0
-        loss = (((drawn.float() - latents) ** 2) * weight).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        losses.append(float(loss.detach()))
-        if step % 250 == 0:
-            log.info("teacher: step %d of %d, loss %.4f", step, options.steps, np.mean(losses[-250:]))
-    model.eval()
-    return model
+        return (((drawn.float() - latents) ** 2) * weight).mean(), []
 
 
 def _stretched(pair: Pair, frames: int, rng: np.random.Generator) -> Pair:
@@ -123,7 +120,7 @@ def _stretched(pair: Pair, frames: int, rng: np.random.Generator) -> Pair:
     return Pair(pair.labels[fine], pair.latents[left] * (1 - share) + pair.latents[left + 1] * share)
 
 
-def drawn(model: Teacher, labels: U8) -> F32:
+def drawn(model: nn.Module, labels: U8) -> F32:
     """(T, 33) latents for labels at 50 Hz; lips are closed on every bilabial and nearly so between lip and teeth."""
     n = len(labels) // 2
     with torch.inference_mode():
@@ -145,7 +142,7 @@ def _lone(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(mask & ~padded[:-2] & ~padded[2:])
 
 
-def correlation(pairs: Sequence[Pair], model: Teacher) -> float:
+def correlation(pairs: Sequence[Pair], model: nn.Module) -> float:
     """Mean over clips of the correlation of drawn and tracked lip opening."""
     found = []
     for pair in pairs:
@@ -156,20 +153,20 @@ def correlation(pairs: Sequence[Pair], model: Teacher) -> float:
 
 
 def build_pairs(
-    tracks: Path, sound: SoundCache, labels: list[U8], face: FaceFit, recipe: Recipe
+    tracks: Tracks, sound: SoundCache, labels: list[U8], face: FaceFit, recipe: Recipe
 ) -> tuple[dict[str, F32], list[Pair], list[Pair]]:
     """Latents of every tracked clip by key, and the training and the test pairs that have phones too."""
     rows = {row["key"]: i for i, row in enumerate(sound.rows)}
     latents: dict[str, F32] = {}
     train: list[Pair] = []
     test: list[Pair] = []
-    for path in sorted(tracks.glob("*.npz")):
-        with np.load(path) as clip:
-            found = latents_of(clip["points"], face)
+    for k, row in enumerate(tracks.rows):
+        key = row["key"]
+        found = latents_of(tracks.points(k), face)
         if found is None:
             continue
-        latents[path.stem] = found
-        i = rows.get(path.stem)
+        latents[key] = found
+        i = rows.get(key)
         if i is not None and (labels[i] != UNKNOWN).any():
             n = min(len(found), len(labels[i]) // 2)
             pair = Pair(stood_in(labels[i][: 2 * n]), found[:n])
@@ -177,31 +174,48 @@ def build_pairs(
     return latents, train, test
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="sonic.train.motiondata", description=__doc__.partition("\n")[0])
-    parser.add_argument("tracks", type=Path, help="folder made by sonic.train.prepare")
-    parser.add_argument("--face", type=Path, required=True, help="face_model.npz of sonic.train.face")
-    parser.add_argument("--sounds", type=Path, nargs="+", required=True, help="as given to sonic.train.encoder")
-    parser.add_argument(
-        "--labels", type=Path, nargs="+", required=True, help="its alignments, one for each sound folder"
+def draw_motion(workspace: Workspace, device: torch.device, watch: Watch) -> None:
+    """Fit the teacher and write the latents of all speech; nothing to do if that was done with the same inputs.
+
+    Raises SettingError before the encoder is trained, MediaError if no tracked clip has phones.
+    """
+    recipe = workspace.recipe()
+    caches, labels = alignments(workspace)
+    origin = fingerprint(
+        *(workspace.encoder / WEIGHTS, made_from(workspace.face), [made_from(folder) for folder in workspace.sounds]),
+        *(recipe.teacher, recipe.seed, recipe.held_out),
     )
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--recipe", type=Path)
-    options = parser.parse_args(argv)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    torch.set_num_threads(2)
-    recipe = read_recipe(options.recipe)
-    face = load_face(options.face)
-    caches = [SoundCache(folder) for folder in options.sounds]
-    labels = [load_labels(cache, path) for cache, path in zip(caches, options.labels, strict=True)]
-    tracked, train, test = build_pairs(options.tracks, caches[0], labels[0], face, recipe)
-    log.info("%d clips tracked; %d to fit the teacher, %d to test it", len(tracked), len(train), len(test))
-    teacher = fit_teacher(train, recipe)
-    log.info("teacher: correlation of lip opening on unseen clips %.3f", correlation(test, teacher))
-    options.out.mkdir(parents=True, exist_ok=True)
-    torch.save(teacher.state_dict(), options.out / "teacher.pt")
-    rows, blocks, start = [], [], 0
+    if made_from(workspace.latents) == origin:
+        return
+    face = load_face(workspace.face / FACE_MODEL)
+    tracked, pairs, test = build_pairs(Tracks(workspace.tracks), caches[0], labels[0], face, recipe)
+    watch.notice(f"{len(tracked)} clips tracked; {len(pairs)} to fit the teacher, {len(test)} to test it")
+    if not pairs:
+        raise MediaError("no clip has both closed lips and a sentence of GRID's words: the teacher needs some of GRID")
+    torch.manual_seed(recipe.seed)
+    task = TeacherTask(Teacher().to(device), pairs, recipe, device)
+    plan = Plan(
+        name="teacher", seed=recipe.seed, steps=recipe.teacher.steps, learning_rate=recipe.teacher.learning_rate,
+        weight_decay=0.05, warm_up=0.3,
+    )  # fmt: skip
+    curves = Curves(workspace.teacher, "teacher", task.columns)
+    teacher = train(task, plan, workspace.teacher, curves=curves, origin=origin, watch=watch).cpu()
+    if test:
+        watch.notice(f"teacher: correlation of lip opening on unseen clips {correlation(test, teacher):.3f}")
+    build(workspace.latents, origin, lambda out: _write_latents(out, caches, labels, tracked, teacher, watch))
+
+
+def _write_latents(
+    out: Path,
+    caches: Sequence[SoundCache],
+    labels: Sequence[list[U8]],
+    tracked: dict[str, F32],
+    teacher: nn.Module,
+    watch: Watch,
+) -> None:
+    """latents.npy and its index: tracked motion where there is some, drawn motion where phones are known."""
+    rows: list[list[object]] = []
+    blocks, start = [], 0
     for cache, group in zip(caches, labels, strict=True):
         for i in range(len(cache)):
             key = cache.rows[i]["key"]
@@ -210,12 +224,7 @@ def main(argv: list[str] | None = None) -> int:
                 rows.append([key, start, len(block), int(key in tracked)])
                 blocks.append(block)
                 start += len(block)
-    np.save(options.out / "latents.npy", np.concatenate(blocks))
-    with (options.out / "index.csv").open("w", newline="", encoding="utf-8") as file:
+    watch.notice(f"motion of {len(rows)} utterances, {start / 25 / 3600:.2f} h, {len(rows) - len(tracked)} of them drawn")
+    np.save(out / "latents.npy", np.concatenate(blocks))
+    with (out / "index.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["key", "start", "frames", "tracked"], *rows])
-    log.info("wrote %d utterances, %.2f h", len(rows), start / 25 / 3600)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

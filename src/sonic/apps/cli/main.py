@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_BROKEN_PIPE
         except (SonicError, ImportError, KeyboardInterrupt) as error:
             if stops.exit_code or isinstance(error, KeyboardInterrupt):
-                reporter.stopped()
+                reporter.stopped(getattr(arguments, "when_stopped", "nothing was written"))
                 return stops.exit_code or EXIT_STOPPED[signal.SIGINT]
             failure = InstallError(f"{error}; {_install_remedy(error)}") if isinstance(error, ImportError) else error
             reporter.error(failure)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sonic import __version__
 from sonic.apps.cli import commands
+from sonic.apps.cli.train import add_train
 from sonic.settings import Knob, knobs, preset_names
 
 EXIT_CODES = """\
@@ -42,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands_)
     _add_doctor(commands_)
     _add_demo(commands_)
+    add_train(commands_)
     return parser
 
 

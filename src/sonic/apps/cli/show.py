@@ -67,12 +67,12 @@ class Reporter:
         else:
             self._text(f"sonic: {error}")
 
-    def stopped(self) -> None:
+    def stopped(self, consequence: str) -> None:
         """The user stopped the command."""
         if self._json:
-            self._emit("stopped", message="stopped; nothing was written")
+            self._emit("stopped", message=f"stopped; {consequence}")
         else:
-            self._text("sonic: stopped; nothing was written")
+            self._text(f"sonic: stopped; {consequence}")
 
     def _emit(self, event: str, **values: Any) -> None:
         print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)

@@ -1,0 +1,227 @@
+"""``sonic train``: grammar and commands of the training steps. PyTorch is imported when a step that needs it runs."""
+
+import argparse
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonic.apps.cli.show import Reporter
+from sonic.errors import InstallError, SettingError
+
+if TYPE_CHECKING:
+    from sonic.train.workspace import Watch, Workspace
+
+STEPS = """\
+steps, each of which goes on where it was stopped:
+  sonic train prepare CLIPS... --speech SPEECH --work WORK   track, clean and align clips; collect speech
+  sonic train encoder WORK                                   the speech encoder, which aligns its own phones
+  sonic train motion WORK                                    the teacher, then the diffusion model
+  sonic train export WORK --out WEIGHTS                      ONNX, checked against PyTorch and the sampler
+  sonic train evaluate WORK                                  scores on clips that no step has seen
+or all of them, with the recipe of the shipped weights:
+  sonic train all CLIPS... --speech SPEECH --work WORK
+"""
+LAYOUTS = """\
+CLIPS is a folder of any of these layouts:
+  GRID         s1/bbaf2n.mpg             the file name is the sentence
+  LRS3         trainval/SPEAKER/00001.mp4 with 00001.txt beside it
+  VoxCeleb2    dev/mp4/SPEAKER/VIDEO/00001.mp4, sound in the clip or in dev/aac/
+  any other    SPEAKER/.../clip.mp4, or clips in one folder; a clips.csv (file,speaker) may name speakers
+SPEECH holds utterances.tsv: file, speaker, split, text, phones (ARPAbet, words separated by |).
+
+WORK/report.csv has every clip's verdict and reason. A clip is rejected for: no sound, no speech, no face, a small face,
+several faces, a cut, being short or slow. Nothing is tracked twice; further folders add to what WORK holds.
+WORK/recipe.toml is a copy of the recipe: change it, or give your own with --recipe, before the first training.
+"""
+WHEN_STOPPED = "what is finished is kept; the same command goes on from there"
+
+
+def add_train(parent: Any) -> None:
+    """The command and its steps."""
+    help_ = "Train the weights of the motion model, from clips to ONNX (extra `train`)."
+    train = parent.add_parser(
+        "train", help=help_, description=help_, epilog=STEPS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    steps = train.add_subparsers(title="steps", metavar="STEP", required=True)
+    _add_prepare(
+        _step(steps, "prepare", "Track, clean and align clips; collect speech with its phones.", prepare, LAYOUTS)
+    )
+    _add_training(_step(steps, "encoder", "Train the speech encoder.", encoder))
+    _add_training(_step(steps, "motion", "Fit the teacher and train the diffusion model.", motion))
+    help_ = "Write ONNX files and check them against PyTorch and the numpy sampler."
+    command = _step(steps, "export", help_, export)
+    command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
+    command.add_argument("-o", "--out", metavar="FOLDER", type=Path, help="for the weights (default: WORK/weights)")
+    _add_evaluate(_step(steps, "evaluate", "Score the exported model on clips that no step has seen.", evaluate))
+    command = _step(steps, "all", "Run every step with one recipe.", everything, LAYOUTS)
+    _add_prepare(command)
+    _add_device(command)
+    command.add_argument("-o", "--out", metavar="FOLDER", type=Path, help="for the weights (default: WORK/weights)")
+
+
+def _step(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = parent.add_parser(
+        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+    command.set_defaults(run=run, when_stopped=WHEN_STOPPED)
+    return command
+
+
+def _add_prepare(command: argparse.ArgumentParser) -> None:
+    command.add_argument("clips", metavar="CLIPS", nargs="+", type=Path, help="folders of clips")
+    command.add_argument("--speech", metavar="FOLDER", type=Path, help="recordings with an utterances.tsv")
+    command.add_argument("--work", metavar="WORK", type=Path, required=True, help="the training's folder")
+    command.add_argument("--recipe", metavar="TOML", type=Path, help="(default: the recipe of the shipped weights)")
+    _add_workers(command)
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
+    command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
+    _add_device(command)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: the GPU where PyTorch sees one)"
+    )
+    command.add_argument("--threads", metavar="N", type=int, help="of the CPU (default: all cores)")
+
+
+def _add_workers(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workers", metavar="N", type=int, help="processes that track clips (default: all cores)")
+
+
+def _add_evaluate(command: argparse.ArgumentParser) -> None:
+    command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
+    command.add_argument("--more", metavar="CLIPS", type=Path, help="a folder of clips that are all strangers")
+    command.add_argument("--weights", metavar="FOLDER", type=Path, help="(default: WORK/weights)")
+    command.add_argument("--steps", metavar="N", type=int, default=25, help="of the sampler (default: %(default)s)")
+    command.add_argument("--seed", metavar="N", type=int, default=0, help="(default: %(default)s)")
+    command.add_argument("--guidance", metavar="X", type=float, help="(default: as in `sonic generate`)")
+    command.add_argument("--chance", metavar="X", type=float, help="(default: as in `sonic generate`)")
+    _add_workers(command)
+
+
+def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train prepare``"""
+    _leave_cores_alone()
+    from dataclasses import asdict
+
+    from sonic.train.prepare import prepare as run
+    from sonic.train.workspace import open_workspace
+
+    workspace = open_workspace(arguments.work, arguments.recipe)
+    workers = _count(arguments.workers, "--workers")
+    found = run(arguments.clips, workspace, speech=arguments.speech, workers=workers, watch=_watch(reporter))
+    text = f"{found.to_text()}\n{workspace.report}  every clip's verdict and reason"
+    reporter.result(text, report=str(workspace.report), **asdict(found))
+
+
+def encoder(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train encoder``"""
+    device, workspace = _device(arguments), _workspace(arguments)
+    from sonic.train.encoder import train_encoder
+
+    train_encoder(workspace, device, _watch(reporter))
+    reporter.result(f"{workspace.encoder}  curves.png, log.csv, encoder.pt", folder=str(workspace.encoder))
+
+
+def motion(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train motion``"""
+    device, workspace = _device(arguments), _workspace(arguments)
+    from sonic.train.motion import train_motion
+
+    train_motion(workspace, device, _watch(reporter))
+    reporter.result(f"{workspace.motion}  curves.png, log.csv, motion.pt", folder=str(workspace.motion))
+
+
+def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train export``"""
+    _require_torch()
+    workspace = _workspace(arguments)
+    from dataclasses import asdict
+
+    from sonic.train.export import export as run
+
+    out = arguments.out or workspace.weights
+    digests, parity = run(workspace, out)
+    sizes = {name: (out / name).stat().st_size for name in digests}
+    lines = [f"{name:16}  {sizes[name] / 1e6:5.2f} MB  SHA-256 {digest}" for name, digest in digests.items()]
+    lines += [parity.to_text(), f"{out}  to ship them, put the hashes into src/sonic/weights.py"]
+    reporter.result("\n".join(lines), folder=str(out), sha256=digests, parity=asdict(parity))
+
+
+def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train evaluate``"""
+    _require_torch()
+    workspace = _workspace(arguments)
+    from sonic.drive.lips import CHANCE, GUIDANCE
+    from sonic.train.evaluate import Sampling, table
+    from sonic.train.evaluate import evaluate as run
+
+    sampling = Sampling(
+        steps=arguments.steps,
+        seed=arguments.seed,
+        guidance=GUIDANCE if arguments.guidance is None else arguments.guidance,
+        chance=CHANCE if arguments.chance is None else arguments.chance,
+    )
+    weights = arguments.weights or workspace.weights
+    workers = _count(arguments.workers, "--workers")
+    scores = run(workspace, weights, sampling, more=arguments.more, workers=workers, watch=_watch(reporter))
+    reporter.result(table(scores), clips=len(scores), table=str(workspace.root / "scores.csv"))
+
+
+def everything(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train all``"""
+    _require_torch()
+    given = vars(arguments)
+    unset = {"more": None, "weights": arguments.out, "steps": 25, "seed": 0, "guidance": None, "chance": None}
+    for step in (prepare, encoder, motion, export, evaluate):
+        step(argparse.Namespace(**unset | given), reporter)
+
+
+def _workspace(arguments: argparse.Namespace) -> "Workspace":
+    from sonic.train.workspace import Workspace
+
+    workspace = Workspace(arguments.work)
+    workspace.recipe()
+    return workspace
+
+
+def _watch(reporter: Reporter) -> "Watch":
+    from sonic.train.workspace import Watch
+
+    return Watch(reporter.progress, reporter.notice)
+
+
+def _device(arguments: argparse.Namespace) -> Any:
+    """The torch.device to train on."""
+    _require_torch()
+    _leave_cores_alone()
+    from sonic.train.loop import pick_device
+
+    return pick_device(arguments.device, _count(arguments.threads, "--threads"))
+
+
+def _require_torch() -> None:
+    lacking = [name for name in ("torch", "onnx") if find_spec(name) is None]
+    if lacking:
+        raise InstallError(f"training needs {' and '.join(lacking)}: pip install 'sonic-talk[train]'")
+
+
+def _leave_cores_alone() -> None:
+    """Threads that spin while they wait made training 3 to 20 times slower on cores that others use (docs/log.md).
+
+    The libraries read this when they are loaded, so it comes before numpy and PyTorch; what the user has set stays.
+    """
+    for name, value in (("OMP_WAIT_POLICY", "PASSIVE"), ("GOMP_SPINCOUNT", "0"), ("OPENBLAS_NUM_THREADS", "1")):
+        os.environ.setdefault(name, value)
+
+
+def _count(given: int | None, option: str) -> int:
+    if given is not None and given < 1:
+        raise SettingError(f"{option} is {given}; give 1 or more")
+    return given or os.cpu_count() or 1
