@@ -10,7 +10,7 @@ from report import Target, figure, table
 from setting import Bench
 from sonic.load import load_photo, load_speech
 from sonic.measure import head, lip_opening
-from sonic.motion import Motion, join
+from sonic.motion import Motion, join, part
 from sonic.settings import Settings
 from sonic.types import F64, Portrait
 from studio import FPS, Track, portrait_of, rendered
