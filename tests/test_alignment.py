@@ -73,5 +73,5 @@ def test_too_short_for_a_lag(n: int) -> None:
 
 
 def test_tracks_of_two_lengths_are_refused() -> None:
-    with pytest.raises(ValueError, match="one length"):
+    with pytest.raises(ValueError, match="same length"):
         estimate_lag(np.zeros(5), np.zeros(6), 25)

@@ -1,6 +1,7 @@
 """generate() and stream() from end to end on small real media: what comes out, and what must not."""
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
 from fractions import Fraction
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 import sonic
+from sonic.motion import Motion
 from sonic.types import Progress
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
@@ -63,6 +65,26 @@ def test_same_seed_same_video_and_another_seed_another() -> None:
     first, again, other = frames(seed=0), frames(seed=0), frames(seed=1)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_the_first_frame_waits_for_little_motion_and_closing_ends_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def endless(*arguments: object) -> Iterator[Motion]:
+        try:
+            while True:
+                made.append("piece")
+                yield Motion.still(5, SMALL.fps)
+        finally:
+            made.append("closed")
+
+    monkeypatch.setattr("sonic.engines.light.drive", endless)
+    stream = sonic.stream(PORTRAIT, SPEECH, consent=CONSENT, settings=SMALL)
+    assert not made
+    for _ in range(6):
+        next(stream)
+    stream.close()  # type: ignore[attr-defined]  # LabelledFrames
+    assert made == ["piece", "piece", "closed"]
 
 
 def test_with_every_gain_at_zero_nothing_moves() -> None:

@@ -22,17 +22,8 @@ from sonic.measure.lips import (
     silent_lip_deviation,
 )
 from sonic.measure.picture import background_change, identity, mean_ycc
-from sonic.measure.signals import (
-    Mask,
-    as_heard,
-    best_lag,
-    correlation,
-    drift_per_minute,
-    flicker,
-    lag_and_correlation,
-    lag_curve,
-    long_runs,
-)
+from sonic.measure.signals import Mask, as_heard, drift_per_minute, flicker, lag_and_correlation, long_runs
+from sonic.motion.alignment import best_lag, correlation, lag_curve
 from sonic.types import F32, N_LANDMARKS
 
 __all__ = [

@@ -4,7 +4,7 @@ import numpy as np
 
 from sonic.geometry import similarity
 from sonic.measure.head import BONE
-from sonic.measure.signals import correlation
+from sonic.motion.alignment import correlation
 from sonic.types import F64, U8
 
 _PATCH_ANCHORS = ((6, 20), (25, 20), (39, 20), (58, 20), (32, 19), (32, 24), (32, 36), (32, 42))

@@ -3,51 +3,10 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sonic.motion.alignment import best_lag, lag_curve
 from sonic.types import F64
 
 Mask = NDArray[np.bool_]
-
-REACH_S = 0.3
-"""Lags are looked for within this."""
-NEARLY_BEST = 0.7
-"""Syllables repeat, so two tracks of few words agree at several lags: those of this share of the best one compete."""
-
-
-def correlation(a: ArrayLike, b: ArrayLike) -> float:
-    """Pearson's, of two tracks of the same length; 0 where either is constant."""
-    x, y = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
-    if x.shape != y.shape:
-        raise ValueError(f"tracks must have the same length, got {x.shape} and {y.shape}")
-    x, y = x - x.mean(), y - y.mean()
-    energy = float((x * x).sum() * (y * y).sum())
-    return float((x * y).sum()) / energy**0.5 if energy > 1e-18 else 0.0
-
-
-def lag_curve(track: ArrayLike, reference: ArrayLike, fps: float) -> tuple[NDArray[np.intp], F64]:
-    """(lags in frames, correlation at each) of two (T,) tracks, within REACH_S; a positive lag: ``track`` is later."""
-    a, b = np.asarray(track, np.float64), np.asarray(reference, np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"tracks must be (T,) and of the same length, got {a.shape} and {b.shape}")
-    reach = min(int(REACH_S * fps), len(a) - 3)
-    lags = np.arange(-reach, reach + 1) if reach >= 1 else np.zeros(0, np.intp)
-    pairs = ((a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags)
-    return lags, np.array([correlation(x, y) for x, y in pairs])
-
-
-def best_lag(lags: NDArray[np.intp], r: F64) -> tuple[float, float]:
-    """(lag in frames, correlation there) of a lag_curve, to a fraction of a frame by a parabola.
-
-    Of the peaks that reach NEARLY_BEST of the highest one the nearest to 0 counts; (0, 0) where nothing correlates.
-    """
-    if not len(r) or r.max() <= 0:
-        return 0.0, 0.0
-    high = np.flatnonzero(_is_peak(r) & (r >= NEARLY_BEST * r.max()))
-    top = int(high[np.argmin(np.abs(lags[high]))])
-    shift, peak = 0.0, float(r[top])
-    if 0 < top < len(r) - 1 and (bend := r[top - 1] - 2 * r[top] + r[top + 1]) < 0:
-        shift = float(0.5 * (r[top - 1] - r[top + 1]) / bend)
-        peak -= float(0.25 * (r[top - 1] - r[top + 1]) * shift)
-    return float(lags[top]) + shift, min(peak, 1.0)
 
 
 def lag_and_correlation(track: ArrayLike, reference: ArrayLike, fps: float) -> tuple[float, float]:
@@ -85,9 +44,3 @@ def runs(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(starts, stops) of the runs of True."""
     edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     return np.asarray(np.flatnonzero(edges == 1)), np.asarray(np.flatnonzero(edges == -1))
-
-
-def _is_peak(x: F64) -> Mask:
-    """Samples that no neighbour exceeds."""
-    padded = np.concatenate([[-np.inf], x, [-np.inf]])
-    return np.asarray((x >= padded[:-2]) & (x >= padded[2:]))

@@ -14,11 +14,11 @@ from sonic.motion.timing import offset
 from sonic.types import F64
 
 REACH_S = 0.3
-"""Lags up to this are looked for."""
+"""Lags are looked for within this."""
+NEARLY_BEST = 0.7
+"""Syllables repeat, so two tracks of few words agree at several lags: those of this share of the best one compete."""
 TRUSTED = 4.0
 """Least certainty of a lag that align_lips removes: of 5400 unrelated pairs, 3 to 60 s long, none reached it."""
-_NEAR = 0.7
-"""Syllables repeat, so there are several peaks: of those of this share of the highest, the one nearest to 0 counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Lag:
     """Of lips and reference at this lag."""
     certainty: float
     """The correlation in standard deviations of what unrelated tracks of this length and smoothness give; 0 where the
-    lag is at the end of the range or a track is constant."""
+    tracks agree best at the end of the range."""
 
     @property
     def trusted(self) -> bool:
@@ -42,24 +42,15 @@ class Lag:
 def estimate_lag(lips: ArrayLike, reference: ArrayLike, fps: float) -> Lag:
     """The constant lag of (T,) mouth opening behind a (T,) reference, to a fraction of a frame.
 
-    Peak of the normalised cross-correlation with a parabola through it; its certainty by Bartlett 1946 (variance of the
-    correlation of unrelated series). Raises ValueError if the tracks differ in length.
+    Its certainty by Bartlett 1946 (variance of the correlation of unrelated series). Raises ValueError if the tracks
+    differ in length.
     """
-    a, b = np.asarray(lips, np.float64), np.asarray(reference, np.float64)
-    if a.shape != b.shape or a.ndim != 1:
-        raise ValueError(f"lips and reference must be tracks of one length, got {a.shape} and {b.shape}")
-    reach = min(int(REACH_S * fps), len(a) // 2 - 2)
-    if reach < 1 or not np.ptp(a) or not np.ptp(b):
-        return Lag(0.0, 0.0, 0.0)
-    lags = np.arange(-reach, reach + 1)
-    r = np.array([_pearson(a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags])
-    top = _peak(r, lags)
-    if top is None:
-        return Lag(0.0, float(r[reach]), 0.0)
-    left, middle, right = r[top - 1 : top + 2]
-    shift = 0.5 * (left - right) / (left - 2 * middle + right)
-    height = float(middle - 0.25 * (left - right) * shift)
-    return Lag(float(lags[top] + shift) / fps * 1000, height, height / _by_chance(a, b, round(2 * fps)))
+    lags, r = lag_curve(lips, reference, fps)
+    lag, height = best_lag(lags, r)
+    if not len(lags) or not lags[0] < lag < lags[-1]:
+        return Lag(lag / fps * 1000, height, 0.0)
+    chance = _by_chance(np.asarray(lips, np.float64), np.asarray(reference, np.float64), round(2 * fps))
+    return Lag(lag / fps * 1000, height, height / chance)
 
 
 def align_lips(motion: Motion, reference: ArrayLike) -> tuple[Motion, Lag]:
@@ -74,10 +65,41 @@ def align_lips(motion: Motion, reference: ArrayLike) -> tuple[Motion, Lag]:
     return replace(motion, shape=moved.shape, lip_gap=moved.lip_gap), lag
 
 
-def _peak(r: F64, lags: NDArray[np.int64]) -> int | None:
-    """Index of the peak that counts; None where the tracks only agree at the end of the range, or not at all."""
-    inner = np.flatnonzero((r[1:-1] > r[:-2]) & (r[1:-1] >= r[2:]) & (r[1:-1] >= _NEAR * r.max()) & (r[1:-1] > 0)) + 1
-    return int(inner[np.argmin(np.abs(lags[inner]))]) if len(inner) else None
+def correlation(a: ArrayLike, b: ArrayLike) -> float:
+    """Pearson's, of two tracks of the same length; 0 where either is constant."""
+    x, y = np.asarray(a, np.float64).ravel(), np.asarray(b, np.float64).ravel()
+    if x.shape != y.shape:
+        raise ValueError(f"tracks must have the same length, got {x.shape} and {y.shape}")
+    x, y = x - x.mean(), y - y.mean()
+    energy = float((x * x).sum() * (y * y).sum())
+    return float((x * y).sum()) / energy**0.5 if energy > 1e-18 else 0.0
+
+
+def lag_curve(track: ArrayLike, reference: ArrayLike, fps: float) -> tuple[NDArray[np.intp], F64]:
+    """(lags in frames, correlation at each) of two (T,) tracks, within REACH_S; a positive lag: ``track`` is later."""
+    a, b = np.asarray(track, np.float64), np.asarray(reference, np.float64)
+    if a.shape != b.shape or a.ndim != 1:
+        raise ValueError(f"tracks must be (T,) and of the same length, got {a.shape} and {b.shape}")
+    reach = min(int(REACH_S * fps), len(a) - 3)
+    lags = np.arange(-reach, reach + 1) if reach >= 1 else np.zeros(0, np.intp)
+    pairs = ((a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags)
+    return lags, np.array([correlation(x, y) for x, y in pairs])
+
+
+def best_lag(lags: NDArray[np.intp], r: F64) -> tuple[float, float]:
+    """(lag in frames, correlation there) of a lag_curve, to a fraction of a frame by a parabola.
+
+    Of the peaks that reach NEARLY_BEST of the highest one the nearest to 0 counts; (0, 0) where nothing correlates.
+    """
+    if not len(r) or r.max() <= 0:
+        return 0.0, 0.0
+    high = np.flatnonzero(_is_peak(r) & (r >= NEARLY_BEST * r.max()))
+    top = int(high[np.argmin(np.abs(lags[high]))])
+    shift, peak = 0.0, float(r[top])
+    if 0 < top < len(r) - 1 and (bend := r[top - 1] - 2 * r[top] + r[top + 1]) < 0:
+        shift = float(0.5 * (r[top - 1] - r[top + 1]) / bend)
+        peak -= float(0.25 * (r[top - 1] - r[top + 1]) * shift)
+    return float(lags[top]) + shift, min(peak, 1.0)
 
 
 def _by_chance(a: F64, b: F64, reach: int) -> float:
@@ -90,10 +112,10 @@ def _by_chance(a: F64, b: F64, reach: int) -> float:
 def _autocorrelation(x: F64, reach: int) -> F64:
     """At lags 0 .. reach; 1 at 0."""
     x = x - x.mean()
-    return np.asarray(np.array([x[k:] @ x[: len(x) - k] for k in range(reach + 1)]) / (x @ x))
+    return np.asarray(np.array([x[k:] @ x[: len(x) - k] for k in range(reach + 1)]) / max(float(x @ x), 1e-18))
 
 
-def _pearson(a: F64, b: F64) -> float:
-    a, b = a - a.mean(), b - b.mean()
-    size = np.sqrt((a @ a) * (b @ b))
-    return float(a @ b / size) if size > 0 else 0.0
+def _is_peak(x: F64) -> NDArray[np.bool_]:
+    """Samples that no neighbour exceeds."""
+    padded = np.concatenate([[-np.inf], x, [-np.inf]])
+    return np.asarray((x >= padded[:-2]) & (x >= padded[2:]))
