@@ -52,6 +52,7 @@ class Bearings:
         if n > have:
             self._heard = np.hstack([self._heard, heard(self._samples, self._fps, have, n)])
         if self._made is None or end > self._settled:
+            self._made = None  # not both in memory
             self._made = self._bearing(judged(self._heard, self._fps))
             self._settled = n if n == self._n_frames else n - self._margin
         return self._made

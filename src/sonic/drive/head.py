@@ -86,7 +86,8 @@ def _sway(
     Uhlenbeck and Ornstein 1930: noise with a pull to the middle wanders, but has no period.
     """
     n = len(activity)
-    noise = rng.standard_normal((n, len(scales_s), 3)) * activity[:, None, None]
+    noise = rng.standard_normal((n, len(scales_s), 3))
+    noise *= activity[:, None, None]  # in place: of all arrays this one is the largest for an hour
     total = np.zeros((n, 3))
     for k, (seconds, share) in enumerate(zip(scales_s, shares, strict=True)):
         slow, quick = seconds * rate, max(0.13, 0.35 * seconds) * rate
@@ -153,7 +154,8 @@ def _breathing(rng: np.random.Generator, n: int, rate: float) -> F64:
 def _neck(pose_deg: F64) -> F64:
     """(T, 3) shift of the face, in face widths, when the head turns about the base of the neck."""
     arm = -NECK_FROM_FACE  # from the pivot to the face
-    return np.asarray(rotation_from_pose(pose_deg) @ arm - arm)
+    blocks = [pose_deg[i : i + 1024] for i in range(0, len(pose_deg), 1024)]
+    return np.concatenate([rotation_from_pose(block) @ arm - arm for block in blocks])
 
 
 def peaks(x: F32, least: float) -> NDArray[np.intp]:
