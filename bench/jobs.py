@@ -5,9 +5,15 @@ import os
 import subprocess
 import sys
 import time
+import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
+
+from sonic.load import load_speech
+from sonic.types import SPEECH_RATE_HZ, Waveform
 
 SONIC = str(Path(sys.executable).with_name("sonic"))
 CONSENT = ("--consent", "synthetic", "--subject", "bench")
@@ -43,20 +49,18 @@ def run(arguments: Sequence[str]) -> Job:
     return Job(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, first_frame_s)
 
 
-def speech_of(seconds: float, source: Path, out: Path) -> Path:
-    """A WAV of exactly ``seconds``, the source's sound repeated."""
-    import wave
+def speech_of(seconds: float, source: Path, out: Path, *, excerpt_s: float | None = None) -> Path:
+    """A WAV of exactly ``seconds``: the source's sound repeated, or its first ``excerpt_s``."""
+    samples = load_speech(source, lambda line: None).samples
+    part = samples[: round((excerpt_s or seconds) * SPEECH_RATE_HZ)].astype(np.float32)
+    return write_wav(out, np.resize(part, round(seconds * SPEECH_RATE_HZ)))
 
-    import numpy as np
 
-    from sonic.load import load_speech
-
-    samples = load_speech(source, lambda line: None).samples[:]
-    n = round(seconds * 16_000)
-    repeated = np.resize(samples.astype(np.float32), n)
+def write_wav(out: Path, samples: Waveform) -> Path:
+    """(N,) in [-1, 1] at SPEECH_RATE_HZ as 16-bit mono."""
     with wave.open(str(out), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((np.clip(repeated, -1, 1) * 32767).astype("<i2").tobytes())
+        file.setframerate(SPEECH_RATE_HZ)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return out

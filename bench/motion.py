@@ -23,8 +23,10 @@ languages Synthetic voices whose phone times are exact, and a song, by the demo 
           that the phones ask for (methods.OPENNESS, run together with the same weight to both sides, so lips that lead
           as in real speech measure as negative), judged for each language by the mean curve of its voices; (b) against
           loudness, which is no judge of real people either. --speakers adds no row here, --grid does: filmed people.
-minutes   Ten minutes of the demo recording on end: means by the minute, second differences at the joins of the pieces
-          in which the motion comes, and the same on pixels around some joins.
+minutes   Seven seconds of the demo recording over and over for ten minutes. Drift: means by the minute and the line
+          through them. Seams: the motion comes in pieces; jitter (second difference, mean over 5 frames) at each join
+          over that at the same words elsewhere without a join, median over joins, in the motion and on pixels. That is
+          1 on the whole where there is no seam; the limit is what chance makes of it beside the joins.
 weights   Size of all shipped weights.
 
 What fails stays in the tables. Results are kept in --cache, so a rerun renders only what has changed.

@@ -25,9 +25,9 @@ class Target:
     def cells(self) -> list[str]:
         low, high = self.low > float("-inf"), self.high < float("inf")
         if low and high:
-            wanted = f"{self.low:g} to {self.high:g}{self.unit}"
+            wanted = f"{self.low:.3g} to {self.high:.3g}{self.unit}"
         else:
-            wanted = f"at least {self.low:g}{self.unit}" if low else f"at most {self.high:g}{self.unit}"
+            wanted = f"at least {self.low:.3g}{self.unit}" if low else f"at most {self.high:.3g}{self.unit}"
         value = "-" if self.value is None else f"{self.value:.3g}{self.unit}"
         return [self.name, value, wanted, self.verdict, self.note]
 

@@ -4,13 +4,13 @@ Sentences of real words, none of them drawn from the lists that training speaks.
 its longest vowel on a note, over chords and a beat.
 """
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs import write_wav
 from sonic.train.voices import Espeak, phone_labels, resampled
 from sonic.types import F64, SPEECH_RATE_HZ, U8
 
@@ -159,10 +159,5 @@ def _with_music(voice: F64) -> F64:
 
 
 def _written(folder: Path, language: str, variant: str, sound: tuple[F64, U8]) -> Spoken:
-    path = folder / f"{language.lower()}-{variant}.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SPEECH_RATE_HZ)
-        file.writeframes((np.clip(sound[0], -1, 1) * 32767).astype("<i2").tobytes())
+    path = write_wav(folder / f"{language.lower()}-{variant}.wav", sound[0])
     return Spoken(language, variant, path, sound[1])
