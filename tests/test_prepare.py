@@ -19,9 +19,10 @@ from PIL import Image
 
 from sonic.errors import MediaError
 from sonic.train import clean, clips
-from sonic.train.prepare import prepare, write_report
+from sonic.train.prepare import align, prepare, write_report
+from sonic.train.shards import ShardWriter
 from sonic.train.track import decode_sound, track_clip
-from sonic.train.tracks import Tracks, rejected, track_all
+from sonic.train.tracks import COLUMNS, FIELDS, Tracks, rejected, track_all
 from sonic.train.workspace import Watch, open_workspace
 from sonic.types import F32, U8
 
@@ -201,16 +202,51 @@ def test_slow_pictures_are_rejected() -> None:
         clean.check_times(np.arange(30) / 10)
 
 
-def test_the_lag_of_lips_and_loudness_is_found() -> None:
-    rng = np.random.default_rng(0)
-    opening = np.convolve(rng.random(120), np.ones(4) / 4, "same")
-    points = np.zeros((120, 478, 3), np.float32)
+def talk(late_frames: int, n: int, seed: int) -> tuple[np.ndarray, F32]:
+    """Landmarks and noise: a mouth that opens so many frames after the loudness."""
+    rng = np.random.default_rng(seed)
+    opening = np.convolve(rng.random(n), np.ones(4) / 4, "same")
+    points = np.zeros((n, 478, 3), np.float32)
     points[:, [263, 362], 0] = 60
-    points[:, 14, 1] = 30 * np.roll(opening, 5)
-    loud = np.repeat(opening, 640) ** 3 * rng.standard_normal(120 * 640) * 0.3
-    lag_ms, correlation = clean.lag(points, loud.astype(np.float32))
-    assert lag_ms == pytest.approx(200, abs=41)
-    assert correlation > 0.7
+    points[:, 14, 1] = 30 * np.roll(opening, late_frames)
+    return points, (np.repeat(opening, 640) ** 3 * rng.standard_normal(n * 640) * 0.3).astype(np.float32)
+
+
+def test_the_lag_of_lips_and_loudness_is_found() -> None:
+    for late in (-4, 0, 5):
+        lag_ms, correlation = clean.lag_of(clean.lag_curve(*talk(late, 120, 0)))
+        assert lag_ms == pytest.approx(40 * late, abs=30)
+        assert correlation > 0.6
+
+
+@pytest.mark.parametrize(
+    ("late", "n_clips", "removed"), [(4, 25, True), (-5, 25, True), (4, 10, False), (0, 25, False)]
+)
+def test_a_recordings_constant_offset_is_removed(tmp_path: Path, late: int, n_clips: int, removed: bool) -> None:
+    with ShardWriter(tmp_path, COLUMNS, FIELDS) as store:
+        for i in range(n_clips):
+            points, samples = talk(late, 75, i)
+            curve = " ".join(f"{v:.2f}" for v in clean.lag_curve(points, samples))
+            row = {
+                "key": f"k{i}",
+                "file": f"c/anna/v/{i}.mp4",
+                "speaker": "anna",
+                "split": "train",
+                "text": "",
+                "fps": 25,
+            }
+            sound = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
+            points_units = np.round(points / 0.02).astype(np.int16)
+            values = {**row, "seconds": 3, "lag_curve": curve, "unit_px": 0.02}
+            store.append(values, {"points": points_units, "sound": sound})
+    before = Tracks(tmp_path).samples(0)
+    notices: list[str] = []
+    align(tmp_path, Watch(notice=notices.append))
+    assert len(notices) == removed
+    tracks = Tracks(tmp_path)
+    assert tracks.samples(0).shape == before.shape
+    left = np.mean([clean.lag_curve(tracks.points(i), tracks.samples(i)) for i in range(len(tracks))], axis=0)
+    assert clean.lag_of(left)[0] == pytest.approx(0 if removed else 40 * late, abs=30)
 
 
 @pytest.fixture(scope="module")

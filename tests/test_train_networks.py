@@ -93,7 +93,7 @@ def face_points(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def write_tracks(folder: Path) -> None:
     rng = np.random.default_rng(0)
-    values = {"split": "train", "seconds": 1, "fps": 25, "lag_ms": 0, "lag_correlation": 0, "unit_px": 0.02}
+    values = {"split": "train", "seconds": 1, "fps": 25, "lag_curve": "0 " * 21, "unit_px": 0.02}
     with ShardWriter(folder, COLUMNS, FIELDS) as store:
         for speaker, stems in SENTENCES.items():
             for stem in stems:

@@ -32,8 +32,11 @@ MIN_SWING_DB = 6.0
 """Between the loud and the quiet parts of speech; hums, tones and hiss are steadier."""
 MIN_VOICED = 0.08
 """Share of the loud blocks that have a pitch."""
+LAGS_MS = tuple(1000 / FPS * k for k in range(-10, 11))
+"""Lags that are tried between lips and sound."""
 MAX_LAG_MS = 200.0
-"""Clips whose lips and loudness agree best beyond this are flagged in the report."""
+MIN_GAIN = 0.25
+"""A clip is flagged whose lips and loudness agree best beyond MAX_LAG_MS, and by this much better than at no lag."""
 
 
 class RejectedError(Exception):
@@ -130,17 +133,27 @@ def loudness(samples: F32, n: int) -> F32:
     return np.asarray(padded[: 4 * n].reshape(n, 4).mean(1), np.float32)
 
 
-def lag(points: F32, samples: F32) -> tuple[float, float]:
-    """(milliseconds by which the lips are later than the sound, correlation at that lag) within 400 ms.
+def lag_curve(points: F32, samples: F32) -> F64:
+    """(21,) correlation of mouth opening and loudness with the lips LAGS_MS later than the sound.
 
-    Of mouth opening and loudness: weak evidence on one clip, good on many of one recording.
+    Weak evidence on one clip, good on many of one recording.
     """
     opening = np.linalg.norm(points[:, LIP_TOP, :2] - points[:, LIP_BOTTOM, :2], axis=-1) / eye_distance_px(points)
     level = loudness(samples, len(points))
-    reach = min(10, len(opening) // 4)
-    inner = slice(reach, len(opening) - reach)
-    if opening[inner].std() < 1e-6 or level.std() < 1e-6:
-        return 0.0, 0.0
-    found = [np.corrcoef(np.roll(opening, -k)[inner], level[inner])[0, 1] for k in range(-reach, reach + 1)]
-    best = int(np.argmax(found))
-    return 1000 / FPS * (best - reach), float(found[best])
+    reach = len(LAGS_MS) // 2
+    padded = np.pad(opening, reach, mode="edge")
+    moved = np.stack([padded[k : k + len(opening)] for k in range(2 * reach + 1)])
+    moved = moved - moved.mean(1, keepdims=True)
+    level = level - level.mean()
+    scale = np.linalg.norm(moved, axis=1) * np.linalg.norm(level)
+    return np.asarray(moved @ level / np.maximum(scale, 1e-9), np.float64)
+
+
+def lag_of(curve: F64) -> tuple[float, float]:
+    """(lag in ms at the peak of a curve of LAGS_MS, to a fraction of a frame by a parabola; correlation there)."""
+    best = int(np.argmax(curve))
+    shift = 0.0
+    if 0 < best < len(curve) - 1:
+        a, b, c = curve[best - 1 : best + 2]
+        shift = float(np.clip(0.5 * (a - c) / min(a - 2 * b + c, -1e-9), -0.5, 0.5))
+    return LAGS_MS[best] + 1000 / FPS * shift, float(curve[best])

@@ -5,7 +5,7 @@ known phone sequence (Viterbi training), and each further part learns from all o
 """
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -108,11 +108,11 @@ class EncoderTask:
         return loss, [float((logits.argmax(-1) == labels)[spoken].float().mean())]
 
 
-def posteriors(model: Encoder, cache: SoundCache) -> Iterator[tuple[int, F32]]:
-    """(index, (T, 40) log posteriors at 50 Hz) of every utterance."""
+def posteriors(model: Encoder, cache: SoundCache, wanted: Iterable[int]) -> Iterator[tuple[int, F32]]:
+    """(index, (T, 40) log posteriors at 50 Hz) of the wanted utterances."""
     model.eval()
     device = next(model.parameters()).device
-    for i in range(len(cache)):
+    for i in wanted:
         sound = cache[i].samples.astype(np.float32) / 32768
         mel = log_mel(sound, speech_level(sound))
         n = len(mel) // 2
@@ -125,15 +125,14 @@ def posteriors(model: Encoder, cache: SoundCache) -> Iterator[tuple[int, F32]]:
 
 def align_cache(model: Encoder, cache: SoundCache) -> list[U8]:
     """Labels of every utterance: exact where the cache has them, else the alignment; the worst 4 % become UNKNOWN."""
-    labels = [cache[i].labels for i in range(len(cache))]
-    todo = {i for i in range(len(cache)) if cache[i].phones and (labels[i] == UNKNOWN).all()}
+    labels = cache.labels()
+    todo = [i for i, row in enumerate(cache.rows) if row["phones"] and (labels[i] == UNKNOWN).all()]
     if not todo:
         return labels
     scores: dict[int, float] = {}
-    for i, log_posterior in posteriors(model, cache):
-        if i in todo:
-            path, scores[i] = align(log_posterior, cache[i].phones)
-            labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
+    for i, log_posterior in posteriors(model, cache, todo):
+        path, scores[i] = align(log_posterior, cache.rows[i]["phones"])
+        labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
     limit = np.quantile(list(scores.values()), 0.04)
     for i in (i for i, score in scores.items() if not score > limit):
         labels[i] = np.full_like(labels[i], UNKNOWN)
@@ -141,17 +140,21 @@ def align_cache(model: Encoder, cache: SoundCache) -> list[U8]:
 
 
 def report(model: Encoder, cache: SoundCache, labels: list[U8], recipe: Recipe) -> str:
-    """Share of frames right on test utterances, over all phones and over bilabials, against their alignment."""
+    """Share of frames right on test utterances, over all phones and over bilabials, against their alignment.
+
+    Empty where nothing with known phones was kept for testing.
+    """
+    kept = [i for i in range(0, len(cache), 4) if is_test(cache[i], recipe.held_out)]
     right = total = lips = lips_total = 0
-    for i, log_posterior in posteriors(model, cache):
-        if not is_test(cache[i], recipe.held_out) or i % 4:
-            continue
+    for i, log_posterior in posteriors(model, cache, kept):
         want = labels[i][: len(log_posterior)]
         spoken = (want != UNKNOWN) & (want != SILENCE)
         got = log_posterior.argmax(-1)
         right, total = right + int((got == want)[spoken].sum()), total + int(spoken.sum())
         closed = np.isin(want, BILABIALS)
         lips, lips_total = lips + int(np.isin(got, BILABIALS)[closed].sum()), lips_total + int(closed.sum())
+    if not total:
+        return ""
     return f"test frames right {right / max(total, 1):.3f}, bilabial frames found {lips / max(lips_total, 1):.3f}"
 
 
@@ -164,7 +167,7 @@ def save_labels(labels: list[U8], path: Path) -> None:
 
 def load_labels(cache: SoundCache, path: Path) -> list[U8]:
     """Inverse of save_labels."""
-    flat, sizes = np.fromfile(path, np.uint8), [len(cache[i].labels) for i in range(len(cache))]
+    flat, sizes = np.fromfile(path, np.uint8), [len(labels) for labels in cache.labels()]
     return list(np.split(flat, np.cumsum(sizes)[:-1]))
 
 
@@ -203,7 +206,7 @@ def train_encoder(workspace: Workspace, device: torch.device, watch: Watch) -> N
     recipe, options = workspace.recipe(), workspace.recipe().encoder
     origin = _origin(workspace, recipe)
     caches = [SoundCache(folder) for folder in workspace.sounds]
-    labels = [[cache[i].labels for i in range(len(cache))] for cache in caches]
+    labels = [cache.labels() for cache in caches]
     torch.manual_seed(recipe.seed)
     model = Encoder().to(device)
     curves = Curves(workspace.encoder, "speech encoder", EncoderTask.columns)
@@ -224,7 +227,8 @@ def train_encoder(workspace: Workspace, device: torch.device, watch: Watch) -> N
                 save_labels(align_cache(model, cache), target)
             labels[k] = load_labels(cache, target)
     for cache, sound, group in zip(caches, workspace.sounds, labels, strict=True):
-        watch.notice(f"{sound.name}: {report(model, cache, group, recipe)}")
+        if line := report(model, cache, group, recipe):
+            watch.notice(f"{sound.name}: {line}")
     torch.save(model.cpu().state_dict(), workspace.encoder / WEIGHTS)
     (workspace.encoder / MADE_FROM).write_text(origin + "\n", encoding="utf-8")
 

@@ -19,7 +19,7 @@ from sonic.train.clips import find_clips
 from sonic.train.config import Recipe
 from sonic.train.face import FACE_MODEL, CanonicalClip, canonical_clip
 from sonic.train.phones import BILABIALS, GRID_DICTIONARY, sentence_phones
-from sonic.train.prepare import write_report
+from sonic.train.prepare import align, write_report
 from sonic.train.sampler import onnx_networks
 from sonic.train.tracks import Tracks, track_all
 from sonic.train.workspace import Watch, Workspace
@@ -200,6 +200,7 @@ def evaluate(
         folder = workspace.root / "more" / more.resolve().name
         track_all(find_clips(more), folder, workers=workers, watch=watch)
         write_report(folder, folder / "report.csv")
+        align(folder, watch)
         strangers = Tracks(folder)
         todo += [("strangers", strangers, i) for i in range(len(strangers))]
     networks, aligner = onnx_networks(weights, sampling.guidance), Aligner(workspace)

@@ -165,7 +165,7 @@ def mirror_order(face: F64) -> NDArray[np.intp]:
         half = rotation_from_pose(pose_from_rotation(turn) / 2)
         face = (face - shift / 2) @ half
     if odd.any():
-        raise MediaError(f"the mean face has {int(odd.sum())} points without a mirror image; add frontal clips of speech")
+        raise MediaError(f"{int(odd.sum())} points of the mean face have no mirror image; add frontal clips")
     return np.asarray(order)
 
 

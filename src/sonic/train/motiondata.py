@@ -224,7 +224,7 @@ def _write_latents(
                 rows.append([key, start, len(block), int(key in tracked)])
                 blocks.append(block)
                 start += len(block)
-    watch.notice(f"motion of {len(rows)} utterances, {start / 25 / 3600:.2f} h, {len(rows) - len(tracked)} of them drawn")
+    watch.notice(f"{len(tracked)} utterances with tracked motion, {len(rows) - len(tracked)} with drawn motion")
     np.save(out / "latents.npy", np.concatenate(blocks))
     with (out / "index.csv").open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([["key", "start", "frames", "tracked"], *rows])

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sonic.errors import MediaError
-from sonic.train.clean import MAX_LAG_MS
+from sonic.train.clean import MAX_LAG_MS, MIN_GAIN, lag_of
 from sonic.train.clips import find_clips
 from sonic.train.face import fit_face
+from sonic.train.offsets import estimate, write_offsets
 from sonic.train.shards import INDEX, read_index
 from sonic.train.sound import (
     TABLE,
@@ -27,8 +28,6 @@ from sonic.train.workspace import Watch, Workspace, build, fingerprint
 from sonic.types import Progress
 
 REPORT_FIELDS = ("file", "speaker", "verdict", "reason", "detail", "seconds", "fps", "lag_ms", "lag_correlation")
-SURE = 0.4
-"""Correlation of lips and loudness from which a clip's lag is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +38,7 @@ class Summary:
     seconds: float
     speakers: int
     flagged: int
-    """Used, but lips and loudness agree best more than MAX_LAG_MS apart."""
-    lag_ms: float
-    """Median over the clips whose lag is believed; how much later the lips are."""
+    """Used, but lips and loudness agree much better more than MAX_LAG_MS apart."""
     reasons: dict[str, int]
     """Rejected clips by reason."""
 
@@ -49,7 +46,6 @@ class Summary:
         """A few lines for a person."""
         lines = [f"{self.used} clips of {self.speakers} speakers, {self.seconds / 3600:.2f} h, are used"]
         lines += [f"{n:6d} rejected: {reason}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])]
-        lines.append(f"lips are {self.lag_ms:+.0f} ms later than the loudness in the median clip")
         if self.flagged:
             lines.append(f"{self.flagged} of them are flagged: picture and sound seem over {MAX_LAG_MS:.0f} ms apart")
         return "\n".join(lines)
@@ -70,13 +66,14 @@ def prepare(clips: Sequence[Path], workspace: Workspace, *, speech: Path | None,
         summary = write_report(workspace.tracks, workspace.report)
     if not summary.used:
         raise MediaError(f"none of {len(sources)} clips can be used; the reasons are in {workspace.report}")
+    align(workspace.tracks, watch)
     derive(workspace, speech=speech, watch=watch)
     return summary
 
 
 def write_report(tracks: Path, report: Path) -> Summary:
     """Every clip's verdict as CSV, sorted by file, and the summary."""
-    used = [{**row, "verdict": "used", "reason": _flag(row)} for row in read_index(tracks)]
+    used = [_judged(row) for row in read_index(tracks)]
     refused = [{**row, "verdict": "rejected"} for row in rejected(tracks)]
     part = report.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
@@ -84,20 +81,32 @@ def write_report(tracks: Path, report: Path) -> Summary:
         table.writeheader()
         table.writerows(sorted((*used, *refused), key=lambda row: row["file"]))
     part.replace(report)
-    sure = [float(row["lag_ms"]) for row in used if float(row["lag_correlation"]) >= SURE]
     return Summary(
         used=len(used),
         seconds=sum(float(row["seconds"]) for row in used),
         speakers=len({row["speaker"] for row in used}),
         flagged=sum(bool(row["reason"]) for row in used),
-        lag_ms=float(np.median(sure)) if sure else float("nan"),
         reasons=dict(Counter(row["reason"] for row in refused)),
     )
 
 
-def _flag(row: dict[str, str]) -> str:
-    far = abs(float(row["lag_ms"])) > MAX_LAG_MS and float(row["lag_correlation"]) >= SURE
-    return "picture and sound seem apart" if far else ""
+def _judged(row: dict[str, str]) -> dict[str, str]:
+    """REPORT_FIELDS of a clip that is used."""
+    curve = np.array(row["lag_curve"].split(), np.float64)
+    lag_ms, correlation = lag_of(curve)
+    apart = abs(lag_ms) > MAX_LAG_MS and correlation - curve[len(curve) // 2] >= MIN_GAIN
+    lag = {"lag_ms": f"{lag_ms:.0f}", "lag_correlation": f"{correlation:.2f}"}
+    return {**row, **lag, "verdict": "used", "reason": "picture and sound seem apart" if apart else ""}
+
+
+def align(tracks: Path, watch: Watch) -> None:
+    """Estimate each recording's offset between picture and sound; from now on it is removed when the sound is read."""
+    found = estimate(read_index(tracks))
+    write_offsets(found, tracks)
+    for offset in found:
+        if offset.removed_ms:
+            where = f"{offset.folder} ({offset.speaker}, {offset.clips} clips)"
+            watch.notice(f"{where}: lips are {offset.lag_ms:+.0f} ms later than the sound; that is removed")
 
 
 def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:

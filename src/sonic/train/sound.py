@@ -59,6 +59,10 @@ class SoundCache:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def labels(self) -> list[U8]:
+        """Phone labels of every utterance, without touching the sound."""
+        return [self._shards.array(i, "labels") for i in range(len(self))]
+
     def __getitem__(self, i: int) -> Utterance:
         row = self.rows[i]
         samples, labels = self._shards.array(i, "samples"), self._shards.array(i, "labels")

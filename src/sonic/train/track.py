@@ -29,9 +29,8 @@ class Track:
     """(N,) at 16 kHz in [-1, 1], N = T * 640."""
     fps: float
     """Of the clip before it was resampled."""
-    lag_ms: float
-    """How much later the lips are than the sound, by loudness."""
-    lag_correlation: float
+    lag_curve: F64
+    """(21,) correlation of mouth opening and loudness at clean.LAGS_MS."""
 
 
 class _Glimpses:
@@ -79,8 +78,7 @@ def track_clip(path: Path, sound: Path | None = None) -> Track:
     points = _resample(points, times - times[0], at)
     # A separate sound file has a clock of its own that starts with the picture.
     samples = _aligned(samples, 0.0 if sound not in (None, path) else times[0] - sound_s, len(at))
-    lag_ms, correlation = clean.lag(points, samples)
-    return Track(points, samples, fps, lag_ms, correlation)
+    return Track(points, samples, fps, clean.lag_curve(points, samples))
 
 
 def decode_sound(path: Path) -> tuple[F32, float]:

@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from sonic.errors import SonicError
 from sonic.train.clips import Source
+from sonic.train.offsets import group, read_removed
 from sonic.train.shards import Column, Shards, ShardWriter
 from sonic.train.workspace import Watch
-from sonic.types import F32, N_LANDMARKS, Progress
+from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Progress
 
 COLUMNS = (Column("points", np.int16, (N_LANDMARKS, 3)), Column("sound", np.int16))
-FIELDS = ("key", "file", "speaker", "split", "text", "seconds", "fps", "lag_ms", "lag_correlation", "unit_px")
+FIELDS = ("key", "file", "speaker", "split", "text", "seconds", "fps", "lag_curve", "unit_px")
 REJECTED = "rejected.csv"
 REJECTED_FIELDS = ("key", "file", "speaker", "reason", "detail")
 FULL = 32767
@@ -37,6 +38,7 @@ class Tracks:
         self._shards = Shards(folder, COLUMNS)
         self.rows = self._shards.rows
         """FIELDS of every clip, as text."""
+        self._removed_ms = read_removed(folder)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -46,8 +48,12 @@ class Tracks:
         return self._shards.array(i, "points") * np.float32(self.rows[i]["unit_px"])
 
     def samples(self, i: int) -> F32:
-        """(T * 640,) at 16 kHz in [-1, 1], from the first picture on."""
-        return self._shards.array(i, "sound") * np.float32(1 / FULL)
+        """(T * 640,) at 16 kHz in [-1, 1], from the first picture on; a known offset to the picture is removed."""
+        samples = self._shards.array(i, "sound") * np.float32(1 / FULL)
+        late = round(self._removed_ms.get(group(self.rows[i]), 0.0) * SPEECH_RATE_HZ / 1000)
+        if late < 0:
+            return np.pad(samples[-late:], (0, min(-late, len(samples))))
+        return np.pad(samples, (late, 0))[: len(samples)]
 
 
 def record(source: Source) -> Result:
@@ -74,8 +80,7 @@ def record(source: Source) -> Result:
         "text": source.text,
         "seconds": f"{len(track.points) / 25:.2f}",
         "fps": f"{track.fps:.3f}",
-        "lag_ms": f"{track.lag_ms:.0f}",
-        "lag_correlation": f"{track.lag_correlation:.2f}",
+        "lag_curve": " ".join(f"{value:.2f}" for value in track.lag_curve),
         "unit_px": repr(unit_px),
     }
     points = np.round(track.points / unit_px).astype(np.int16)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sonic.errors import SettingError
+from sonic.errors import OutputError, SettingError
 from sonic.train.config import SHIPPED_RECIPE, Recipe, read_recipe
 from sonic.types import OnNotice, OnProgress, Progress
 
@@ -101,7 +101,8 @@ class Workspace:
 def open_workspace(root: Path, recipe: Path | None = None) -> Workspace:
     """WORK, created if need be, with its copy of the recipe (None: the shipped one).
 
-    Raises SettingError if WORK was begun with another recipe than the one that is given.
+    Raises SettingError if WORK was begun with another recipe than the one that is given, OutputError if it cannot be
+    made.
     """
     workspace = Workspace(root)
     source = recipe or SHIPPED_RECIPE
@@ -110,8 +111,13 @@ def open_workspace(root: Path, recipe: Path | None = None) -> Workspace:
         if recipe and recipe.read_bytes() != workspace.recipe_file.read_bytes():
             raise SettingError(f"{root} was begun with another recipe than {recipe}; use another folder")
         return workspace
-    root.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, workspace.recipe_file)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, workspace.recipe_file)
+    except OSError as error:
+        raise OutputError(
+            f"training folder {root} cannot be made ({error.strerror}); name another with --work"
+        ) from error
     return workspace
 
 

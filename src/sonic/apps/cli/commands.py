@@ -65,12 +65,17 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic evaluate``"""
-    from sonic.evaluate import evaluate_video
+    from sonic.evaluate import compare, evaluate_video
 
     video = Path(arguments.video)
     out = _picture_name(arguments.out, video, "-evaluate.png")
     report = evaluate_video(video, out, on_progress=reporter.progress)
-    reporter.result(report.to_text(), plot=str(out), **report.to_dict())
+    if arguments.real is None:
+        reporter.result(report.to_text(), plot=str(out), **report.to_dict())
+        return
+    likeness = compare(report, evaluate_video(Path(arguments.real), None, on_progress=reporter.progress))
+    text = f"{report.to_text()}\n\nbeside {Path(arguments.real).name}:\n{likeness.to_text()}"
+    reporter.result(text, plot=str(out), **report.to_dict(), likeness=likeness.to_dict())
 
 
 def doctor(arguments: argparse.Namespace, reporter: Reporter) -> None:

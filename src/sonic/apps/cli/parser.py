@@ -93,6 +93,9 @@ def _add_evaluate(parent: Any) -> None:
     command.add_argument(
         "-o", "--out", metavar="PNG", help="plot of mouth opening against loudness (default: VIDEO-evaluate.png)"
     )
+    command.add_argument(
+        "--real", metavar="CLIP", help="the filmed clip of the same person saying the same: how like it the video is"
+    )
 
 
 def _add_doctor(parent: Any) -> None:

@@ -113,8 +113,8 @@ def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.train.prepare import prepare as run
     from sonic.train.workspace import open_workspace
 
-    workspace = open_workspace(arguments.work, arguments.recipe)
     workers = _count(arguments.workers, "--workers")
+    workspace = open_workspace(arguments.work, arguments.recipe)
     found = run(arguments.clips, workspace, speech=arguments.speech, workers=workers, watch=_watch(reporter))
     text = f"{found.to_text()}\n{workspace.report}  every clip's verdict and reason"
     reporter.result(text, report=str(workspace.report), **asdict(found))
