@@ -12,6 +12,7 @@ from report import Target, figure, table
 from setting import Bench
 from sonic.errors import SonicError
 from sonic.measure import (
+    MANNERS,
     Report,
     as_heard,
     best_lag,
@@ -36,14 +37,7 @@ NEEDS_CLIPS, NEEDS_ENCODER = "needs a folder of clips", "needs --encoder"
 BILABIALS = ("P", "B", "M")
 OPEN_MOUTH = 0.035
 """types.FaceQuality.mouth_gap above which a photo's mouth is open: the product closes it before it starts."""
-MANNERS = (
-    ("silent lips", "silent_lip_deviation", 0.90),
-    ("lip dynamics", "lip_dynamics_px", 0.90),
-    ("brows", "brow_dynamics", 0.85),
-    ("head motion", "head_complexity", 0.75),
-    ("lip-sync", "loudness_mismatch", 0.97),
-)
-"""(THEval's name, field of Report, least closeness)."""
+LEAST_CLOSE = {"silent lips": 0.90, "lip dynamics": 0.90, "brows": 0.85, "head motion": 0.75, "lip-sync": 0.97}
 
 
 @dataclass(frozen=True)
@@ -244,7 +238,7 @@ def _ceiling(pairs: Sequence[Pair], field: str) -> str:
 def _manners(pairs: Sequence[Pair]) -> str:
     """THEval's measures of both sides."""
     rows = []
-    for name, field, _ in (*MANNERS, ("blinks a minute", "blinks_per_minute", 0)):
+    for name, field in (*MANNERS.items(), ("blinks a minute", "blinks_per_minute")):
         made, real = _both(pairs, field)
         if len(made):
             middles = [figure(float(how(x)), 4) for how in (np.median, np.mean) for x in (made, real)]
@@ -257,11 +251,11 @@ def _manners(pairs: Sequence[Pair]) -> str:
 
 def _naturalness(pairs: Sequence[Pair]) -> list[Target]:
     targets = []
-    for name, field, least in MANNERS:
+    for name, field in MANNERS.items():
         made, real = _both(pairs, field)
         close = [closeness(float(how(made)), float(how(real))) if len(made) else None for how in (np.median, np.mean)]
         note = f"of means {figure(close[1])}, {len(made)} clips"
-        targets.append(Target(f"closeness to real people: {name}", close[0], low=least, note=note))
+        targets.append(Target(f"closeness to real people: {name}", close[0], low=LEAST_CLOSE[name], note=note))
     seconds = sum(pair.clip.seconds for pair in pairs)
     blinks = sum(p.report(p.made[MODEL]).blinks_per_minute * p.clip.seconds for p in pairs) / seconds
     note = f"{seconds / 60:.1f} minutes in all"

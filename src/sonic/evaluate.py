@@ -4,7 +4,7 @@ Works on any video with one face and sound, made by Sonic or filmed, so that bot
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,20 @@ from sonic.drive.prosody import prosody
 from sonic.errors import FaceError, MediaError
 from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_speech
-from sonic.measure import Report, background_change, identity, lip_opening, mean_ycc, measure
+from sonic.measure import (
+    MANNERS,
+    Report,
+    background_change,
+    best_lag,
+    closeness,
+    correlation,
+    identity,
+    lag_curve,
+    lip_opening,
+    mean_ycc,
+    measure,
+    mouth_distance,
+)
 from sonic.media import decode_video, video_format
 from sonic.pictures import check_picture_name, save_picture
 from sonic.types import F32, F64, U8, OnProgress, Progress
@@ -42,6 +55,8 @@ class Evaluation:
     """(T,) lip opening over the outer-eye distance."""
     loudness: F64
     """(T,) linear RMS of 80 to 3000 Hz, relative to loud speech."""
+    points: F32
+    """(T, 478, 3) landmarks in px of the video."""
 
     def to_dict(self) -> dict[str, Any]:
         """For --json: the measures, rounded."""
@@ -58,6 +73,64 @@ class Evaluation:
         if self.lost_frames:
             lines.append(f"{'frames without a face':<30} {self.lost_frames}")
         return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A made video beside the filmed one of the same person saying the same."""
+
+    mouth_correlation: float
+    """Of the two mouth openings, at the same time; filmed people of free speech against good models: 0.3."""
+    best_mouth_correlation: float
+    """The same at the lag where they agree best, within 300 ms."""
+    mouth_lag_ms: float
+    """Positive: the made lips come later than the filmed ones."""
+    mouth_distance: float
+    """Mouth landmark distance over the outer-eye distance."""
+    closeness: dict[str, float | None]
+    """THEval's 1 - |made - real| / real; None where a clip cannot tell."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """For a person: one figure a line."""
+        rows = {
+            "mouth correlation": f"{self.mouth_correlation:.3f}",
+            "mouth correlation at best": f"{self.best_mouth_correlation:.3f} at {self.mouth_lag_ms:+.0f} ms",
+            "mouth distance": f"{100 * self.mouth_distance:.2f} % of the outer-eye distance",
+            **{f"closeness: {k}": "not measurable" if v is None else f"{v:.2f}" for k, v in self.closeness.items()},
+        }
+        return "\n".join(f"{name:<30} {value}" for name, value in rows.items())
+
+
+def compare(made: Evaluation, real: Evaluation) -> Likeness:
+    """How like the filmed video the made one is, from their common beginning on; both start with the same sound.
+
+    Raises MediaError if less than MIN_FRAMES are common.
+    """
+    n = min(len(made.points), int((len(real.points) - 1) / real.fps * made.fps) + 1)
+    if n < MIN_FRAMES:
+        raise MediaError(f"the videos have {n} frames in common; {MIN_FRAMES} are needed, give the same speech twice")
+    ours, theirs = made.points[:n].astype(np.float64), _at(real.points, np.arange(n) * real.fps / made.fps)
+    openings = lip_opening(ours), lip_opening(theirs)
+    lag, best = best_lag(*lag_curve(*openings, made.fps))
+    pairs = {name: (getattr(made.report, field), getattr(real.report, field)) for name, field in MANNERS.items()}
+    return Likeness(
+        correlation(*openings),
+        best,
+        1000 * lag / made.fps,
+        mouth_distance(ours, theirs),
+        {name: None if None in (a, b) or not b else closeness(a, b) for name, (a, b) in pairs.items()},
+    )
+
+
+def _at(points: F32, places: F64) -> F64:
+    """(T, 478, 3) between the frames, linearly."""
+    left = np.minimum(places.astype(int), len(points) - 2)
+    share = (places - left)[:, None, None]
+    return np.asarray(points[left] * (1 - share) + points[left + 1] * share)
 
 
 def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -> Evaluation:
@@ -86,7 +159,7 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
         background_difference=background_change(watched.stills, watched.still_points),
         identity=identity(watched.stills, watched.still_points),
     )
-    evaluation = Evaluation(report, watched.lost, float(fps), lip_opening(points.astype(np.float64)), loudness)
+    evaluation = Evaluation(report, watched.lost, float(fps), lip_opening(points.astype(np.float64)), loudness, points)
     if plot is not None:
         save_picture(draw_curves(evaluation, video.name), plot)
     return evaluation

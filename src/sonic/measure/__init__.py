@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sonic.measure.compare import closeness, mouth_distance, moving_mouth_distance
+from sonic.measure.compare import MANNERS, closeness, mouth_distance, moving_mouth_distance
 from sonic.measure.eyes import brow_dynamics, eye_openness, find_blinks
 from sonic.measure.head import head, head_complexity
 from sonic.measure.lips import (
@@ -23,10 +23,11 @@ from sonic.measure.lips import (
 )
 from sonic.measure.picture import background_change, identity, mean_ycc
 from sonic.measure.signals import Mask, as_heard, drift_per_minute, flicker, lag_and_correlation, long_runs
-from sonic.motion.alignment import best_lag, correlation, lag_curve
+from sonic.motion.alignment import best_lag, correlation, estimate_lag, lag_curve
 from sonic.types import F32, N_LANDMARKS
 
 __all__ = [
+    "MANNERS",
     "Report",
     "as_heard",
     "background_change",
@@ -60,6 +61,8 @@ class Report:
     """At the best lag."""
     lag_ms: float
     """Positive: the lips come later than the sound."""
+    lag_certainty: float
+    """Below some 4 the lag may be chance: loudness tells little about the lips in a few seconds of speech."""
     lip_gap_sd: float
     """Standard deviation of the inner-lip gap over the distance of the eyes' centres; real 0.048 .. 0.056."""
     lip_dynamics_px: float
@@ -117,7 +120,7 @@ def measure(
     pose_deg, jitter = head(points)
     opening = lip_opening(points)
     silent = long_runs(~speaking, 0.3 * fps)
-    lag_s, correlation = lag_and_correlation(opening, as_heard(loudness), fps)
+    lag = estimate_lag(opening, as_heard(loudness), fps)
     blinks = find_blinks(eye_openness(points), fps)
     means = None if frame_means is None else np.asarray(frame_means, np.float64)
     sd = pose_deg.std(0)
@@ -126,8 +129,9 @@ def measure(
         silent_s=float(silent.sum()) / fps,
         silent_lip_deviation=silent_lip_deviation(opening, silent),
         loudness_mismatch=loudness_mismatch(opening, loudness, speaking),
-        opening_loudness_correlation=correlation,
-        lag_ms=1000 * lag_s,
+        opening_loudness_correlation=lag.correlation,
+        lag_ms=lag.ms,
+        lag_certainty=lag.certainty,
         lip_gap_sd=lip_gap_sd(points),
         lip_dynamics_px=lip_dynamics_px(points),
         brow_dynamics=brow_dynamics(points),

@@ -7,6 +7,15 @@ from sonic.measure.head import without_head_motion
 from sonic.measure.lips import LIPS
 from sonic.types import F64
 
+MANNERS = {
+    "silent lips": "silent_lip_deviation",
+    "lip dynamics": "lip_dynamics_px",
+    "brows": "brow_dynamics",
+    "head motion": "head_complexity",
+    "lip-sync": "loudness_mismatch",
+}
+"""What THEval compares with real people -> field of Report."""
+
 
 def mouth_distance(made: F64, real: F64) -> float:
     """Mouth landmark distance: how far the 40 lip points of (T, 478, 3) ``made`` are from those of ``real``.
