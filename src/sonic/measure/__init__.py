@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sonic.measure.compare import closeness, mouth_distance, moving_mouth_distance
+from sonic.measure.compare import MANNERS, closeness, mouth_distance, moving_mouth_distance
 from sonic.measure.eyes import brow_dynamics, eye_openness, find_blinks
 from sonic.measure.head import head, head_complexity
 from sonic.measure.lips import (
@@ -27,6 +27,7 @@ from sonic.motion.alignment import best_lag, correlation, estimate_lag, lag_curv
 from sonic.types import F32, N_LANDMARKS
 
 __all__ = [
+    "MANNERS",
     "Report",
     "as_heard",
     "background_change",
