@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic.diffusion import speech_latents
+from sonic.diffusion import FPS, speech_latents
 from sonic.errors import MediaError
+from sonic.measure import closes, correlation
 from sonic.mel import log_mel, speech_level
-from sonic.motion import N_SHAPE
+from sonic.motion import N_SHAPE, estimate_lag
 from sonic.train.clean import loudness
 from sonic.train.clips import find_clips
 from sonic.train.config import Recipe
@@ -28,8 +29,8 @@ from sonic.weights import GAP_SCALE_MM
 
 Predict = Callable[[F32], tuple[F32, F32]]
 """Samples -> (shape, lip_gap) at 25 fps."""
-CLOSED_SHARE = 0.15
-"""A bilabial is closed when the opening gets below this share of the clip's range (5th to 95th percentile)."""
+MIN_AGREEMENT = 0.2
+"""Correlation from which a lag says something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Score:
     correlation: float
     """Of predicted and tracked lip opening."""
     best: float
-    """The same at the best lag within 200 ms."""
+    """The same at the best lag within 300 ms."""
     lag_ms: float
     """How much later than the tracked lips the predicted ones are."""
     width: float
@@ -67,36 +68,21 @@ def score(
     gap, real = gap[:n], clip.lip_gap[:n]
     corners = basis[:, 291, 0] - basis[:, 61, 0]
     width = np.linalg.norm(clip.points[:n, 291] - clip.points[:n, 61], axis=-1)
-    lags = np.array([correlation(np.roll(gap, -k)[8:-8], real[8:-8]) for k in range(-5, 6)])
+    lag = estimate_lag(gap, real, FPS)
     found = closures(labels[: 2 * n]) if labels is not None else []
     return Score(
         name,
         group,
         correlation(gap, real),
-        float(lags.max()),
-        40.0 * _peak(lags) if lags.max() > 0.2 else float("nan"),
+        lag.correlation,
+        lag.ms if lag.correlation > MIN_AGREEMENT else float("nan"),
         correlation(shape[:n] @ corners, width),
         correlation(loudness(samples, n), real),
         float(gap.std() / max(real.std(), 1e-6)),
         len(found),
-        sum(_closes(gap, a, b) for a, b in found),
-        sum(_closes(real, a, b) for a, b in found),
+        sum(closes(gap, a, b) for a, b in found),
+        sum(closes(real, a, b) for a, b in found),
     )
-
-
-def correlation(a: F32 | F64, b: F32 | F64) -> float:
-    """Pearson's, 0 where either is constant."""
-    if a.std() < 1e-9 or b.std() < 1e-9:
-        return 0.0
-    return float(np.corrcoef(a, b)[0, 1])
-
-
-def _peak(values: F64) -> float:
-    """Place of the maximum from the middle, to a fraction by a parabola."""
-    k = int(np.clip(values.argmax(), 1, len(values) - 2))
-    a, b, c = values[k - 1 : k + 2]
-    bend = a - 2 * b + c
-    return k - len(values) // 2 + (float(np.clip(0.5 * (a - c) / bend, -0.5, 0.5)) if bend < 0 else 0.0)
 
 
 def closures(labels: U8) -> list[tuple[float, float]]:
@@ -104,13 +90,6 @@ def closures(labels: U8) -> list[tuple[float, float]]:
     lips = np.isin(labels, BILABIALS)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], lips.astype(int), [0]])))
     return [(a / 2, b / 2) for a, b in edges.reshape(-1, 2)]
-
-
-def _closes(gap: F32, start: float, end: float) -> bool:
-    """Whether the opening falls below CLOSED_SHARE of the clip's range between a frame before and a frame after."""
-    low, high = np.percentile(gap, [5, 95])
-    part = gap[max(int(start) - 1, 0) : int(np.ceil(end)) + 1]
-    return bool(len(part) and part.min() <= low + CLOSED_SHARE * (high - low))
 
 
 def table(scores: Sequence[Score]) -> str:
