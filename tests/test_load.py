@@ -29,7 +29,7 @@ from hostile import (
 )
 from sonic.errors import PhotoError, SonicError, SpeechError
 from sonic.load import load_photo, load_speech
-from sonic.types import Photo, Speech
+from sonic.types import Opening, Photo, Speech
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 COLOURS = ([255, 0, 0], [0, 255, 0], [0, 0, 255], [90, 90, 90])
@@ -370,6 +370,15 @@ def test_samples_are_read_in_slices_and_vanish_with_the_speech(tmp_path: Path, s
         np.testing.assert_array_equal(loaded.samples[part], whole[part])
     with pytest.raises(ValueError, match="one after another"):
         loaded.samples[::2]
+
+
+@pytest.mark.parametrize("n", [0, 7, 10, 99])
+def test_an_opening_ends_where_it_was_asked_to(n: int) -> None:
+    samples = np.arange(10, dtype=np.float32)
+    opening = Opening(samples, n)
+    assert len(opening) == len(samples[:n])
+    for part in (slice(None), slice(3, 100), slice(-2, None), slice(8, 9)):
+        np.testing.assert_array_equal(opening[part], samples[:n][part])
 
 
 def test_a_full_disk_is_told_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
