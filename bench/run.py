@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = (("speed.py", "--long"), ("render.py",), ("quality.py",))
+SCRIPTS = (("speed.py", "--long"), ("pieces.py",), ("render.py",), ("quality.py",))
 
 if __name__ == "__main__":
     folder = Path(__file__).parent
