@@ -248,7 +248,7 @@ def _gathered(chunks: Iterator[F32]) -> Iterator[F32]:
 
 def _peak(samples: StoredSamples, centre: float) -> float:
     """Level that one in a thousand of the audible samples exceeds (a click is no loudness); 0 if none is audible."""
-    stride, first, audible = max(1, len(samples) // 1_000_000), 0, [np.zeros(0, np.float32)]
+    stride, first, audible = max(1, len(samples) // 400_000), 0, [np.zeros(0, np.float32)]
     for block in samples.blocks():
         sparse = np.abs(block[-first % stride :: stride] - np.float32(centre))
         audible.append(sparse[sparse > 10 ** (SILENT_DBFS / 20)])
