@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sonic.errors import MediaError
+from sonic.train import shards
 from sonic.train.shards import Column, Shards, ShardWriter
 
 COLUMNS = (Column("points", np.int16, (4, 3)), Column("sound", np.int16))
@@ -38,9 +39,15 @@ def check(folder: Path, n: int = 9) -> None:
 def test_records_come_back_from_several_small_shards(tmp_path: Path) -> None:
     fill(tmp_path)
     check(tmp_path)
-    shards = sorted(tmp_path.glob("points-*.int16"))
-    assert len(shards) > 2
-    assert all(path.stat().st_size <= 400 for path in shards)
+    files = sorted(tmp_path.glob("points-*.int16"))
+    assert len(files) > 2
+    assert all(path.stat().st_size <= 400 for path in files)
+
+
+def test_few_files_are_open_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "MAX_OPEN", 2)
+    fill(tmp_path)
+    check(tmp_path)
 
 
 def test_arrays_are_mapped_and_read_only(tmp_path: Path) -> None:

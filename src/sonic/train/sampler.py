@@ -29,7 +29,9 @@ def onnx_networks(folder: Path, guidance: float) -> Networks:
     for path in paths:
         if not path.is_file():
             raise MediaError(f"{path} is missing; run `sonic train export` first, or name the folder with --weights")
-    hear, denoiser = (onnxruntime.InferenceSession(str(path)) for path in paths)
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    hear, denoiser = (onnxruntime.InferenceSession(str(path), options) for path in paths)
 
     def denoise(x: F32, t: F32, condition: F32) -> F32:
         return np.asarray(denoiser.run(None, {"x": x, "t": t, "condition": condition})[0])

@@ -21,6 +21,8 @@ from sonic.errors import MediaError
 
 INDEX = "index.csv"
 SHARD_BYTES = 256 * 2**20
+MAX_OPEN = 100
+"""Shards that are mapped at a time: each holds a file open, and systems allow some hundreds."""
 REMEDY = "delete that folder and run the command that made it again"
 
 
@@ -78,6 +80,8 @@ class Shards:
         if length == 0:
             return np.zeros((0, *column.shape), column.dtype)
         if path not in self._maps:
+            if len(self._maps) >= MAX_OPEN:
+                del self._maps[next(iter(self._maps))]
             self._maps[path] = np.memmap(path, column.dtype, "r").reshape(-1, *column.shape)
         array = self._maps[path][start : start + length]
         if (i, name) not in self._checked:

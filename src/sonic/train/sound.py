@@ -61,7 +61,7 @@ class SoundCache:
 
     def labels(self) -> list[U8]:
         """Phone labels of every utterance, without touching the sound."""
-        return [self._shards.array(i, "labels") for i in range(len(self))]
+        return [np.array(self._shards.array(i, "labels")) for i in range(len(self))]
 
     def __getitem__(self, i: int) -> Utterance:
         row = self.rows[i]

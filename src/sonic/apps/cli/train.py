@@ -200,13 +200,14 @@ def _watch(reporter: Reporter) -> "Watch":
 def _device(arguments: argparse.Namespace) -> Any:
     """The torch.device to train on."""
     _require_torch()
-    _leave_cores_alone()
     from sonic.train.loop import pick_device
 
     return pick_device(arguments.device, _count(arguments.threads, "--threads"))
 
 
 def _require_torch() -> None:
+    """Before anything is loaded. Raises InstallError without the extra."""
+    _leave_cores_alone()
     lacking = [name for name in ("torch", "onnx") if find_spec(name) is None]
     if lacking:
         raise InstallError(f"training needs {' and '.join(lacking)}: pip install 'sonic-talk[train]'")
