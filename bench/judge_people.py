@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from sonic.types import F64, U8, Portrait
 from studio import FPS, Filmed, Task, Track, driven, filmed, open_clip, portrait_of, rendered
 
 MODEL, STILL, JAW, TABLE, REDRAWN = "model", "still", "jaw", "table", "redrawn"
+REAL = "real"
 NEEDS_CLIPS, NEEDS_ENCODER = "needs a folder of clips", "needs --encoder"
 BILABIALS = ("P", "B", "M")
 OPEN_MOUTH = 0.035
@@ -68,10 +70,18 @@ class Pair:
         """In % of the outer-eye distance."""
         return 100 * mouth_distance(self.made[method].points, self.real.points)
 
-    def report(self, track: Track) -> Report:
-        n = self.clip.n_frames
-        voice = self.clip.voice
-        return measure(track.points, fps=float(FPS), loudness=voice.loudness[:n], speaking=voice.speaking[:n])
+    @cached_property
+    def reports(self) -> dict[str, Report]:
+        """Of the real clip and of what keeps its own manner."""
+        n, voice = self.clip.n_frames, self.clip.voice
+        tracks = {REAL: self.real, **{m: self.made[m] for m in (MODEL, REDRAWN) if m in self.made}}
+        sound = {"fps": float(FPS), "loudness": voice.loudness[:n], "speaking": voice.speaking[:n]}
+        return {name: measure(track.points.astype(np.float32), **sound) for name, track in tracks.items()}
+
+    @cached_property
+    def figures(self) -> dict[str, float | None]:
+        """The columns of one clip, by their heads."""
+        return _figures(self)
 
 
 def speakers(bench: Bench, folder: Path | None) -> list[Target]:
@@ -150,10 +160,10 @@ def _tasks(clip: Filmed, portrait: Portrait, made: dict[str, Motion]) -> list[Ta
 
 def _correlations(pairs: Sequence[Pair]) -> str:
     """One line a clip and their mean."""
-    names = list(_figures(pairs[0]))
-    cells = [[_cell(name, value) for name, value in _figures(pair).items()] for pair in pairs]
+    names = list(pairs[0].figures)
+    cells = [[_cell(name, value) for name, value in pair.figures.items()] for pair in pairs]
     rows = [[p.clip.name, _mouth(p.portrait), *own] for p, own in zip(pairs, cells, strict=True)]
-    known = [[v for pair in pairs if (v := _figures(pair)[name]) is not None] for name in names]
+    known = [[v for pair in pairs if (v := pair.figures[name]) is not None] for name in names]
     means = [_cell(name, float(np.mean(own)) if own else None) for name, own in zip(names, known, strict=True)]
     return table(["clip", "mouth at first", *names], [*rows, ["**mean**", "", *means]])
 
@@ -168,7 +178,6 @@ def _cell(name: str, value: float | None) -> str:
 
 
 def _figures(pair: Pair) -> dict[str, float | None]:
-    """The columns of one clip, by their heads."""
     a, b = pair.opening(MODEL), pair.real_opening
     lags, curve = lag_curve(a, b, float(FPS))
     own = int(np.searchsorted(lags, round(best_lag(lags, _others(pair))[0])))
@@ -200,7 +209,7 @@ def _likeness(pairs: Sequence[Pair]) -> list[Target]:
     found = [pair.r(MODEL) for pair in pairs]
     distance = {m: float(np.mean([pair.distance(m) for pair in pairs])) for m in (MODEL, JAW, STILL)}
     loud = float(np.mean([correlation(pair.loudness, pair.real_opening) for pair in pairs]))
-    there = [r for pair in pairs if (r := _figures(pair)["r there"]) is not None]
+    there = [r for pair in pairs if (r := pair.figures["r there"]) is not None]
     note = f"loudness alone {loud:.2f}; at each clip's own offset {np.mean(there):.2f}; {_below(pairs, found, 0.0)}"
     targets = [Target("strangers: correlation with the real lips", float(np.mean(found)), low=0.30, note=note)]
     for other, least, name in ((JAW, 15, "the loudness-driven jaw"), (STILL, 25, "a still picture")):
@@ -222,8 +231,8 @@ def _names(pairs: Sequence[Pair]) -> str:
 
 def _both(pairs: Sequence[Pair], field: str, method: str = MODEL) -> tuple[F64, F64]:
     """(made, real) of the clips in which both can be measured."""
-    own = [p for p in pairs if method in p.made]
-    values = [(getattr(p.report(p.made[method]), field), getattr(p.report(p.real), field)) for p in own]
+    own = [p.reports for p in pairs if method in p.made]
+    values = [(getattr(reports[method], field), getattr(reports[REAL], field)) for reports in own]
     known = np.array([v for v in values if None not in v], np.float64).reshape(-1, 2)
     return known[:, 0], known[:, 1]
 
@@ -257,7 +266,7 @@ def _naturalness(pairs: Sequence[Pair]) -> list[Target]:
         note = f"of means {figure(close[1])}, {len(made)} clips"
         targets.append(Target(f"closeness to real people: {name}", close[0], low=LEAST_CLOSE[name], note=note))
     seconds = sum(pair.clip.seconds for pair in pairs)
-    blinks = sum(p.report(p.made[MODEL]).blinks_per_minute * p.clip.seconds for p in pairs) / seconds
+    blinks = sum(p.reports[MODEL].blinks_per_minute * p.clip.seconds for p in pairs) / seconds
     note = f"{seconds / 60:.1f} minutes in all"
     return [*targets, Target("blinks a minute", blinks, low=18, high=26, note=note)]
 
