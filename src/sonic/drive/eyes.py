@@ -149,14 +149,14 @@ def _brows(prosody: Prosody, rng: np.random.Generator, gaze: F32) -> F32:
         if i - last < 0.5 * rate or use > 0.6:
             continue
         last = i
-        height = float(prosody.emphasis[i]) * (1.0 + 2.2 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
+        height = float(prosody.emphasis[i]) * (1.0 + 2.0 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
         _add_raise(both, i - 0.04 * rate, (0.08 + 0.04 * hold) * rate, (0.12 + 0.2 * hold) * rate, height, lean)
-    return np.asarray(both, np.float32)
+    return np.asarray(np.where(both < 0, 0.8 * both, both), np.float32)  # a brow has less room to sink
 
 
 def _add_raise(out: F64, centre: float, rise: float, fall: float, height: float, lean: float) -> None:
-    """Adds one raise of both brows, in place: a quick rise and a slower fall (frames), one brow up to 25 % more."""
+    """Adds one raise of both brows, in place: a quick rise and a slower fall (frames), one brow up to 20 % more."""
     frames = np.arange(max(0, int(centre - 4 * rise)), min(len(out), int(centre + 4 * fall) + 1))
     t = frames - centre
     bump = np.exp(-0.5 * (t / np.where(t < 0, rise, fall)) ** 2)
-    out[frames] += height * bump[:, None] * np.array([0.75 + 0.5 * lean, 1.25 - 0.5 * lean])
+    out[frames] += height * bump[:, None] * np.array([0.8 + 0.4 * lean, 1.2 - 0.4 * lean])
