@@ -115,6 +115,7 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.enable_mem_pattern = False  # keeps a block for every length of a piece: 19 MB
     # Spinning threads take the cores from the renderer that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
