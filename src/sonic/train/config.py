@@ -25,15 +25,6 @@ class EncoderRecipe:
 
 
 @dataclass(frozen=True, slots=True)
-class TeacherRecipe:
-    """How the teacher (phones to motion) is trained."""
-
-    steps: int
-    batch: int
-    learning_rate: float
-
-
-@dataclass(frozen=True, slots=True)
 class MotionRecipe:
     """How the diffusion model is trained."""
 
@@ -44,6 +35,12 @@ class MotionRecipe:
     learning_rate: float
     audio_dropout: float
     """Share of windows that are trained without audio, for guidance."""
+    feature_dropout: float
+    """Share of the encoder's features that the model does not hear: it must not lean on a single one."""
+    spoken_share: float
+    """Windows of speech without pictures, which teach when lips close."""
+    noise_share: float
+    """Windows of noise under a closed mouth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,6 @@ class Recipe:
     voices: int
     """Sentences of synthetic voices; 0 needs no espeak-ng, but the encoder's first part then has nothing to learn."""
     encoder: EncoderRecipe
-    teacher: TeacherRecipe
     motion: MotionRecipe
 
 
@@ -67,7 +63,7 @@ def read_recipe(path: Path | None = None) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"recipe {path} cannot be read ({error}); give a TOML file") from error
-    parts = {"encoder": EncoderRecipe, "teacher": TeacherRecipe, "motion": MotionRecipe}
+    parts = {"encoder": EncoderRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
         table[name] = _filled(kind, table.get(name, {}), f"[{name}]")
     return _filled(Recipe, table, "the top level")

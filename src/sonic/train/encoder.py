@@ -23,7 +23,7 @@ from sonic.train.networks import Encoder
 from sonic.train.phones import BILABIALS, PHONES, SILENCE
 from sonic.train.sound import LABEL_HZ, UNKNOWN, SoundCache, Utterance
 from sonic.train.workspace import MADE_FROM, Watch, Workspace, fingerprint, made_from
-from sonic.types import F32, SPEECH_RATE_HZ, U8
+from sonic.types import F32, SPEECH_RATE_HZ, U8, Progress
 
 WEIGHTS = "encoder.pt"
 
@@ -41,16 +41,17 @@ class Windows:
     def __init__(self, caches: Sequence[SoundCache], labels: Sequence[list[U8]], recipe: Recipe, seed: int) -> None:
         self.seed(seed)
         self._recipe = recipe
-        self._items = [
-            (cache, i, group[i])
-            for cache, group in zip(caches, labels, strict=True)
-            for i in range(len(cache))
-            if (group[i] != UNKNOWN).any() and not is_test(cache[i], recipe.held_out)
-        ]
+        self._recorded: list[tuple[SoundCache, int, U8]] = []
+        self._synthetic: list[tuple[SoundCache, int, U8]] = []
+        for cache, group in zip(caches, labels, strict=True):
+            for i, exact in enumerate(cache.labels()):
+                if (group[i] != UNKNOWN).any() and not is_test(cache[i], recipe.held_out):
+                    # Only a synthetic voice knows its phones' times without an alignment.
+                    (self._synthetic if (exact != UNKNOWN).any() else self._recorded).append((cache, i, group[i]))
         self.frames = round(recipe.encoder.window_s * LABEL_HZ)
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._recorded) + len(self._synthetic)
 
     def seed(self, seed: int) -> None:
         """Restart the random choices."""
@@ -69,9 +70,15 @@ class Windows:
         mel = self.augment.noisy(sound[:, : n - HOP], level, 2 * self.frames)
         return mel, labels
 
+    def _picked(self) -> tuple[SoundCache, int, U8]:
+        """Recordings and synthetic voices half and half, however many there are of each."""
+        kinds = [kind for kind in (self._recorded, self._synthetic) if kind]
+        kind = kinds[self._rng.integers(len(kinds))]
+        return kind[self._rng.integers(len(kind))]
+
     def _window(self, n: int) -> tuple[F32, float, U8]:
         """n samples around a random utterance, silence outside, its level and its labels."""
-        cache, i, labels = self._items[self._rng.integers(len(self._items))]
+        cache, i, labels = self._picked()
         sound = cache[i].samples.astype(np.float32) / 32768
         step = SPEECH_RATE_HZ // LABEL_HZ
         lead = int(self._rng.integers(min(0, n - len(sound)) - 8000, max(0, n - len(sound)) + 8000)) // step * step
@@ -123,14 +130,15 @@ def posteriors(model: Encoder, cache: SoundCache, wanted: Iterable[int]) -> Iter
         yield i, torch.log_softmax(logits, -1).cpu().numpy()
 
 
-def align_cache(model: Encoder, cache: SoundCache) -> list[U8]:
+def align_cache(model: Encoder, cache: SoundCache, watch: Watch) -> list[U8]:
     """Labels of every utterance: exact where the cache has them, else the alignment; the worst 4 % become UNKNOWN."""
     labels = cache.labels()
     todo = [i for i, row in enumerate(cache.rows) if row["phones"] and (labels[i] == UNKNOWN).all()]
     if not todo:
         return labels
     scores: dict[int, float] = {}
-    for i, log_posterior in posteriors(model, cache, todo):
+    for done, (i, log_posterior) in enumerate(posteriors(model, cache, todo), 1):
+        watch.progress(Progress("aligning", done, len(todo)))
         path, scores[i] = align(log_posterior, cache.rows[i]["phones"])
         labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
     limit = np.quantile(list(scores.values()), 0.04)
@@ -223,8 +231,7 @@ def train_encoder(workspace: Workspace, device: torch.device, watch: Watch) -> N
         for k, (cache, sound) in enumerate(zip(caches, workspace.sounds, strict=True)):
             target = _labels_file(workspace, sound, part)
             if not target.exists():
-                watch.notice(f"aligning the phones of {sound.name}")
-                save_labels(align_cache(model, cache), target)
+                save_labels(align_cache(model, cache, watch), target)
             labels[k] = load_labels(cache, target)
     for cache, sound, group in zip(caches, workspace.sounds, labels, strict=True):
         if line := report(model, cache, group, recipe):

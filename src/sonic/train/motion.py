@@ -1,13 +1,11 @@
 """The diffusion model over motion latents, driven by the frozen speech encoder.
 
-Half of the windows come from tracked clips, the rest from motion that the teacher drew for other voices and
-languages, and a few are noise without speech under a closed mouth.
+Most windows come from tracked clips. Speech without pictures, of many voices and languages, says one thing about the
+mouth: lips are closed on p, b and m and in long silence. A few windows are noise under a closed mouth.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,23 +20,26 @@ from sonic.train.curves import Curves
 from sonic.train.encoder import WEIGHTS as ENCODER_WEIGHTS
 from sonic.train.encoder import alignments, is_test, load_encoder
 from sonic.train.face import FACE_MODEL
+from sonic.train.latents import CLOSED, Latents, load_face, write_latents
 from sonic.train.loop import Plan, train
-from sonic.train.motiondata import CLOSED, draw_motion, load_face
 from sonic.train.networks import N_LATENT, Condition, Denoiser, Encoder
 from sonic.train.phones import BILABIALS, SILENCE
-from sonic.train.sound import SoundCache
+from sonic.train.sound import UNKNOWN, SoundCache
 from sonic.train.workspace import Watch, Workspace, fingerprint, made_from
 from sonic.types import F32, SPEECH_RATE_HZ, U8
 
 WEIGHTS = "motion.pt"
 STEP = SPEECH_RATE_HZ // 25
 """Samples per motion frame."""
-SHARES = {"tracked": 0.35, "strangers": 0.12, "drawn": 0.48, "noise": 0.05}
-"""Where a window comes from: the speaker with most clips, the other tracked speakers, the teacher, noise."""
 GAP_WEIGHT = 6.0
 """Of the lip gap in the loss, against 1 for each shape coefficient."""
 EDGE = 5
 """Frames at both ends of a window that carry no loss: their context is cut off."""
+DEEP_SILENCE = 15
+"""Frames of silence to either side of a frame in which lips must be closed: in short pauses people keep them apart."""
+LATE = 0.9
+"""Half of the windows are trained from here to pure noise, where the prediction is the mean of all motion that fits the
+sound: most of what the sampler returns. All windows without tracked motion are, because there it does not matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,32 @@ class Window:
     """(T,) 1 where lips must be closed: bilabials and long silence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An utterance that windows are cut from."""
+
+    cache: SoundCache
+    index: int
+    labels: U8
+    key: str
+
+
 class Examples:
-    """Random windows of sound with motion."""
+    """Random windows of sound with motion, of speech alone and of noise."""
 
     def __init__(
-        self, caches: Sequence[SoundCache], labels: Sequence[list[U8]], latents: Path, signs: F32, recipe: Recipe
+        self, caches: Sequence[SoundCache], labels: Sequence[list[U8]], latents: Latents, signs: F32, recipe: Recipe
     ) -> None:
-        self._recipe, self._signs = recipe, signs
-        self._latents = np.load(latents / "latents.npy", mmap_mode="r")
-        with (latents / "index.csv").open(newline="", encoding="utf-8") as file:
-            index = {row["key"]: row for row in csv.DictReader(file)}
-        groups: dict[str, list[tuple[SoundCache, int, U8, int, int]]] = {"tracked": [], "strangers": [], "drawn": []}
+        self._recipe, self._signs, self._latents = recipe, signs, latents
+        groups: dict[str, list[Item]] = {"tracked": [], "spoken": []}
         for cache, group in zip(caches, labels, strict=True):
-            for i in range(len(cache)):
-                row = index.get(cache.rows[i]["key"])
-                if row is None or is_test(cache[i], recipe.held_out):
+            for i, row in enumerate(cache.rows):
+                if is_test(cache[i], recipe.held_out):
                     continue
-                kind = "drawn" if row["tracked"] == "0" else "tracked" if cache[i].speaker == "s1" else "strangers"
-                groups[kind].append((cache, i, group[i], int(row["start"]), int(row["frames"])))
+                if row["key"] in latents:
+                    groups["tracked"].append(Item(cache, i, group[i], row["key"]))
+                elif (group[i] != UNKNOWN).any():
+                    groups["spoken"].append(Item(cache, i, group[i], row["key"]))
         self.groups = {kind: items for kind, items in groups.items() if items}
         self.seed(recipe.seed)
 
@@ -84,10 +93,8 @@ class Examples:
         """Log-mel (B, 4 T, 80), latents (B, T, 33), weight (B, T), closed (B, T)."""
         options, tempo = self._recipe.motion, self.augment.tempo()
         n = round((options.window + 1) * tempo) + 1
-        kinds = [k for k in SHARES if k in self.groups or k == "noise"]
-        shares = np.array([SHARES[k] for k in kinds])
-        chosen = self._rng.choice(kinds, options.batch, p=shares / shares.sum())
-        windows = [self._window(str(kind), n) for kind in chosen]
+        kinds, shares = self._shares()
+        windows = [self._window(str(kind), n) for kind in self._rng.choice(kinds, options.batch, p=shares)]
         at = np.arange(options.window) * tempo
         left = at.astype(int)
         share = (at - left).astype(np.float32)
@@ -106,6 +113,15 @@ class Examples:
         weight[:, -EDGE:] = 0
         return mel, stretched("latents"), weight, stretched("closed")
 
+    def _shares(self) -> tuple[list[str], NDArray[np.float64]]:
+        """Where windows come from, and how many of them."""
+        options = self._recipe.motion
+        share = {"spoken": options.spoken_share, "noise": options.noise_share}
+        share["tracked"] = max(0.0, 1 - sum(share.values()))
+        kinds = [kind for kind in share if kind == "noise" or kind in self.groups]
+        shares = np.array([share[kind] for kind in kinds])
+        return kinds, shares / shares.sum()
+
     def _window(self, kind: str, n: int) -> Window:
         latents = np.zeros((n, N_LATENT), np.float32)
         latents[:, -1] = CLOSED
@@ -114,20 +130,23 @@ class Examples:
         if kind == "noise":
             sound = self._noise(len(sound))
             return Window(sound, speech_level(sound), latents, weight, closed)
-        group = self.groups[kind]
-        cache, i, labels, start, frames = group[self._rng.integers(len(group))]
-        samples = cache[i].samples.astype(np.float32) / 32768
-        frames = min(frames, len(samples) // STEP)
+        item = self.groups[kind][self._rng.integers(len(self.groups[kind]))]
+        samples = item.cache[item.index].samples.astype(np.float32) / 32768
+        motion = self._latents[item.key] if kind == "tracked" else None
+        frames = len(samples) // STEP if motion is None else min(len(motion), len(samples) // STEP)
         lead = int(self._rng.integers(min(0, n - frames) - 8, max(0, n - frames) + 9))
         a, b = max(lead, 0), max(-lead, 0)
         m = min(frames - b, n - a)
         if m <= 0:
             return Window(sound, speech_level(samples), latents, weight, closed)
         sound[a * STEP : (a + m) * STEP] = samples[b * STEP : (b + m) * STEP]
-        latents[a : a + m] = self._latents[start + b : start + b + m]
+        closed[a : a + m] = must_close(item.labels, frames)[b : b + m]
+        if motion is None:
+            weight[:] = 0
+            return Window(sound, speech_level(samples), latents, weight, closed)
+        latents[a : a + m] = motion[b : b + m]
         if self._rng.random() < 0.5:
             latents *= self._signs
-        closed[a : a + m] = must_close(labels, frames, tracked=kind != "drawn")[b : b + m]
         # Where the clip is cut off, the mouth's way to rest is not known.
         weight[max(a - 3, 0) : a + 1] = 0 if b == 0 else weight[max(a - 3, 0) : a + 1]
         weight[a + m - 1 : a + m + 3] = 0
@@ -142,14 +161,14 @@ class Examples:
         return np.asarray(sound * 10 ** self._rng.uniform(-5, -1), np.float32)
 
 
-def must_close(labels: U8, frames: int, *, tracked: bool) -> NDArray[np.float32]:
-    """(frames,) at 25 Hz: 1 inside bilabials, and inside silences away from speech by 0.2 s."""
-    both = labels[: 2 * frames].reshape(-1, 2)
-    lips = np.isin(both, BILABIALS).all(1).astype(np.float32)
+def must_close(labels: U8, frames: int) -> NDArray[np.float32]:
+    """(frames,) at 25 Hz: 1 inside bilabials, and in silence that is DEEP_SILENCE frames away from speech."""
+    both = np.resize(labels[: 2 * frames], (min(frames, len(labels) // 2), 2))
+    both = np.pad(both, ((0, frames - len(both)), (0, 0)), constant_values=UNKNOWN)
+    lips = np.isin(both, BILABIALS).all(1)
     silent = (both == SILENCE).all(1)
-    deep = np.array([silent[max(j - 5, 0) : j + 6].all() for j in range(len(silent))])
-    # A real mouth may rest open in silence; only its bilabials are corrected.
-    return lips if tracked else np.maximum(lips, deep.astype(np.float32))
+    deep = np.array([silent[max(j - DEEP_SILENCE, 0) : j + DEEP_SILENCE + 1].all() for j in range(frames)], bool)
+    return np.asarray(lips | deep, np.float32)
 
 
 class MotionModel(nn.Module):  # type: ignore[misc]  # torch is not checked
@@ -164,15 +183,16 @@ class MotionModel(nn.Module):  # type: ignore[misc]  # torch is not checked
 def loss_of(
     model: MotionModel, features: Tensor, batch: tuple[Tensor, Tensor, Tensor], recipe: Recipe, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Training loss and, for the log, the squared error of the lip gap from pure noise-ish inputs."""
+    """Training loss and, for the log, the squared error of the lip gap from noise alone, or nearly."""
     latents, weight, closed = batch
-    b = len(latents)
     device = latents.device
-    # Drawn on the CPU, whose generator is the same on every machine.
-    t = torch.rand(b, generator=rng).to(device)
+    t = _times(weight.any(1).cpu(), rng).to(device)
     alpha, sigma = torch.cos(t * torch.pi / 2)[:, None, None], torch.sin(t * torch.pi / 2)[:, None, None]
+    # Drawn on the CPU, whose generator is the same on every machine.
     noisy = alpha * latents + sigma * torch.randn(latents.shape, generator=rng).to(device)
-    heard = (torch.rand(b, 1, 1, generator=rng) >= recipe.motion.audio_dropout).float().to(device)
+    heard = (torch.rand(len(latents), 1, 1, generator=rng) >= recipe.motion.audio_dropout).float().to(device)
+    kept = (torch.rand(features.shape, generator=rng) >= recipe.motion.feature_dropout).float().to(device)
+    features = features * kept / (1 - recipe.motion.feature_dropout)
     with torch.autocast(device.type, torch.bfloat16):
         guess = model.denoiser(noisy, t, model.condition(features) * heard)
     error = guess.float() - latents
@@ -180,12 +200,18 @@ def loss_of(
     per_channel[-1] = GAP_WEIGHT
     place = (error**2 * per_channel).mean(-1)
     speed = (error.diff(dim=1) ** 2 * per_channel).mean(-1)
-    heard_frames = weight * heard[:, :, 0]
-    lips = torch.relu(guess[..., -1].float() - CLOSED / 2) ** 2 * closed * heard_frames
+    lips = torch.relu(guess[..., -1].float() - CLOSED / 2) ** 2 * closed * heard[:, :, 0]
     total = (place * weight).mean() + (speed * weight[:, 1:] * weight[:, :-1]).mean() + 0.5 * lips.mean()
-    late = ((t > 0.8).float() * heard[:, 0, 0])[:, None] * weight
+    late = ((t > LATE).float() * heard[:, 0, 0])[:, None] * weight
     gap = (error[..., -1].detach() ** 2 * late).sum() / late.sum().clamp(min=1)
     return total, gap
+
+
+def _times(known: Tensor, rng: torch.Generator) -> Tensor:
+    """(B,) diffusion times: over all of [0, 1] for half of the windows whose motion is known, else LATE and later."""
+    anywhere = torch.rand(len(known), generator=rng)
+    late = LATE + (1 - LATE) * torch.rand(len(known), generator=rng)
+    return torch.where(known & (torch.rand(len(known), generator=rng) < 0.5), anywhere, late)
 
 
 class MotionTask:
@@ -223,15 +249,15 @@ def feature_width(encoder: Encoder) -> int:
 
 
 def train_motion(workspace: Workspace, device: torch.device, watch: Watch) -> None:
-    """Fit the teacher, let it draw, and train the diffusion model; leaves motion.pt.
+    """Train the diffusion model on the latents of the tracked clips; leaves motion.pt.
 
     Raises SettingError before the encoder is trained, or if WORK holds a model of another recipe or other data.
     """
-    draw_motion(workspace, device, watch)
+    write_latents(workspace, watch)
     recipe, options = workspace.recipe(), workspace.recipe().motion
     caches, labels = alignments(workspace)
     face = load_face(workspace.face / FACE_MODEL)
-    examples = Examples(caches, labels, workspace.latents, face.signs, recipe)
+    examples = Examples(caches, labels, Latents(workspace.latents), face.signs, recipe)
     watch.notice("motion learns from " + ", ".join(f"{len(v)} {kind}" for kind, v in examples.groups.items()))
     task = MotionTask(examples, load_encoder(workspace), recipe, device)
     plan = Plan(

@@ -121,21 +121,3 @@ class Denoiser(nn.Module):  # type: ignore[misc]  # torch is not checked
                 y = y + heard
         out: Tensor = self.outlet(y)
         return out
-
-
-class Teacher(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Phone labels at 50 Hz -> mean motion latents at 25 Hz: (B, 2 T) indices -> (B, T, 33)."""
-
-    def __init__(self, channels: int = 96, dilations: tuple[int, ...] = (1, 2, 4, 1)) -> None:
-        super().__init__()
-        self.embed = nn.Embedding(len(PHONES), channels // 2)
-        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
-        self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
-
-    def forward(self, labels: Tensor) -> Tensor:
-        x = self.embed(labels)
-        x = x.reshape(x.shape[0], -1, 2 * x.shape[2])
-        for block in self.blocks:
-            x = block(x)
-        out: Tensor = self.outlet(x)
-        return out

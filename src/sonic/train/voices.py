@@ -1,4 +1,4 @@
-"""Synthetic voices with exact phone times: espeak-ng's library, ten languages, varied voice, rate and pitch.
+"""Synthetic voices with exact phone times: espeak-ng's library, many languages, varied voice, rate and pitch.
 
 Needs the system library libespeak-ng (Debian: espeak-ng); only training uses it, and only the sound goes into the
 model.
@@ -52,6 +52,40 @@ WORDS = {
     "yeşil köprü şimdi yarın akşam yemek müzik fotoğraf vapur ümit öğretmen kahve bahçe",
 }
 """Common words of each language; sentences are drawn from them at random."""
+_EUROPEAN = (
+    "b d f g k l m n p r s t v z sh ch j h w bl br dr fl gr kl kr pl pr sk sp st tr",
+    "a e i o u ai au ei",
+    "n m s l r t k p f",
+)
+_ENGLISH = (
+    "b d f g k l m n p r s t v z sh ch j h w th y bl br cl cr dr fl fr gl gr pl pr sk sl sm sn sp st str sw tr qu wh",
+    "a e i o u ee oo ea ai ay ow oa ou oy aw er ar or ir",
+    "b d f g k l m n p s t v z sh ch th nt nd st mp ng lf lm rb",
+)
+SYLLABLES = {
+    **dict.fromkeys(("en-us", "en-gb-x-rp"), _ENGLISH),
+    **dict.fromkeys(("es", "fr", "de", "it", "tr", "pt", "id", "sw", "pl"), _EUROPEAN),
+    "cmn-latn-pinyin": (
+        "b p m f d t n l g k h j q x zh ch sh r z c s w y",
+        "a o e i u ai ei ao ou an en ang eng ong ian iang iao ie in ing iu ua uo ui uan un uang",
+        "1 2 3 4 5",
+    ),
+    "ar": ("ب ت ث ج ح د ر ز س ش ف ق ك ل م ن ه و ي", "ا و ي ا و ي َ ُ ِ", "ن م ل ر س ب"),
+    "hi": ("क ख ग घ च छ ज झ ट ड त थ द ध न प फ ब भ म य र ल व श स ह", "ा ि ी ु ू े ै ो ौ", "न म ल र स त"),
+    "ru": ("б в г д ж з к л м н п р с т ф х ч ш пр тр ст", "а е и о у ы э ю я", "м н л р с т п"),
+    "ja": (
+        "か き く け こ さ し す せ そ た ち つ て と な に ぬ ね の は ひ ふ へ ほ ま み む め も や ゆ よ ら り る れ ろ "
+        "わ が ぎ ぐ げ ご ば び ぶ べ ぼ ぱ ぴ ぷ ぺ ぽ",
+        "あ い う え お ん ー",
+        "か み と る ま ぶ の",
+    ),
+    "ko": (
+        "가 나 다 라 마 바 사 아 자 차 카 타 파 하 비 부 보 베 미 무 모 메 피 푸 포 페 고 구 기 노 누 니 도 두 디",
+        "",
+        "밤 김 집 문 말 곰 삼",
+    ),
+}
+"""Onsets, nuclei and codas of invented words: a voice that says them teaches sounds, not a vocabulary."""
 VARIANTS = (
     *("m1", "m2", "m3", "m4", "m5", "m6", "m7", "f1", "f2", "f3", "f4", "f5", "klatt", "klatt2", "klatt4"),
     *("steph", "belinda", "linda", "alicia", "edward", "paul", "adam", "michel"),
@@ -117,15 +151,16 @@ class Espeak:
 
 
 def synthetic_utterances(count: int, rng: np.random.Generator) -> Iterator[Utterance]:
-    """``count`` random sentences; half of them English."""
+    """``count`` random sentences: two of five English, one of eight Mandarin."""
     espeak = Espeak()
-    others = [language for language in WORDS if not language.startswith("en")]
+    others = [language for language in SYLLABLES if not language.startswith("en")]
+    others += ["cmn-latn-pinyin"] * 3
     for i in range(count):
-        language = str(rng.choice(["en-us", "en-gb-x-rp"]) if i % 2 else rng.choice(others))
+        language = str(rng.choice(["en-us", "en-gb-x-rp"]) if i % 5 < 2 else rng.choice(others))
         voice = f"{language}+{rng.choice(VARIANTS)}"
-        words = rng.choice(WORDS[language].split(), rng.integers(5, 12))
+        words = _words(language, int(rng.integers(5, 12)), rng)
         text = " ".join(f"{w}{',' if rng.random() < 0.12 else ''}" for w in words)
-        rate, pitch, spread = int(rng.integers(125, 230)), int(rng.integers(15, 90)), int(rng.integers(20, 90))
+        rate, pitch, spread = int(rng.integers(120, 260)), int(rng.integers(15, 90)), int(rng.integers(20, 90))
         samples, events = espeak.speak(text, voice, rate=rate, pitch=pitch, spread=spread)
         if len(samples) < espeak.rate_hz or len(events) < 5:
             continue
@@ -133,6 +168,22 @@ def synthetic_utterances(count: int, rng: np.random.Generator) -> Iterator[Utter
         labels = phone_labels(events, sound)
         order = labels[np.flatnonzero(np.diff(labels, prepend=255))]
         yield Utterance(f"voice{i:05d}", voice, "train", sound, " ".join(PHONES[p] for p in order if p), labels)
+
+
+def _words(language: str, count: int, rng: np.random.Generator) -> list[str]:
+    """Known words and invented ones."""
+    known = WORDS.get(language, "").split()
+    return [str(rng.choice(known)) if known and rng.random() < 0.35 else _invented(language, rng) for _ in range(count)]
+
+
+def _invented(language: str, rng: np.random.Generator) -> str:
+    """A word of one to three syllables; in pinyin the coda is the tone."""
+    onsets, nuclei, codas = (part.split(" ") for part in SYLLABLES[language])
+    share = 1.0 if language.startswith("cmn") else 0.3
+    parts = []
+    for _ in range(rng.integers(1, 4)):
+        parts += [rng.choice(onsets), rng.choice(nuclei), rng.choice(codas) if rng.random() < share else ""]
+    return "".join(str(part) for part in parts)
 
 
 def resampled(samples: NDArray[np.int16], rate_hz: int) -> NDArray[np.int16]:

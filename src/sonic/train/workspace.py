@@ -72,13 +72,8 @@ class Workspace:
         return self.root / "encoder"
 
     @property
-    def teacher(self) -> Path:
-        """Folder of teacher.pt."""
-        return self.root / "teacher"
-
-    @property
     def latents(self) -> Path:
-        """Motion of every utterance: tracked, or drawn by the teacher."""
+        """Motion latents of the tracked clips."""
         return self.root / "latents"
 
     @property

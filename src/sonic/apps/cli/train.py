@@ -16,7 +16,7 @@ STEPS = """\
 steps, each of which goes on where it was stopped:
   sonic train prepare CLIPS... --speech SPEECH --work WORK   track, clean and align clips; collect speech
   sonic train encoder WORK                                   the speech encoder, which aligns its own phones
-  sonic train motion WORK                                    the teacher, then the diffusion model
+  sonic train motion WORK                                    the diffusion model over mouth motion
   sonic train export WORK --out WEIGHTS                      ONNX, checked against PyTorch and the sampler
   sonic train evaluate WORK                                  scores on clips that no step has seen
 or all of them, with the recipe of the shipped weights:
@@ -48,7 +48,7 @@ def add_train(parent: Any) -> None:
         _step(steps, "prepare", "Track, clean and align clips; collect speech with its phones.", prepare, LAYOUTS)
     )
     _add_training(_step(steps, "encoder", "Train the speech encoder.", encoder))
-    _add_training(_step(steps, "motion", "Fit the teacher and train the diffusion model.", motion))
+    _add_training(_step(steps, "motion", "Train the diffusion model over mouth motion.", motion))
     help_ = "Write ONNX files and check them against PyTorch and the numpy sampler."
     command = _step(steps, "export", help_, export)
     command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
