@@ -1,5 +1,6 @@
 """Training's parts that need no PyTorch: phones, alignment, sound, recipe, workspace, face fit, scores."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -106,14 +107,15 @@ def test_coefficients_reproduce_what_the_basis_can_show() -> None:
 
 
 def test_a_recipe_with_a_wrong_value_names_it(tmp_path: Path) -> None:
-    (tmp_path / "r.toml").write_text(config.SHIPPED_RECIPE.read_text().replace("batch = 24", 'batch = "many"'))
+    text = re.sub(r"batch = \d+", 'batch = "many"', config.SHIPPED_RECIPE.read_text())
+    (tmp_path / "r.toml").write_text(text)
     with pytest.raises(SettingError, match=r"batch in \[encoder\] is 'many'"):
         read_recipe(tmp_path / "r.toml")
 
 
 def test_a_workspace_keeps_the_recipe_that_it_began_with(tmp_path: Path) -> None:
     other = tmp_path / "other.toml"
-    other.write_text(config.SHIPPED_RECIPE.read_text().replace("voices = 3000", "voices = 7"))
+    other.write_text(re.sub(r"voices = \d+", "voices = 7", config.SHIPPED_RECIPE.read_text()))
     assert open_workspace(tmp_path / "work", other).recipe().voices == 7
     assert open_workspace(tmp_path / "work").recipe().voices == 7
     with pytest.raises(SettingError, match="begun with another recipe"):
