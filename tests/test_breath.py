@@ -39,7 +39,7 @@ def test_lips_are_left_to_the_words_while_somebody_speaks() -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_lips_close_after_speech_and_part_before_the_next_words(seed: int) -> None:
-    voice = pauses_of([0.4, 0.6, 0.9, 1.4, 2.0] * 8)
+    voice = pauses_of([0.6, 0.9, 1.4, 2.0] * 8)
     parted = lips(voice, seed)
     ends = np.flatnonzero(voice.phrase_end)
     onsets = np.flatnonzero(~voice.speaking[:-1] & voice.speaking[1:]) + 1
@@ -48,6 +48,14 @@ def test_lips_close_after_speech_and_part_before_the_next_words(seed: int) -> No
     assert (breaths > 1.5).mean() > 0.7
     assert breaths.max() < 11
     assert parted[onsets - 1].max() < 0.6 * breaths.max()
+
+
+def test_in_short_pauses_lips_stay_apart_more_often_than_not() -> None:
+    voice = pauses_of([0.36] * 60)
+    parted = lips(voice)
+    in_pauses = parted[~voice.speaking].reshape(60, 9).max(1)
+    assert 0.5 < (in_pauses > 1).mean() < 0.9
+    assert in_pauses.max() < 8
 
 
 def test_breaths_are_never_the_same() -> None:

@@ -2,7 +2,7 @@
 
 In filmed free speech (24 clips, tracked with the same landmark model) the lips are apart for three quarters of the
 silence in pauses of 0.3 to 1.6 s: by 0.05 outer-eye distances, widest just before the next word. Here they close first,
-because a mouth that stays open after a word looks late, and part again for the breath.
+because a mouth that stays open after a word looks late, and part again for the breath; in short pauses they stay apart.
 """
 
 from dataclasses import replace
@@ -16,14 +16,16 @@ from sonic.geometry import smoothstep
 from sonic.motion import Motion
 from sonic.types import F32, F64
 
-BREATH_MM = 5.0
+BREATH_MM = 4.6
 """Median opening of a breath between two phrases of some 2 s."""
 BREATH_S = 0.8
 """Median length of a breath where the pause has room for it."""
 REST_MM, REST_S = 1.8, 1.2
 """Medians of lips that come apart at rest."""
+SHORT_PAUSE_S = 0.5
+"""In pauses shorter than this the lips mostly do not shut at all: filmed lips spend a seventh of them shut."""
 _SHUT_S = 0.2
-"""After speech: what it takes the lips to close."""
+"""After speech, in longer pauses: what it takes the lips to close."""
 _LONGEST_S = 1.8
 _LONG_PHRASE_S = 3.0
 _REST_AFTER_S, _RESTS_A_SECOND = 2.0, 0.12
@@ -42,10 +44,12 @@ def parted_lips(prosody: Prosody, rng: np.random.Generator) -> F32:
     starts, stops = _pauses(prosody)
     following = np.append(starts[1:], n) - stops
     for start, stop, words in zip(starts, stops, following, strict=True):
-        room_s = (stop - start) / rate - (_SHUT_S if start else 0.0)
-        if room_s < 0.12 or lots[start, 0] > 0.92:
+        pause_s = (stop - start) / rate
+        short = start > 0 and pause_s < SHORT_PAUSE_S
+        if lots[start, 0] > (0.7 if short else 0.92):
             continue
-        length_s = min(BREATH_S * float(np.exp(0.35 * sizes[start, 0])), room_s, _LONGEST_S)
+        room_s = pause_s if short or start == 0 else pause_s - _SHUT_S
+        length_s = room_s if short else min(BREATH_S * float(np.exp(0.35 * sizes[start, 0])), room_s, _LONGEST_S)
         full = 0.75 + 0.5 * min(words / rate / _LONG_PHRASE_S, 1.0)
         depth = BREATH_MM * float(np.exp(0.25 * sizes[start, 1])) * full * float(smoothstep(-0.15, 0.6, length_s))
         _part(out, stop / rate - length_s, stop / rate, depth, lean=0.4 * lots[start, 1], rate=rate)
