@@ -48,13 +48,17 @@ learning_rate = 2.0e-3
 weight_decay = 0.02
 smoothing = 0.1
 parts = [8, 4]
+[expectation]
+steps = 8
+learning_rate = 1.0e-3
+weight_decay = 0.05
+feature_dropout = 0.1
 [motion]
 steps = 8
 batch = 2
 window = 32
 learning_rate = 1.0e-3
 audio_dropout = 0.1
-feature_dropout = 0.1
 spoken_share = 0.2
 noise_share = 0.1
 """

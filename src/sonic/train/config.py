@@ -25,8 +25,19 @@ class EncoderRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectationRecipe:
+    """How the expected motion is learnt."""
+
+    steps: int
+    learning_rate: float
+    weight_decay: float
+    feature_dropout: float
+    """Share of the encoder's features that it does not hear in training: it must not lean on a single one."""
+
+
+@dataclass(frozen=True, slots=True)
 class MotionRecipe:
-    """How the diffusion model is trained."""
+    """The windows of both motion networks, and how the diffusion model is trained."""
 
     steps: int
     batch: int
@@ -35,8 +46,6 @@ class MotionRecipe:
     learning_rate: float
     audio_dropout: float
     """Share of windows that are trained without audio, for guidance."""
-    feature_dropout: float
-    """Share of the encoder's features that the model does not hear: it must not lean on a single one."""
     spoken_share: float
     """Windows of speech without pictures, which teach when lips close."""
     noise_share: float
@@ -53,6 +62,7 @@ class Recipe:
     voices: int
     """Sentences of synthetic voices; 0 needs no espeak-ng, but the encoder's first part then has nothing to learn."""
     encoder: EncoderRecipe
+    expectation: ExpectationRecipe
     motion: MotionRecipe
 
 
@@ -63,7 +73,7 @@ def read_recipe(path: Path | None = None) -> Recipe:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingError(f"recipe {path} cannot be read ({error}); give a TOML file") from error
-    parts = {"encoder": EncoderRecipe, "motion": MotionRecipe}
+    parts = {"encoder": EncoderRecipe, "expectation": ExpectationRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
         table[name] = _filled(kind, table.get(name, {}), f"[{name}]")
     return _filled(Recipe, table, "the top level")

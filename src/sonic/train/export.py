@@ -16,7 +16,7 @@ from sonic.mel import N_MELS
 from sonic.train.encoder import load_encoder
 from sonic.train.face import FACE_MODEL
 from sonic.train.motion import load_motion
-from sonic.train.networks import N_LATENT, Condition, Denoiser, Encoder
+from sonic.train.networks import N_LATENT, Denoiser, Encoder, Expectation
 from sonic.train.sampler import guided, onnx_networks
 from sonic.train.workspace import Workspace
 from sonic.types import F32, SPEECH_RATE_HZ
@@ -31,14 +31,14 @@ NAMES = ("encoder.onnx", "denoiser.onnx")
 
 
 class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Log-mel to the denoiser's condition: what encoder.onnx holds."""
+    """Log-mel to the motion that the denoiser expects: what encoder.onnx holds."""
 
-    def __init__(self, encoder: Encoder, condition: Condition) -> None:
+    def __init__(self, encoder: Encoder, expectation: Expectation) -> None:
         super().__init__()
-        self.encoder, self.condition = encoder, condition
+        self.encoder, self.expectation = encoder, expectation
 
     def forward(self, mel: Tensor) -> Tensor:
-        y: Tensor = self.condition(self.encoder.features(mel))
+        y: Tensor = self.expectation(self.encoder.features(mel))
         return y
 
 
@@ -65,7 +65,7 @@ def load(workspace: Workspace) -> tuple[Hearing, Denoiser]:
     """The trained networks. Raises SettingError if one of them was not trained."""
     encoder = load_encoder(workspace)
     model = load_motion(workspace, encoder)
-    return Hearing(encoder, model.condition).eval(), model.denoiser.eval()
+    return Hearing(encoder, model.expectation).eval(), model.denoiser.eval()
 
 
 def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
@@ -94,9 +94,8 @@ def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
 
 def write_onnx(hearing: Hearing, denoiser: Denoiser, folder: Path) -> None:
     """encoder.onnx and denoiser.onnx."""
-    channels = hearing.condition.norm.normalized_shape[0]
     mel = torch.randn(1, 400, N_MELS)
-    x, t, condition = torch.randn(2, 100, N_LATENT), torch.rand(2), torch.randn(2, 100, channels)
+    x, t, condition = torch.randn(2, 100, N_LATENT), torch.rand(2), torch.randn(2, 100, N_LATENT)
     axes = {0: "batch", 1: "frames"}
     # The TorchScript exporter is the one that leaves no traces of the exporting machine in the file.
     common = {"opset_version": 17, "dynamo": False}

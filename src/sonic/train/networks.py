@@ -76,48 +76,48 @@ class Encoder(nn.Module):  # type: ignore[misc]  # torch is not checked
         return inner.reshape(inner.shape[0], -1, 2 * inner.shape[2])
 
 
-class Condition(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Encoder features at 25 Hz -> what the denoiser hears: (B, T, F) -> (B, T, C)."""
+class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
+    """Encoder features at 25 Hz -> the mean of all motion that fits the sound: (B, T, F) -> (B, T, 33).
 
-    def __init__(self, features: int, channels: int) -> None:
+    It sees 80 ms to either side beyond what the encoder saw: with half a second it knows the words of its training
+    clips, and other words suffer (docs/log.md).
+    """
+
+    def __init__(self, features: int, channels: int = 128) -> None:
         super().__init__()
         self.inlet = nn.Linear(features, channels)
-        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in (1, 2))
-        self.norm = nn.LayerNorm(channels)
+        self.block = Block(channels, 2 * channels, 1)
+        self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
 
     def forward(self, features: Tensor) -> Tensor:
-        x = self.inlet(features)
-        for block in self.blocks:
-            x = block(x)
-        y: Tensor = self.norm(x)
+        y: Tensor = self.outlet(self.block(self.inlet(features)))
         return y
 
 
 class Denoiser(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], condition (B, T, C) -> (B, T, 33).
+    """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], expected (B, T, 33) -> (B, T, 33).
 
-    A condition of zeros means "no audio". Time enters as a shift and a gain on each block (FiLM, Perez et al. 2018).
+    The network knows noise and motion only as their difference to what is expected from the sound (residual diffusion,
+    Mardani et al. 2023), so all that it adds is what the sound leaves open. Zeros for the expectation mean "no audio".
+    Time enters as a shift and a gain on each block (FiLM, Perez et al. 2018).
     """
 
     def __init__(self, channels: int = 128, dilations: tuple[int, ...] = (1, 2, 4, 1, 2, 4, 1, 1)) -> None:
         super().__init__()
         self.inlet = nn.Linear(N_LATENT, channels)
-        self.hear = nn.Linear(channels, channels, bias=False)
+        self.hear = nn.Linear(N_LATENT, channels)
         self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
         self.film = nn.Sequential(nn.Linear(2 * N_WAVES, channels), nn.SiLU(), nn.Linear(channels, 2 * channels))
         self.films = nn.ModuleList(nn.Linear(2 * channels, 2 * channels) for _ in dilations)
         self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
         self.register_buffer("waves", torch.exp(torch.linspace(0.0, 5.0, N_WAVES)), persistent=False)
 
-    def forward(self, x: Tensor, t: Tensor, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, expected: Tensor) -> Tensor:
         angle = t[:, None] * self.waves
         time = self.film(torch.cat([torch.sin(angle), torch.cos(angle)], -1))
-        heard = self.hear(condition)
-        y = self.inlet(x) + heard
-        for i, (block, film) in enumerate(zip(self.blocks, self.films, strict=True)):
+        y = self.inlet(x - torch.cos(t * torch.pi / 2)[:, None, None] * expected) + self.hear(expected)
+        for block, film in zip(self.blocks, self.films, strict=True):
             gain, shift = film(time)[:, None].chunk(2, -1)
             y = block(y, gain, shift)
-            if i == len(self.blocks) // 2 - 1:
-                y = y + heard
-        out: Tensor = self.outlet(y)
+        out: Tensor = expected + self.outlet(y)
         return out
