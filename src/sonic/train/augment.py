@@ -8,6 +8,7 @@ from sonic.mel import CENTRE, FLOOR, HOP, N_FFT, SPREAD, WINDOW, mel_filters
 from sonic.types import SPEECH_RATE_HZ
 
 WARPS = np.geomspace(0.82, 1.22, 13)
+PLAIN_SHARE = 0.75
 N_BINS = N_FFT // 2 + 1
 
 
@@ -50,10 +51,13 @@ class Augment:
         return self._masked(self._normalised(mel * self._equaliser(len(sound)), level))
 
     def mixed(self, sound: Tensor, level: Tensor, length: int) -> Tensor:
-        """As ``noisy``, but a third of the windows are as they were recorded, but for their tempo."""
+        """As ``noisy``, but most windows are as they were recorded, but for their tempo.
+
+        The encoder has learnt to see through noise; what is learnt from its features loses by more of it.
+        """
         plain = self.clean(sound, level).transpose(1, 2)
         plain = torch.nn.functional.interpolate(plain, length, mode="linear", align_corners=True).transpose(1, 2)
-        return torch.where(self._chosen(1 / 3, len(sound)) > 0, plain, self.noisy(sound, level, length))
+        return torch.where(self._chosen(PLAIN_SHARE, len(sound)) > 0, plain, self.noisy(sound, level, length))
 
     def tempo(self) -> float:
         """A random speed: below 1 is slower speech."""
