@@ -61,10 +61,8 @@ class ExpectationTask:
         kept = (torch.rand(features.shape, generator=self._rng) >= self._dropout).float().to(self._device)
         with torch.autocast(self._device.type, torch.bfloat16):
             guess = self._model(features * kept / (1 - self._dropout)).float()
-        lips = torch.relu(guess[..., -1] - CLOSED / 2) ** 2 * batch.closed
-        gap = (guess - batch.latents)[..., -1].detach() ** 2 * batch.weight
-        loss = _distance(guess, batch) + CLOSURE_WEIGHT * lips.mean()
-        return loss, [float(gap.sum() / batch.weight.sum().clamp(min=1))]
+        loss, gap_error = expectation_loss(guess, batch)
+        return loss, [gap_error]
 
 
 class DenoiserTask:
@@ -106,6 +104,17 @@ def heard(encoder: Encoder, mel: Tensor) -> Tensor:
     """The frozen encoder's features (B, T, F)."""
     with torch.no_grad(), torch.autocast(mel.device.type, torch.bfloat16):
         return encoder.features(mel).float()
+
+
+def expectation_loss(guess: Tensor, batch: Batch) -> tuple[Tensor, float]:
+    """Of expected motion (B, T, 33): distance to the tracked one, and lips open where they must be closed.
+
+    Also the squared error of the lip gap, in units of the latents.
+    """
+    lips = torch.relu(guess[..., -1] - CLOSED / 2) ** 2 * batch.closed
+    gap = (guess - batch.latents)[..., -1].detach() ** 2 * batch.weight
+    loss = _distance(guess, batch) + CLOSURE_WEIGHT * lips.mean()
+    return loss, float(gap.sum() / batch.weight.sum().clamp(min=1))
 
 
 def _distance(guess: Tensor, batch: Batch) -> Tensor:
