@@ -106,10 +106,26 @@ def test_coefficients_reproduce_what_the_basis_can_show() -> None:
     np.testing.assert_allclose(face.coefficients(np.tensordot(shape, basis, 1), basis), shape, atol=1e-3)
 
 
-def test_a_recipe_with_a_wrong_value_names_it(tmp_path: Path) -> None:
-    text = re.sub(r"batch = \d+", 'batch = "many"', config.SHIPPED_RECIPE.read_text())
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *(("batch", text) for text in ('"many"', "0", "2.5", "true")),
+        *(("learning_rate", text) for text in ('"low"', "nan", "-1.0")),
+        *(("parts", text) for text in ("3", "[]", '["a"]', "[5, 0]")),
+        ("window", "-64"),
+    ],
+)
+def test_a_recipe_with_a_wrong_value_names_it(name: str, wrong: str, tmp_path: Path) -> None:
+    text = re.sub(rf"^{name} = .*$", f"{name} = {wrong}", config.SHIPPED_RECIPE.read_text(), flags=re.MULTILINE)
     (tmp_path / "r.toml").write_text(text)
-    with pytest.raises(SettingError, match=r"batch in \[encoder\] is 'many'"):
+    with pytest.raises(SettingError, match=rf"recipe: {name} in \[\w+\] is"):
+        read_recipe(tmp_path / "r.toml")
+
+
+def test_a_recipe_whose_speakers_are_no_list_says_so(tmp_path: Path) -> None:
+    text = re.sub(r"held_out = \[.*?\]", 'held_out = "s1"', config.SHIPPED_RECIPE.read_text(), flags=re.DOTALL)
+    (tmp_path / "r.toml").write_text(text)
+    with pytest.raises(SettingError, match="held_out in the top level is 's1'"):
         read_recipe(tmp_path / "r.toml")
 
 

@@ -2,12 +2,15 @@
 
 import tomllib
 from dataclasses import dataclass, fields
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sonic.errors import SettingError
 
 T = TypeVar("T")
+MAY_BE_ZERO = ("seed", "voices")
+"""Of the whole numbers: there is no batch of 0."""
 SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
 
 
@@ -75,7 +78,8 @@ def read_recipe(path: Path | None = None) -> Recipe:
         raise SettingError(f"recipe {path} cannot be read ({error}); give a TOML file") from error
     parts = {"encoder": EncoderRecipe, "expectation": ExpectationRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
-        table[name] = _filled(kind, table.get(name, {}), f"[{name}]")
+        values = table.get(name)
+        table[name] = _filled(kind, values if isinstance(values, dict) else {}, f"[{name}]")
     return _filled(Recipe, table, "the top level")
 
 
@@ -85,8 +89,19 @@ def _filled(kind: type[T], values: dict[str, Any], where: str) -> T:
         wrong = ", ".join(sorted(set(wanted) ^ set(values)))
         raise SettingError(f"recipe: {where} must have exactly {', '.join(sorted(wanted))}; check {wrong}")
     for name, value in values.items():
-        fits = {int: type(value) is int, float: type(value) in (int, float), str: type(value) is str}
-        numbers = value if isinstance(value, list) else [value]
-        if not fits.get(wanted[name], True) or any(isinstance(n, int | float) and n < 0 for n in numbers):
+        if not _fits(value, wanted[name], least=0 if name in MAY_BE_ZERO else 1):
             raise SettingError(f"recipe: {name} in {where} is {value!r}; see the shipped recipe for what it must be")
     return kind(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+
+
+def _fits(value: object, kind: object, *, least: int) -> bool:
+    """Whether a value of the file is of this kind: whole numbers of at least ``least``, others not below 0."""
+    if kind == tuple[int, ...]:
+        return isinstance(value, list) and len(value) > 0 and all(_fits(v, int, least=least) for v in value)
+    if kind == tuple[str, ...]:
+        return isinstance(value, list) and all(isinstance(v, str) for v in value)
+    if kind is int:
+        return type(value) is int and value >= least
+    if kind is float:
+        return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < inf
+    return True
