@@ -6,6 +6,7 @@ import pytest
 
 from sonic.apps.cli import main, train
 from sonic.errors import InstallError
+from sonic.train.workspace import open_workspace
 
 STEPS = ("prepare", "encoder", "motion", "export", "evaluate", "all")
 
@@ -51,6 +52,15 @@ def test_a_mistake_is_one_line(
     error = capsys.readouterr().err
     assert words in error
     assert error.count("\n") == 1
+
+
+def test_a_model_is_not_scored_without_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(train, "find_spec", lambda name: name)
+    open_workspace(tmp_path)
+    assert main(["train", "evaluate", str(tmp_path), "--steps", "0"]) == 2
+    assert capsys.readouterr().err == "sonic: --steps is 0; give 1 or more\n"
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

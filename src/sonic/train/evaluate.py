@@ -177,11 +177,12 @@ def evaluate(
     todo = [(group, tracks, i) for group, i in test_clips(tracks, recipe)]
     if more:
         folder = workspace.root / "more" / more.resolve().name
-        track_all(find_clips(more), folder, workers=workers, watch=watch)
+        wanted = find_clips(more)
+        track_all(wanted, folder, workers=workers, watch=watch)
         write_report(folder, folder / "report.csv")
         align(folder, watch)
-        strangers = Tracks(folder)
-        todo += [("strangers", strangers, i) for i in range(len(strangers))]
+        strangers, keys = Tracks(folder), {source.key for source in wanted}  # the store may know other clips
+        todo += [("strangers", strangers, i) for i, row in enumerate(strangers.rows) if row["key"] in keys]
     networks, aligner = onnx_networks(weights, sampling.guidance), Aligner(workspace)
     with np.load(workspace.face / FACE_MODEL) as arrays:
         template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
@@ -206,5 +207,6 @@ def evaluate(
     if not scores:
         raise MediaError("no clip was kept for testing; name speakers in held_out of the recipe, or give --more CLIPS")
     with (workspace.root / "scores.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([[f.name for f in fields(Score)], *(astuple(s) for s in scores)])
+        rows = ([field.name for field in fields(Score)], *(astuple(s) for s in scores))
+        csv.writer(file, lineterminator="\n").writerows(rows)
     return scores

@@ -34,6 +34,8 @@ WORK/report.csv has every clip's verdict and reason. A clip is rejected for: no 
 several faces, a cut, being short or slow. Nothing is tracked twice; further folders add to what WORK holds.
 WORK/recipe.toml is a copy of the recipe: change it, or give your own with --recipe, before the first training.
 """
+SCORING = {"more": None, "steps": 25, "seed": 0, "guidance": None, "chance": None}
+"""How ``evaluate`` scores unless told otherwise, and how ``all`` does."""
 WHEN_STOPPED = "what is finished is kept; the same command goes on from there"
 
 
@@ -58,6 +60,7 @@ def add_train(parent: Any) -> None:
     _add_prepare(command)
     _add_device(command)
     command.add_argument("-o", "--out", metavar="FOLDER", type=Path, help="for the weights (default: WORK/weights)")
+    command.set_defaults(**SCORING)
 
 
 def _step(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
@@ -98,10 +101,11 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
     command.add_argument("--more", metavar="CLIPS", type=Path, help="a folder of clips that are all strangers")
     command.add_argument("--weights", metavar="FOLDER", type=Path, help="(default: WORK/weights)")
-    command.add_argument("--steps", metavar="N", type=int, default=25, help="of the sampler (default: %(default)s)")
-    command.add_argument("--seed", metavar="N", type=int, default=0, help="(default: %(default)s)")
+    command.add_argument("--steps", metavar="N", type=int, help="of the sampler (default: %(default)s)")
+    command.add_argument("--seed", metavar="N", type=int, help="(default: %(default)s)")
     command.add_argument("--guidance", metavar="X", type=float, help="(default: as in `sonic generate`)")
     command.add_argument("--chance", metavar="X", type=float, help="(default: as in `sonic generate`)")
+    command.set_defaults(**SCORING)
     _add_workers(command)
 
 
@@ -163,7 +167,7 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.train.evaluate import evaluate as run
 
     sampling = Sampling(
-        steps=arguments.steps,
+        steps=_at_least_1(arguments.steps, "--steps"),
         seed=arguments.seed,
         guidance=GUIDANCE if arguments.guidance is None else arguments.guidance,
         chance=CHANCE if arguments.chance is None else arguments.chance,
@@ -177,10 +181,9 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def everything(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train all``"""
     _require_torch()
-    given = vars(arguments)
-    unset = {"more": None, "weights": arguments.out, "steps": 25, "seed": 0, "guidance": None, "chance": None}
+    arguments.weights = arguments.out
     for step in (prepare, encoder, motion, export, evaluate):
-        step(argparse.Namespace(**unset | given), reporter)
+        step(arguments, reporter)
 
 
 def _workspace(arguments: argparse.Namespace) -> "Workspace":
@@ -223,6 +226,11 @@ def _leave_cores_alone() -> None:
 
 
 def _count(given: int | None, option: str) -> int:
-    if given is not None and given < 1:
+    """Processes or threads: all cores unless told otherwise."""
+    return os.cpu_count() or 1 if given is None else _at_least_1(given, option)
+
+
+def _at_least_1(given: int, option: str) -> int:
+    if given < 1:
         raise SettingError(f"{option} is {given}; give 1 or more")
-    return given or os.cpu_count() or 1
+    return given
