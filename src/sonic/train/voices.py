@@ -116,7 +116,7 @@ class Espeak:
     def __init__(self) -> None:
         name = ctypes.util.find_library("espeak-ng")
         if not name:
-            raise InstallError("libespeak-ng is not installed; install espeak-ng, or train with --voices 0")
+            raise InstallError("libespeak-ng is not installed; install espeak-ng, or set voices = 0 in the recipe")
         self._lib = ctypes.CDLL(name)
         self.rate_hz = self._lib.espeak_Initialize(SYNCHRONOUS, 0, None, PHONEME_EVENTS | PHONEME_IPA)
         self._blocks: list[NDArray[np.int16]] = []
