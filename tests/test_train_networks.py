@@ -246,7 +246,7 @@ def test_export_agrees_and_is_evaluated(trained: Workspace, tmp_path: Path) -> N
     assert sorted(p.name for p in (tmp_path / "weights").iterdir()) == sorted(
         [*digests, "encoder_log.csv", "motion_log.csv"]
     )
-    sampling = Sampling(steps=4, seed=0, guidance=1.5, chance=0.25)
+    sampling = Sampling(steps=4, seed=0)
     scores = evaluate(trained, tmp_path / "weights", sampling, more=None, workers=1, watch=Watch())
     assert {s.group for s in scores} >= {"unseen speakers"}
     assert np.isfinite([s.correlation for s in scores]).all()

@@ -49,17 +49,17 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "b7894bbb145156a6c6e7b94c4da8901403be36123821f4680c57acea45b16cc1",
+        "87b14d616d771bbf69530d5b1e8432f4625c2e31a55a1c1ccefa4213c19b360d",
         "Apache-2.0",
         _ALL,
-        "log-mel to speech features at 25 Hz",
+        "log-mel to the expected mouth motion at 25 Hz",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "74990abc34db81cfb652993700365c38f4b8a42530a50024ea09e86219d0b1f3",
+        "6220dcf735de62e7774079318815640ec321ecd5ed598183cd5a36068cae4dbd",
         "Apache-2.0",
         _ALL,
-        "one step of the diffusion over mouth motion",
+        "one step of the diffusion over mouth motion around it",
     ),
 }
 """Name -> file. `sonic doctor` prints it."""

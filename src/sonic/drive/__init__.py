@@ -12,7 +12,6 @@ from sonic.drive.bearing import Bearing, Bearings
 from sonic.drive.breath import breathe
 from sonic.drive.lips import lips_from_speech
 from sonic.drive.prosody import n_frames
-from sonic.geometry import smoothstep
 from sonic.motion import (
     Motion,
     Window,
@@ -61,15 +60,10 @@ def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
 
 
 def _shaped(window: Window, bearing: Bearing, settings: Settings) -> Motion:
-    """The window's lips with effort, timing and silence, and the rest of the face around them; at FPS."""
+    """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
     now = slice(window.begins, window.end)
-    # The speech features know phones, not how loudly they are said: people open wider when they speak up. Over 1 on
-    # average, because the readers that the model learned from open less than people who speak freely (docs/log.md).
-    effort = (0.85 + 0.55 * smoothstep(-30.0, 0.0, bearing.voice.loudness_db[now])).astype(np.float32)
-    mouth = window.motion
-    mouth = replace(mouth, shape=mouth.shape * effort[:, None], lip_gap=mouth.lip_gap * effort)
     late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
-    mouth = close_in_silence(offset(mouth, late_s), bearing.voice.speaking[now])
+    mouth = close_in_silence(offset(window.motion, late_s), bearing.voice.speaking[now])
     mouth = breathe(mouth, bearing.parted_mm[now])
     motion = replace(
         mouth,

@@ -161,8 +161,6 @@ class Sampling:
 
     steps: int
     seed: int
-    guidance: float
-    chance: float
 
 
 def evaluate(
@@ -183,12 +181,12 @@ def evaluate(
         align(folder, watch)
         strangers, keys = Tracks(folder), {source.key for source in wanted}  # the store may know other clips
         todo += [("strangers", strangers, i) for i, row in enumerate(strangers.rows) if row["key"] in keys]
-    networks, aligner = onnx_networks(weights, sampling.guidance), Aligner(workspace)
+    networks, aligner = onnx_networks(weights), Aligner(workspace)
     with np.load(workspace.face / FACE_MODEL) as arrays:
         template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
 
     def predict(samples: F32) -> tuple[F32, F32]:
-        drawn = speech_latents(samples, networks, steps=sampling.steps, seed=sampling.seed, chance=sampling.chance)
+        drawn = speech_latents(samples, networks, steps=sampling.steps, seed=sampling.seed)
         latents = np.concatenate(list(drawn))
         return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * GAP_SCALE_MM, 0)
 

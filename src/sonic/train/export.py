@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sonic.diffusion import Networks, speech_latents
+from sonic.diffusion import Networks, guided, speech_latents
 from sonic.errors import SonicError
 from sonic.mel import N_MELS
 from sonic.train.encoder import load_encoder
 from sonic.train.face import FACE_MODEL
 from sonic.train.motion import load_motion
 from sonic.train.networks import N_LATENT, Denoiser, Encoder, Expectation
-from sonic.train.sampler import guided, onnx_networks
+from sonic.train.sampler import onnx_networks
 from sonic.train.workspace import Workspace
 from sonic.types import F32, SPEECH_RATE_HZ
 
@@ -26,7 +26,6 @@ TOLERANCE = 2e-4
 SECONDS = 20
 """Of the random sound that is compared: more than one piece of the sampler."""
 STEPS = 25
-GUIDANCE = 1.5
 NAMES = ("encoder.onnx", "denoiser.onnx")
 
 
@@ -69,7 +68,7 @@ def load(workspace: Workspace) -> tuple[Hearing, Denoiser]:
 
 
 def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
-    """Write encoder.onnx, denoiser.onnx, face_model.npz and both logs to OUT; ({file: SHA-256}, how well they agree).
+    """Write encoder.onnx, denoiser.onnx, face_model.npz and the logs to OUT; ({file: SHA-256}, how well they agree).
 
     Files of an earlier export are replaced only once the new ones have passed. Raises SettingError before the networks
     are trained, SonicError if PyTorch, onnxruntime and the sampler differ by more than TOLERANCE.
@@ -83,6 +82,7 @@ def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
         found = check(hearing, denoiser, part)
         shutil.copyfile(workspace.face / FACE_MODEL, part / FACE_MODEL)
         shutil.copyfile(workspace.encoder / "log.csv", part / "encoder_log.csv")
+        shutil.copyfile(workspace.motion / "expectation" / "log.csv", part / "expectation_log.csv")
         shutil.copyfile(workspace.motion / "log.csv", part / "motion_log.csv")
         out.mkdir(parents=True, exist_ok=True)
         for path in sorted(part.iterdir()):
@@ -113,7 +113,7 @@ def write_onnx(hearing: Hearing, denoiser: Denoiser, folder: Path) -> None:
         )
 
 
-def torch_networks(hearing: Hearing, denoiser: Denoiser, guidance: float) -> Networks:
+def torch_networks(hearing: Hearing, denoiser: Denoiser) -> Networks:
     """The networks under PyTorch, as the numpy sampler calls them."""
 
     def hear(mel: F32) -> F32:
@@ -124,12 +124,12 @@ def torch_networks(hearing: Hearing, denoiser: Denoiser, guidance: float) -> Net
         with torch.inference_mode():
             return np.asarray(denoiser(*(torch.from_numpy(part) for part in (x, t, condition))).numpy())
 
-    return Networks(hear, guided(denoise, guidance), N_LATENT)
+    return Networks(hear, guided(denoise), N_LATENT)
 
 
 def check(hearing: Hearing, denoiser: Denoiser, folder: Path) -> Parity:
     """Compare PyTorch, onnxruntime and the sampler. Raises SonicError above TOLERANCE."""
-    ours, theirs = torch_networks(hearing, denoiser, GUIDANCE), onnx_networks(folder, GUIDANCE)
+    ours, theirs = torch_networks(hearing, denoiser), onnx_networks(folder)
     rng = np.random.default_rng(0)
     n = 25 * SECONDS
     mel = rng.standard_normal((4 * n, N_MELS), dtype=np.float32)

@@ -1,27 +1,16 @@
 """Networks of an exported folder, as the numpy sampler calls them; they need not be the shipped ones."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from sonic.diffusion import Networks
+from sonic.diffusion import Networks, guided
 from sonic.errors import MediaError
 from sonic.motion import N_SHAPE
 from sonic.types import F32
 
 
-def guided(denoise: Callable[[F32, F32, F32], F32], guidance: float) -> Callable[[F32, float, F32], F32]:
-    """With and without audio in one batch, and further the way from the one to the other (Ho and Salimans 2022)."""
-
-    def call(x: F32, t: float, heard: F32) -> F32:
-        following, free = denoise(np.stack([x, x]), np.full(2, t, np.float32), np.stack([heard, 0 * heard]))
-        return np.asarray(free + np.float32(guidance) * (following - free), np.float32)
-
-    return call
-
-
-def onnx_networks(folder: Path, guidance: float) -> Networks:
+def onnx_networks(folder: Path) -> Networks:
     """encoder.onnx and denoiser.onnx under onnxruntime. Raises MediaError if one is missing."""
     import onnxruntime
 
@@ -36,6 +25,4 @@ def onnx_networks(folder: Path, guidance: float) -> Networks:
     def denoise(x: F32, t: F32, condition: F32) -> F32:
         return np.asarray(denoiser.run(None, {"x": x, "t": t, "condition": condition})[0])
 
-    return Networks(
-        lambda mel: np.asarray(hear.run(None, {"mel": mel[None]})[0][0]), guided(denoise, guidance), N_SHAPE + 1
-    )
+    return Networks(lambda mel: np.asarray(hear.run(None, {"mel": mel[None]})[0][0]), guided(denoise), N_SHAPE + 1)

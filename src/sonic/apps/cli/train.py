@@ -34,7 +34,7 @@ WORK/report.csv has every clip's verdict and reason. A clip is rejected for: no 
 several faces, a cut, being short or slow. Nothing is tracked twice; further folders add to what WORK holds.
 WORK/recipe.toml is a copy of the recipe: change it, or give your own with --recipe, before the first training.
 """
-SCORING = {"more": None, "steps": 25, "seed": 0, "guidance": None, "chance": None}
+SCORING = {"more": None, "steps": 25, "seed": 0}
 """How ``evaluate`` scores unless told otherwise, and how ``all`` does."""
 WHEN_STOPPED = "what is finished is kept; the same command goes on from there"
 
@@ -103,8 +103,6 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--weights", metavar="FOLDER", type=Path, help="(default: WORK/weights)")
     command.add_argument("--steps", metavar="N", type=int, help="of the sampler (default: %(default)s)")
     command.add_argument("--seed", metavar="N", type=int, help="(default: %(default)s)")
-    command.add_argument("--guidance", metavar="X", type=float, help="(default: as in `sonic generate`)")
-    command.add_argument("--chance", metavar="X", type=float, help="(default: as in `sonic generate`)")
     command.set_defaults(**SCORING)
     _add_workers(command)
 
@@ -162,15 +160,12 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train evaluate``"""
     _require_torch()
     workspace = _workspace(arguments)
-    from sonic.drive.lips import CHANCE, GUIDANCE
     from sonic.train.evaluate import Sampling, table
     from sonic.train.evaluate import evaluate as run
 
     sampling = Sampling(
         steps=_at_least_1(arguments.steps, "--steps"),
         seed=arguments.seed,
-        guidance=GUIDANCE if arguments.guidance is None else arguments.guidance,
-        chance=CHANCE if arguments.chance is None else arguments.chance,
     )
     weights = arguments.weights or workspace.weights
     workers = _count(arguments.workers, "--workers")
