@@ -1,6 +1,6 @@
 """Motion judged on pixels: videos are made, tracked anew and compared with real speakers and with simpler methods.
 
-    python bench/motion.py --cache FOLDER [--speakers FOLDER] [--grid FOLDER] [--encoder encoder.pt]
+    python bench/motion.py [--speakers FOLDER] [--grid FOLDER] [--encoder encoder.pt] [--cache FOLDER]
                            [--only speakers grid languages minutes weights] [--limit N] [--seconds 8] [--jobs 2]
 
 Method. Frames are taken from the renderer before label and encoding, 25 a second, at most 384 px on the shorter side,
@@ -54,7 +54,9 @@ MAX_WEIGHTS_MB = 40
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cache", type=Path, required=True, help="folder for results that may be used again")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/motion"), help="for what may be used again (%(default)s)"
+    )
     parser.add_argument("--speakers", type=Path, help="folder of filmed people")
     parser.add_argument("--grid", type=Path, help="folder of GRID clips with clips.csv (file, speaker)")
     parser.add_argument("--encoder", type=Path, help="encoder.pt of the recipe: hears phones")

@@ -1,4 +1,4 @@
-"""Every figure of the documents, one table after the other. See each script for its method.
+"""Every figure that needs no more than this checkout, one table after the other. See each script for its method.
 
 python bench/run.py
 """
@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = (("speed.py", "--long"), ("pieces.py",), ("render.py",), ("quality.py",))
+SCRIPTS = (
+    *(("speed.py", "--long"), ("pieces.py",), ("render.py",), ("quality.py",)),
+    ("motion.py", "--only", "languages", "minutes", "weights"),
+)
 
 if __name__ == "__main__":
     folder = Path(__file__).parent

@@ -31,6 +31,13 @@ def test_every_source_file_says_in_one_line_what_it_is() -> None:
     assert all(10 <= len(line) <= 200 for line in lines), [line for line in lines if not 10 <= len(line) <= 200]
 
 
+def test_every_file_of_the_benchmarks_is_explained() -> None:
+    text = (ROOT / "bench" / "README.md").read_text(encoding="utf-8")
+    files = [path.name for path in (ROOT / "bench").glob("*.py")]
+    assert files
+    assert not [name for name in files if f"`{name}" not in text], "add it to bench/README.md"
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
 def test_links_in_the_readmes_lead_somewhere(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
