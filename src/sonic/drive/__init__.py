@@ -5,8 +5,6 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
-import numpy as np
-
 from sonic.diffusion import FPS, PIECE
 from sonic.drive.bearing import Bearing, Bearings
 from sonic.drive.breath import breathe

@@ -149,7 +149,7 @@ def _brows(prosody: Prosody, rng: np.random.Generator, gaze: F32) -> F32:
         if i - last < 0.5 * rate or use > 0.6:
             continue
         last = i
-        height = float(prosody.emphasis[i]) * (1.1 + 2.2 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
+        height = float(prosody.emphasis[i]) * (1.0 + 2.0 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
         _add_raise(both, i - 0.04 * rate, (0.08 + 0.04 * hold) * rate, (0.12 + 0.2 * hold) * rate, height, lean)
     return np.asarray(np.where(both < 0, 0.8 * both, both), np.float32)  # a brow has less room to sink
 

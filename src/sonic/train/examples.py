@@ -159,7 +159,7 @@ class Examples:
         return Window(sound, speech_level(samples), latents, weight, closed)
 
     def _noise(self, n: int) -> F32:
-        """Noise of a random colour that comes and goes, at times at once: what a microphone hears when nobody speaks."""
+        """Noise of a random colour that comes and goes, at times at once: what is heard when nobody speaks."""
         colour = self._rng.standard_normal(12) * 0.7 ** np.arange(12)
         knots = self._rng.uniform(-1.5, 0, 2 + n // 8000)
         swell = 10 ** np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
