@@ -33,8 +33,8 @@ PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
 SHAPE_GUIDANCE, GAP_GUIDANCE = 2.0, 1.5
-"""How many times the difference that the sound makes is drawn, for the mouth's shape and for the lip gap. A mean is calmer
-than what it is the mean of: with 1 the mouth mumbles. The opening needs 1.5, the width more (docs/log.md)."""
+"""How many times the difference that the sound makes is drawn, for the mouth's shape and for the lip gap. A mean is
+calmer than what it is the mean of: with 1 the mouth mumbles. The opening needs 1.5, the width more (docs/log.md)."""
 CHANCE = 0.25
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 T_FIRST, T_LAST = 0.995, 0.02

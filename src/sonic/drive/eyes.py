@@ -140,16 +140,16 @@ def _brows(prosody: Prosody, rng: np.random.Generator, gaze: F32) -> F32:
     lots, noise = for_lots.random((n, 5)), for_life.standard_normal((n, 6))
     slow = one_pole(one_pole(noise[:, :3], 1.5 * rate), 0.3 * rate) * (2 * 1.8 * rate) ** 0.5
     quick = one_pole(one_pole(noise[:, 3:], 0.1 * rate), 0.05 * rate) * (2 * 0.15 * rate) ** 0.5
-    both = 0.66 * slow[:, :1] + 0.64 * quick[:, :1] + 0.27 * slow[:, 1:] + 0.31 * quick[:, 1:]
+    both = 0.6 * slow[:, :1] + 0.64 * quick[:, :1] + 0.24 * slow[:, 1:] + 0.31 * quick[:, 1:]
     tune = one_pole(one_pole(prosody.pitch_st.astype(np.float64)[:, None], 0.08 * rate), 0.05 * rate)
-    both += 0.145 * np.clip(tune, -5, 5) - 0.25 * one_pole(gaze[:, 1:].astype(np.float64), 0.08 * rate)
+    both += 0.13 * np.clip(tune, -5, 5) - 0.25 * one_pole(gaze[:, 1:].astype(np.float64), 0.08 * rate)
     last = -rate
     for i in peaks(prosody.emphasis, 0.35):
         use, size, frown, lean, hold = lots[i]
         if i - last < 0.5 * rate or use > 0.6:
             continue
         last = i
-        height = float(prosody.emphasis[i]) * (1.0 + 2.0 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
+        height = float(prosody.emphasis[i]) * (0.9 + 1.9 * size**1.5) * (-0.4 if frown < 0.15 else 1.0)
         _add_raise(both, i - 0.04 * rate, (0.08 + 0.04 * hold) * rate, (0.12 + 0.2 * hold) * rate, height, lean)
     return np.asarray(np.where(both < 0, 0.8 * both, both), np.float32)  # a brow has less room to sink
 
