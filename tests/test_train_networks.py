@@ -23,7 +23,7 @@ from sonic.train.augment import Augment  # noqa: E402
 from sonic.train.clips import grid_sentence  # noqa: E402
 from sonic.train.curves import Curves  # noqa: E402
 from sonic.train.encoder import train_encoder  # noqa: E402
-from sonic.train.evaluate import Sampling, evaluate, table  # noqa: E402
+from sonic.train.evaluate import evaluate, table  # noqa: E402
 from sonic.train.export import check, export, load, write_onnx  # noqa: E402
 from sonic.train.loop import Plan, pick_device, train  # noqa: E402
 from sonic.train.motion import train_motion  # noqa: E402
@@ -244,10 +244,9 @@ def test_export_agrees_and_is_evaluated(trained: Workspace, tmp_path: Path) -> N
     assert set(digests) == {"encoder.onnx", "denoiser.onnx", "face_model.npz"}
     assert max(parity.hearing, parity.denoising, parity.motion) < 2e-4
     assert sorted(p.name for p in (tmp_path / "weights").iterdir()) == sorted(
-        [*digests, "encoder_log.csv", "motion_log.csv"]
+        [*digests, "encoder_log.csv", "expectation_log.csv", "motion_log.csv"]
     )
-    sampling = Sampling(steps=4, seed=0)
-    scores = evaluate(trained, tmp_path / "weights", sampling, more=None, workers=1, watch=Watch())
+    scores = evaluate(trained, tmp_path / "weights", steps=4, seed=0, more=None, workers=1, watch=Watch())
     assert {s.group for s in scores} >= {"unseen speakers"}
     assert np.isfinite([s.correlation for s in scores]).all()
     assert "unseen speakers" in table(scores)

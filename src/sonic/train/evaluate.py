@@ -155,41 +155,20 @@ class Aligner:
         return align(self._torch.log_softmax(logits, -1).numpy(), sentence_phones(text))[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How motion is drawn."""
-
-    steps: int
-    seed: int
-
-
 def evaluate(
-    workspace: Workspace, weights: Path, sampling: Sampling, *, more: Path | None, workers: int, watch: Watch
+    workspace: Workspace, weights: Path, *, steps: int, seed: int, more: Path | None, workers: int, watch: Watch
 ) -> list[Score]:
     """Scores of the clips that were kept for testing, and of ``more``: a folder of clips that are all strangers.
 
-    WORK/scores.csv has every clip. Clips whose lips never close are left out, with a notice. Raises MediaError if
-    no clip is left or the weights are missing.
+    ``steps`` and ``seed`` are the sampler's. WORK/scores.csv has every clip. Clips whose lips never close are left out,
+    with a notice. Raises MediaError if no clip is left or the weights are missing.
     """
-    tracks, recipe = Tracks(workspace.tracks), workspace.recipe()
-    todo = [(group, tracks, i) for group, i in test_clips(tracks, recipe)]
-    if more:
-        folder = workspace.root / "more" / more.resolve().name
-        wanted = find_clips(more)
-        track_all(wanted, folder, workers=workers, watch=watch)
-        write_report(folder, folder / "report.csv")
-        align(folder, watch)
-        strangers, keys = Tracks(folder), {source.key for source in wanted}  # the store may know other clips
-        todo += [("strangers", strangers, i) for i, row in enumerate(strangers.rows) if row["key"] in keys]
-    networks, aligner = onnx_networks(weights), Aligner(workspace)
+    tracks = Tracks(workspace.tracks)
+    todo = [(group, tracks, i) for group, i in test_clips(tracks, workspace.recipe())]
+    todo += _strangers(workspace, more, workers=workers, watch=watch) if more else []
+    predict, aligner = _predictor(weights, steps=steps, seed=seed), Aligner(workspace)
     with np.load(workspace.face / FACE_MODEL) as arrays:
         template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
-
-    def predict(samples: F32) -> tuple[F32, F32]:
-        drawn = speech_latents(samples, networks, steps=sampling.steps, seed=sampling.seed)
-        latents = np.concatenate(list(drawn))
-        return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * GAP_SCALE_MM, 0)
-
     scores: list[Score] = []
     for done, (group, store, i) in enumerate(todo, 1):
         row, samples = store.rows[i], store.samples(i)
@@ -208,3 +187,24 @@ def evaluate(
         rows = ([field.name for field in fields(Score)], *(astuple(s) for s in scores))
         csv.writer(file, lineterminator="\n").writerows(rows)
     return scores
+
+
+def _strangers(workspace: Workspace, clips: Path, *, workers: int, watch: Watch) -> list[tuple[str, Tracks, int]]:
+    """(group, store, index) of the clips of a folder, tracked in WORK/more."""
+    found, folder = find_clips(clips), workspace.root / "more" / clips.resolve().name
+    track_all(found, folder, workers=workers, watch=watch)
+    write_report(folder, folder / "report.csv")
+    align(folder, watch)
+    store, keys = Tracks(folder), {source.key for source in found}  # it may know other clips
+    return [("strangers", store, i) for i, row in enumerate(store.rows) if row["key"] in keys]
+
+
+def _predictor(weights: Path, *, steps: int, seed: int) -> Predict:
+    """What the exported networks make of sound."""
+    networks = onnx_networks(weights)
+
+    def predict(samples: F32) -> tuple[F32, F32]:
+        latents = np.concatenate(list(speech_latents(samples, networks, steps=steps, seed=seed)))
+        return latents[:, :N_SHAPE], np.maximum(latents[:, N_SHAPE] * GAP_SCALE_MM, 0)
+
+    return predict

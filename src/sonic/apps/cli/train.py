@@ -160,16 +160,12 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train evaluate``"""
     _require_torch()
     workspace = _workspace(arguments)
-    from sonic.train.evaluate import Sampling, table
     from sonic.train.evaluate import evaluate as run
+    from sonic.train.evaluate import table
 
-    sampling = Sampling(
-        steps=_at_least_1(arguments.steps, "--steps"),
-        seed=arguments.seed,
-    )
-    weights = arguments.weights or workspace.weights
-    workers = _count(arguments.workers, "--workers")
-    scores = run(workspace, weights, sampling, more=arguments.more, workers=workers, watch=_watch(reporter))
+    weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
+    sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
+    scores = run(workspace, weights, **sampling, more=arguments.more, workers=workers, watch=_watch(reporter))
     reporter.result(table(scores), clips=len(scores), table=str(workspace.root / "scores.csv"))
 
 
