@@ -1,14 +1,14 @@
 """Quality on rendered pixels: every portrait of a folder says every recording of a folder; faces are tracked anew.
 
-    python bench/quality.py [--portraits FOLDER] [--recordings FOLDER] [--clips FOLDER] [--seconds 8]
+    python bench/quality.py [--portraits FOLDER] [--recordings FOLDER] [--seconds 8]
 
 Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side, and tracked
 with FaceMesh as any video would be. "bg" is the largest difference to the source picture outside the box in which the
 renderer says anything may move; "box" is that box's share of the picture. "lag_ms" and "r" compare the tracked opening
-with the motion that was asked for: what rendering adds to the model's own lag, which is judged against real people (see
-docs/log.md). "loud_lag" and "corr" compare it with the loudness, a judge on which filmed people scatter by 100 ms and
-more: --clips prints their rows instead. Without folders the bundled portrait and recording are used. A row that fails
-a target says which; nothing is left out.
+with the motion that was asked for: what rendering adds to the model's own lag, which bench/motion.py judges by phones
+whose times are known. "loud_lag" and "corr" compare it with the loudness, on which filmed people scatter by 100 ms and
+more. Without folders the bundled portrait and recording are used. A row that fails a target says which; nothing is left
+out.
 """
 
 import argparse
@@ -26,7 +26,6 @@ from sonic.analyse import analyse
 from sonic.drive import drive
 from sonic.drive.prosody import prosody
 from sonic.errors import SonicError
-from sonic.evaluate import evaluate_video
 from sonic.landmarks import fill_lost, track_face
 from sonic.load import load_photo, load_speech
 from sonic.measure import Report, lag_and_correlation, lip_opening, mean_ycc, measure
@@ -36,7 +35,6 @@ from sonic.settings import Settings
 from sonic.types import U8, Photo, Portrait, Speech
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
-NAN = float("nan")
 MAX_LAG_MS, MAX_SILENT, MAX_FLICKER = 40.0, 0.03, 0.5
 COLUMNS = (
     "lag_ms", "r", "loud_lag", "corr", "silent", "gap_sd", "lips_px", "blinks", "head", "jitter", "flicker", "bg",
@@ -50,7 +48,7 @@ class Row:
 
     report: Report
     lag_ms: float
-    """Of the tracked opening against the motion; NaN for a filmed clip."""
+    """Of the tracked opening against the motion."""
     agreement: float
     """Correlation of the two at that lag."""
     box_share: float
@@ -60,7 +58,7 @@ class Row:
         """Names of the targets that this row does not meet."""
         r = self.report
         checks = {
-            "lag": max(abs(self.lag_ms), abs(r.lag_ms)) <= MAX_LAG_MS,
+            "lag": abs(self.lag_ms) <= MAX_LAG_MS,
             "silent lips": (r.silent_lip_deviation or 0.0) <= MAX_SILENT,
             "background": r.background_difference == 0,
             "flicker": (r.flicker_luma or 0.0) <= MAX_FLICKER,
@@ -83,27 +81,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--portraits", type=Path, help="folder of photos")
     parser.add_argument("--recordings", type=Path, help="folder of recordings or videos with sound")
-    parser.add_argument("--clips", type=Path, help="folder of filmed people, measured by the same code for comparison")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each recording")
     arguments = parser.parse_args()
     print(machine.describe())
     print(f"{'':<48} " + " ".join(f"{c:>8}" for c in COLUMNS))
-    if arguments.clips:
-        _measure_filmed(_files(arguments.clips, ".mp4 .mkv .webm"))
-        return 0
     portraits = _files(arguments.portraits, ".png .jpg .jpeg .webp") or [ASSETS / "portrait.png"]
     recordings = _files(arguments.recordings, ".wav .flac .ogg .mp3 .m4a .mp4 .mkv") or [ASSETS / "speech.flac"]
     _measure_rendered(portraits, recordings, arguments.seconds)
     return 0
-
-
-def _measure_filmed(clips: list[Path]) -> None:
-    rows = []
-    for clip in clips:
-        filmed = evaluate_video(clip, None, on_progress=lambda progress: None)
-        rows.append(Row(filmed.report, NAN, NAN, 1.0, filmed.lost_frames))
-        print(f"{clip.stem[:48]:<48} {rows[-1].cells()}", flush=True)
-    _print_medians(rows)
 
 
 def _measure_rendered(portraits: list[Path], recordings: list[Path], seconds: float) -> None:
@@ -131,7 +116,7 @@ def _print_medians(rows: list[Row]) -> None:
     for name in ("lip_gap_sd", "lip_dynamics_px", "brow_dynamics", "head_complexity", "blinks_per_minute",
                  "loudness_mismatch", "silent_lip_deviation", "flicker_luma"):  # fmt: skip
         values = [value for report in reports if (value := getattr(report, name)) is not None]
-        print(f"median {name:<41} {np.median(values) if values else NAN:.4f}")
+        print(f"median {name:<41} {np.median(values) if values else float('nan'):.4f}")
 
 
 def _files(folder: Path | None, suffixes: str) -> list[Path]:
