@@ -49,14 +49,14 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "87b14d616d771bbf69530d5b1e8432f4625c2e31a55a1c1ccefa4213c19b360d",
+        "40cb9273496923c060d98056a7631e9c80149f99c3da971d3602785511675cbb",
         "Apache-2.0",
         _ALL,
         "log-mel to the expected mouth motion at 25 Hz",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "6220dcf735de62e7774079318815640ec321ecd5ed598183cd5a36068cae4dbd",
+        "93fc07e3edd6338b07f524689efcbb5e0effaeb658eb02b2dbfeb7d425b4d093",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion around it",
