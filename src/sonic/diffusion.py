@@ -25,14 +25,14 @@ MELS = STEP // HOP
 PAD = 12
 """Frames of silence before and after the recording: its ends are treated like any pause."""
 HALO = 32
-"""Frames to either side that an output of each network depends on, at most (train/networks.py: 28 and 32)."""
+"""Frames to either side that an output of each network depends on, at most (train/networks.py: 24 and 32)."""
 AHEAD = 2 * HALO
 """Frames after a piece that are sampled with it and thrown away: what they lack on their own right has faded by then.
 Against 50 s in one piece, latents differ by 6e-6 at most; with HALO frames instead by 2e-3 (bench/pieces.py)."""
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-SHAPE_GUIDANCE, GAP_GUIDANCE = 2.0, 1.5
+SHAPE_GUIDANCE, GAP_GUIDANCE = 2.3, 1.5
 """How many times the difference that the sound makes is drawn, for the mouth's shape and for the lip gap. A mean is
 calmer than what it is the mean of: with 1 the mouth mumbles. The opening needs 1.5, the width more (docs/log.md)."""
 CHANCE = 0.25

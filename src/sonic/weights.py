@@ -49,7 +49,7 @@ TABLE = {
     ),
     "encoder": Weights(
         "weights/encoder.onnx",
-        "40cb9273496923c060d98056a7631e9c80149f99c3da971d3602785511675cbb",
+        "27f6be4388fa17198bac4d0c188caea2b95e680f33523ec7d1437732a01da4fb",
         "Apache-2.0",
         _ALL,
         "log-mel to the expected mouth motion at 25 Hz",

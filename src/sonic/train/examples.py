@@ -16,8 +16,8 @@ from sonic.mel import HOP, speech_level
 from sonic.train.augment import Augment
 from sonic.train.config import Recipe
 from sonic.train.encoder import is_test
-from sonic.train.latents import CLOSED, Latents
-from sonic.train.networks import N_LATENT
+from sonic.train.latents import Latents
+from sonic.train.networks import CLOSED, N_LATENT
 from sonic.train.phones import BILABIALS, SILENCE
 from sonic.train.sound import UNKNOWN, SoundCache
 from sonic.types import F32, SPEECH_RATE_HZ, U8

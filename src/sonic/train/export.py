@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from sonic.diffusion import Networks, guided, speech_latents
 from sonic.errors import SonicError
@@ -16,7 +15,7 @@ from sonic.mel import N_MELS
 from sonic.train.encoder import load_encoder
 from sonic.train.face import FACE_MODEL
 from sonic.train.motion import load_motion
-from sonic.train.networks import N_LATENT, Denoiser, Encoder, Expectation
+from sonic.train.networks import N_LATENT, Denoiser, Hearing
 from sonic.train.sampler import onnx_networks
 from sonic.train.workspace import Workspace
 from sonic.types import F32, SPEECH_RATE_HZ
@@ -27,18 +26,6 @@ SECONDS = 20
 """Of the random sound that is compared: more than one piece of the sampler."""
 STEPS = 25
 NAMES = ("encoder.onnx", "denoiser.onnx")
-
-
-class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Log-mel to the motion that the denoiser expects: what encoder.onnx holds."""
-
-    def __init__(self, encoder: Encoder, expectation: Expectation) -> None:
-        super().__init__()
-        self.encoder, self.expectation = encoder, expectation
-
-    def forward(self, mel: Tensor) -> Tensor:
-        y: Tensor = self.expectation(self.encoder.features(mel))
-        return y
 
 
 @dataclass(frozen=True, slots=True)

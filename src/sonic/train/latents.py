@@ -8,12 +8,11 @@ import numpy as np
 
 from sonic.errors import MediaError
 from sonic.train.face import FACE_MODEL, MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.train.networks import CLOSED
 from sonic.train.tracks import Tracks
 from sonic.train.workspace import Watch, Workspace, build, fingerprint, made_from
 from sonic.types import F32, F64
-from sonic.weights import CLOSED_MM, GAP_SCALE_MM
-
-CLOSED = CLOSED_MM / GAP_SCALE_MM
+from sonic.weights import GAP_SCALE_MM
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ def latents_of(points_px: F32, face: FaceFit) -> F32 | None:
     if clip is None:
         return None
     shape = coefficients(displacement(clip, lower_face_weight(face.template)), face.basis)
-    gap = np.where(clip.lip_gap > 0, clip.lip_gap, CLOSED_MM) / GAP_SCALE_MM
+    gap = np.where(clip.lip_gap > 0, clip.lip_gap / GAP_SCALE_MM, CLOSED)
     return np.asarray(np.concatenate([shape, gap[:, None]], 1), np.float32)
 
 

@@ -15,9 +15,9 @@ from sonic.train.encoder import WEIGHTS as ENCODER_WEIGHTS
 from sonic.train.encoder import alignments, load_encoder
 from sonic.train.examples import Batch, Examples
 from sonic.train.face import FACE_MODEL
-from sonic.train.latents import CLOSED, Latents, load_face, write_latents
+from sonic.train.latents import Latents, load_face, write_latents
 from sonic.train.loop import Plan, train
-from sonic.train.networks import N_LATENT, Denoiser, Encoder, Expectation
+from sonic.train.networks import CLOSED, N_LATENT, Denoiser, Encoder, Expectation, Hearing
 from sonic.train.workspace import Watch, Workspace, fingerprint, made_from
 
 WEIGHTS = "motion.pt"
@@ -70,10 +70,8 @@ class DenoiserTask:
 
     columns: tuple[str, ...] = ()
 
-    def __init__(
-        self, examples: Examples, encoder: Encoder, expectation: nn.Module, options: MotionRecipe, device: torch.device
-    ) -> None:
-        self._encoder, self._expectation, self._examples = encoder, expectation.to(device), examples
+    def __init__(self, examples: Examples, hearing: Hearing, options: MotionRecipe, device: torch.device) -> None:
+        self._hearing, self._examples = hearing.to(device), examples
         self._device, self._audio_dropout = device, options.audio_dropout
         self._model = Denoiser().to(device)
         self.model: nn.Module = self._model
@@ -89,7 +87,7 @@ class DenoiserTask:
         batch = self._examples.batch().to(self._device)
         n, like = len(batch.latents), batch.latents.shape
         with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16):
-            expected = self._expectation(heard(self._encoder, batch.mel)).float()
+            expected = self._hearing(batch.mel).float()
         with_sound = (torch.rand(n, 1, 1, generator=self._rng) >= self._audio_dropout).float().to(self._device)
         t = torch.rand(n, generator=self._rng).to(self._device)
         noise = torch.randn(like, generator=self._rng).to(self._device)
@@ -172,7 +170,7 @@ def fit_motion(
     place = folder / "expectation"
     curves = Curves(place, "expected motion", expecting.columns)
     expectation = train(expecting, plan, place, curves=curves, origin=origin, watch=watch)
-    denoising = DenoiserTask(examples, encoder, expectation, second, device)
+    denoising = DenoiserTask(examples, Hearing(encoder, expectation), second, device)
     plan = Plan(
         name="motion", seed=recipe.seed, steps=second.steps, learning_rate=second.learning_rate,
         weight_decay=0.02, warm_up=0.05, clip=1.0, average=0.998,

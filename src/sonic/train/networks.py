@@ -7,13 +7,20 @@ from torch import Tensor, nn
 
 from sonic.mel import N_MELS
 from sonic.motion import N_SHAPE
-from sonic.train.phones import PHONES
+from sonic.train.phones import BILABIALS, PHONES
+from sonic.weights import CLOSED_MM, GAP_SCALE_MM
 
+CLOSED = CLOSED_MM / GAP_SCALE_MM
+"""The last latent of closed lips."""
 N_LATENT = N_SHAPE + 1
 """Shape coefficients and the scaled lip gap."""
 N_WAVES = 16
 """Sine and cosine pairs that describe the diffusion time."""
 KERNEL = 5
+POSTERIOR_GAIN = 4
+"""Of phone posteriors among the features, so that they weigh as much as the others."""
+LEAST, SURE = 0.15, 0.35
+"""Posterior of p, b and m together from which lips begin to shut, and at which they are shut."""
 
 
 class Block(nn.Module):  # type: ignore[misc]  # torch is not checked
@@ -72,25 +79,45 @@ class Encoder(nn.Module):  # type: ignore[misc]  # torch is not checked
         sizes = (self.channels,)
         # Norms without parameters: the encoder is frozen when its features are used.
         norm = nn.functional.layer_norm
-        inner = torch.cat([norm(middle, sizes), norm(top, sizes), 4 * posterior], -1)
+        inner = torch.cat([norm(middle, sizes), norm(top, sizes), POSTERIOR_GAIN * posterior], -1)
         return inner.reshape(inner.shape[0], -1, 2 * inner.shape[2])
 
 
 class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Encoder features at 25 Hz -> the mean of all motion that fits the sound: (B, T, F) -> (B, T, 33).
+    """Encoder features at 25 Hz -> the mean of all motion that fits the sound: (B, T, F) -> (B, T, 33)."""
 
-    It sees 80 ms to either side beyond what the encoder saw: with half a second it knows the words of its training
-    clips, and other words suffer (docs/log.md).
-    """
-
-    def __init__(self, features: int, channels: int = 128) -> None:
+    def __init__(self, features: int, channels: int = 128, dilations: tuple[int, ...] = (1,)) -> None:
         super().__init__()
         self.inlet = nn.Linear(features, channels)
-        self.block = Block(channels, 2 * channels, 1)
+        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
         self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
 
     def forward(self, features: Tensor) -> Tensor:
-        y: Tensor = self.outlet(self.block(self.inlet(features)))
+        x = self.inlet(features)
+        for block in self.blocks:
+            x = block(x)
+        y: Tensor = self.outlet(x)
+        return y
+
+
+class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
+    """Log-mel to what the denoiser expects: what encoder.onnx holds. (B, 4 N, 80) -> (B, N, 33)
+
+    A mean of open and closed lips is not closed, so where p, b or m is heard the lip gap goes to CLOSED by rule.
+    """
+
+    def __init__(self, encoder: Encoder, expectation: Expectation) -> None:
+        super().__init__()
+        self.encoder, self.expectation = encoder, expectation
+
+    def forward(self, mel: Tensor) -> Tensor:
+        features = self.encoder.features(mel)
+        expected = self.expectation(features)
+        two = features.reshape(*features.shape[:2], 2, -1)[..., -len(PHONES) :]  # the posteriors of two inner frames
+        heard = two[..., list(BILABIALS)].sum(-1).amax(-1) / POSTERIOR_GAIN
+        shut = ((heard - LEAST) / (SURE - LEAST)).clamp(0, 1)[..., None]
+        gap = expected[..., -1:] * (1 - shut) + shut * CLOSED
+        y: Tensor = torch.cat([expected[..., :-1], gap], -1)
         return y
 
 
