@@ -32,7 +32,7 @@ Against 50 s in one piece, latents differ by 6e-6 at most; with HALO frames inst
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-SHAPE_GUIDANCE, GAP_GUIDANCE = 2.3, 1.5
+SHAPE_GUIDANCE, GAP_GUIDANCE = 2.6, 1.5
 """How many times the difference that the sound makes is drawn, for the mouth's shape and for the lip gap. A mean is
 calmer than what it is the mean of: with 1 the mouth mumbles. The opening needs 1.5, the width more (docs/log.md)."""
 CHANCE = 0.25
