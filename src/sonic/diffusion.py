@@ -11,7 +11,6 @@ from math import ceil
 import numpy as np
 
 from sonic.mel import HOP, log_mel, speech_level
-from sonic.motion import N_SHAPE
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
 Denoise = Callable[[F32, float], F32]
@@ -32,9 +31,9 @@ Against 50 s in one piece, latents differ by 6e-6 at most; with HALO frames inst
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-SHAPE_GUIDANCE, GAP_GUIDANCE = 2.6, 1.5
-"""How many times the difference that the sound makes is drawn, for the mouth's shape and for the lip gap. A mean is
-calmer than what it is the mean of: with 1 the mouth mumbles. The opening needs 1.5, the width more (docs/log.md)."""
+GUIDANCE = 1.5
+"""How many times the difference that the sound makes is drawn: a mean is calmer than what it is the mean of, and with 1
+the mouth mumbles; from 2 on closed lips press and turn down (docs/log.md)."""
 CHANCE = 0.25
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 T_FIRST, T_LAST = 0.995, 0.02
@@ -96,11 +95,10 @@ def guided(denoise: Callable[[F32, F32, F32], F32]) -> Callable[[F32, float, F32
 
     ``denoise`` is the network: x (2, N, 33), t (2,), expected (2, N, 33) -> clean latents (2, N, 33).
     """
-    guidance = np.array([SHAPE_GUIDANCE] * N_SHAPE + [GAP_GUIDANCE], np.float32)
 
     def call(x: F32, t: float, heard: F32) -> F32:
         following, free = denoise(np.stack([x, x]), np.full(2, t, np.float32), np.stack([heard, 0 * heard]))
-        return np.asarray(free + guidance * (following - free), np.float32)
+        return np.asarray(free + np.float32(GUIDANCE) * (following - free), np.float32)
 
     return call
 

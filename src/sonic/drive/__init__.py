@@ -26,7 +26,7 @@ from sonic.settings import Settings
 from sonic.types import F32, SPEECH_RATE_HZ, Opening, Speech
 
 _MODEL_LEAD_S = 0.005
-"""Measured: how much earlier than the sound the model's lips are (negative: later); see docs/benchmarks.md, languages."""
+"""Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
 _WANTED_LEAD_S = 0.01
 """How much earlier people like lips to be; they notice late lips more than early ones."""
 _MARGIN = 50
