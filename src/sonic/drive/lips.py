@@ -10,8 +10,8 @@ from sonic.types import F32, Samples
 from sonic.weights import GAP_SCALE_MM, session
 
 ARTICULATION = 1.35
-"""Of the mouth's shape, its width above all: the reader that the model learned from opens as people who speak freely do,
-but moves the width half as far (docs/log.md)."""
+"""Of the mouth's shape, its width above all: the reader that the model learned from opens as people who speak freely
+do, but moves the width half as far (docs/log.md)."""
 
 
 def lips_from_speech(samples: Samples, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[tuple[F32, F32]]:
