@@ -18,8 +18,9 @@ import numpy as np
 import machine
 from sonic.drive.lips import lips_from_speech
 from sonic.load import load_speech
-from sonic.types import F32, SPEECH_RATE_HZ
-from spoken import SENTENCES, spoken
+from sonic.measure import correlation
+from sonic.types import F32, F64, SPEECH_RATE_HZ
+from spoken import SENTENCES, accompaniment, spoken
 
 DEMO = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo" / "speech.flac"
 LONGEST_S = 8
@@ -36,7 +37,7 @@ def main() -> None:
     clean = [_gap(sound) for sound in sounds]
     print("| made worse by | r, mean | worst |\n|---|---|---|")
     for name, worsen in conditions(np.random.default_rng(0), sounds).items():
-        found = [np.corrcoef(_gap(worsen(sound)), gap)[0, 1] for sound, gap in zip(sounds, clean, strict=True)]
+        found = [correlation(_gap(worsen(sound)), gap) for sound, gap in zip(sounds, clean, strict=True)]
         print(f"| {name} | {np.mean(found):.2f} | {np.min(found):.2f} |", flush=True)
 
 
@@ -54,8 +55,8 @@ def conditions(rng: np.random.Generator, sounds: list[F32]) -> dict[str, Callabl
         "white noise, -20 dB": lambda x: _mixed(x, hiss(x), -20),
         "white noise, -10 dB": lambda x: _mixed(x, hiss(x), -10),
         "white noise, -5 dB": lambda x: _mixed(x, hiss(x), -5),
-        "music (chords and a beat), -10 dB": lambda x: _mixed(x, _music(len(x)), -10),
-        "music, 0 dB": lambda x: _mixed(x, _music(len(x)), 0),
+        "music (chords and a beat), -10 dB": lambda x: _mixed(x, accompaniment(len(x)), -10),
+        "music, 0 dB": lambda x: _mixed(x, accompaniment(len(x)), 0),
         "another voice, -10 dB": lambda x: _mixed(x, voice(x), -10),
         "a room of 0.5 s": lambda x: _in_room(x, rng),
         "telephone, 300 to 3400 Hz": lambda x: _band(x, 300, 3400),
@@ -79,19 +80,9 @@ def _gap(samples: F32) -> F32:
     return np.concatenate([gap for _, gap in lips_from_speech(samples, steps=25, seed=0)])
 
 
-def _mixed(x: F32, other: F32, decibel: float) -> F32:
+def _mixed(x: F32, other: F32 | F64, decibel: float) -> F32:
     gain = 10 ** (decibel / 20) * np.sqrt((x**2).mean() / (other**2).mean())
     return np.asarray(x + gain * other, np.float32)
-
-
-def _music(n: int) -> F32:
-    """A minor chord that changes every half second, and a beat."""
-    t = np.arange(n) / SPEECH_RATE_HZ
-    root = 110 * 2 ** (np.array([0, 3, 5, 7])[(2 * t).astype(int) % 4] / 12)
-    phase = 2 * np.pi * np.cumsum(root) / SPEECH_RATE_HZ
-    chord = sum(np.sin(k * phase) / k for k in (1, 1.2, 1.5, 2, 3, 4))
-    beat = np.random.default_rng(1).standard_normal(n) * np.exp(-((2 * t) % 1) * 12)
-    return np.asarray(chord + 2 * beat, np.float32)
 
 
 def _in_room(x: F32, rng: np.random.Generator) -> F32:

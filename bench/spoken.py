@@ -144,15 +144,20 @@ def _period(piece: F64, rate_hz: int) -> int:
     return low + int(np.argmax(r[low:high]))
 
 
-def _with_music(voice: F64) -> F64:
-    """The voice over plucked chords and a beat of noise."""
-    rng, t = np.random.default_rng(0), np.arange(len(voice)) / SPEECH_RATE_HZ
+def accompaniment(n: int) -> F64:
+    """(n,) samples of plucked chords and a beat of noise."""
+    rng, t = np.random.default_rng(0), np.arange(n) / SPEECH_RATE_HZ
     beat = (t / NOTE_S).astype(int)
     since = t - beat * NOTE_S
     roots = np.array(CHORDS_HZ)[(beat // 4) % len(CHORDS_HZ)]  # (N, 3)
     chord = sum(np.sin(2 * np.pi * k * roots * t[:, None]).sum(1) / k for k in (1, 2, 3, 4)) * np.exp(-4 * since)
     drum = rng.standard_normal(len(t)) * np.exp(-40 * since)
-    music = chord + 1.5 * drum
+    return np.asarray(chord + 1.5 * drum)
+
+
+def _with_music(voice: F64) -> F64:
+    """The voice over its accompaniment."""
+    music = accompaniment(len(voice))
     gain = 10 ** (MUSIC_DB / 20) * voice.std() / music.std()
     mixed = voice + gain * music
     return np.asarray(mixed * min(1.0, 0.95 / np.abs(mixed).max()))

@@ -7,11 +7,16 @@ x_t = cos(pi t / 2) x_0 + sin(pi t / 2) noise. The model predicts x_0.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sonic.mel import HOP, log_mel, speech_level
+from sonic.motion import N_SHAPE
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
 
 Denoise = Callable[[F32, float], F32]
 """(x_t (T, C), t) -> predicted x_0 (T, C)."""
@@ -101,6 +106,19 @@ def guided(denoise: Callable[[F32, F32, F32], F32]) -> Callable[[F32, float, F32
         return np.asarray(free + np.float32(GUIDANCE) * (following - free), np.float32)
 
     return call
+
+
+def networks_of(encoder: "InferenceSession", denoiser: "InferenceSession") -> Networks:
+    """encoder.onnx and denoiser.onnx, opened, as the sampler calls them."""
+
+    def denoise(x: F32, t: F32, expected: F32) -> F32:
+        return np.asarray(denoiser.run(None, {"x": x, "t": t, "condition": expected})[0], np.float32)
+
+    return Networks(
+        hear=lambda mel: np.asarray(encoder.run(None, {"mel": mel[None]})[0][0], np.float32),
+        denoise=guided(denoise),
+        channels=N_SHAPE + 1,
+    )
 
 
 def speech_latents(samples: Samples, networks: Networks, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[F32]:

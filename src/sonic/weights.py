@@ -107,7 +107,11 @@ def face_model() -> FaceModel:
 @cache
 def session(name: str, threads: int = 2) -> "InferenceSession":
     """An onnxruntime session for a network in TABLE, on the CPU; made once. Raises InstallError as read does."""
-    data = read(name)
+    return open_network(read(name), threads)
+
+
+def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
+    """A session on the CPU for an ONNX model, or for the path of one. Raises InstallError without onnxruntime."""
     try:
         import onnxruntime
     except ImportError as error:
@@ -118,4 +122,4 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
     options.enable_mem_pattern = False  # keeps a block for every length of a piece: 19 MB
     # Spinning threads take the cores from the renderer that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sonic.diffusion import PIECE, Networks, guided, speech_latents
+from sonic.diffusion import PIECE, networks_of, speech_latents
 from sonic.motion import N_SHAPE
 from sonic.types import F32, Samples
 from sonic.weights import GAP_SCALE_MM, session
@@ -20,16 +20,7 @@ def lips_from_speech(samples: Samples, *, steps: int, seed: int, piece: int = PI
     Together ceil(seconds * 25) + 1 frames. ``steps`` is the number of denoising steps; the same ``seed`` gives the same
     motion. Raises InstallError if the weights are missing or damaged.
     """
-    encoder, denoiser = session("encoder"), session("denoiser")
-
-    def denoise(x: F32, t: F32, expected: F32) -> F32:
-        return np.asarray(denoiser.run(None, {"x": x, "t": t, "condition": expected})[0], np.float32)
-
-    networks = Networks(
-        hear=lambda mel: np.asarray(encoder.run(None, {"mel": mel[None]})[0][0], np.float32),
-        denoise=guided(denoise),
-        channels=N_SHAPE + 1,
-    )
+    networks = networks_of(session("encoder"), session("denoiser"))
     for latents in speech_latents(samples, networks, steps=steps, seed=seed, piece=piece):
         gap = np.float32(OPENING * GAP_SCALE_MM) * latents[:, N_SHAPE]
         yield np.float32(ARTICULATION) * latents[:, :N_SHAPE], np.maximum(gap, 0)

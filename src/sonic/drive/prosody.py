@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
+from sonic.measure.signals import Mask, runs
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
-
-Mask = NDArray[np.bool_]
 
 REACH_S = 24.0
 """Samples later than this after a moment do not change what is found there: pitch is judged against the speech of the
@@ -155,16 +153,10 @@ def _speaking(level: F64, floor: F64, top: F64, rate: float) -> Mask:
     return out
 
 
-def _runs(mask: Mask) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """(starts, stops) of the runs of True."""
-    edges = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
-    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
-
-
 def _runs_with(mask: Mask, sure: Mask, reach: int) -> Mask:
     """The runs of ``mask`` in which ``sure`` holds, as far as ``reach`` frames around where it does."""
     out = np.zeros_like(mask)
-    for start, stop in zip(*_runs(mask), strict=True):
+    for start, stop in zip(*runs(mask), strict=True):
         near = sure[start:stop].astype(np.int64)
         if near.any():
             out[start:stop] = np.convolve(near, np.ones(2 * reach + 1, np.int64))[reach : reach + stop - start] > 0
@@ -174,7 +166,7 @@ def _runs_with(mask: Mask, sure: Mask, reach: int) -> Mask:
 def _long_runs(mask: Mask, shortest: int, *, keep_ends: bool) -> Mask:
     """The runs of ``mask`` of at least ``shortest`` frames; runs at the very ends too, where asked."""
     out = np.zeros_like(mask)
-    for start, stop in zip(*_runs(mask), strict=True):
+    for start, stop in zip(*runs(mask), strict=True):
         at_end = keep_ends and (start == 0 or stop == len(mask))
         out[start:stop] = stop - start >= shortest or at_end
     return out

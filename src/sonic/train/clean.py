@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from sonic.diffusion import FPS
 from sonic.facemesh import LIP_BOTTOM, LIP_TOP
+from sonic.measure.eyes import eye_distance
 from sonic.mel import log_mel, speech_level
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8
 
-FPS = 25
-"""Rate of all motion in training; equals the motion model's."""
 MIN_SECONDS = 1.0
 MIN_FPS = 15.0
 """Lips close and open again within two frames of less."""
@@ -47,12 +47,6 @@ class RejectedError(Exception):
         self.reason, self.detail = reason, detail
 
 
-def eye_distance_px(points: F32) -> F64:
-    """(T,) between the eye centres of (T, 478, 3) landmarks."""
-    eyes = points[:, [33, 133, 263, 362], :2].astype(np.float64)
-    return np.asarray(np.linalg.norm(eyes[:, :2].mean(1) - eyes[:, 2:].mean(1), axis=-1))
-
-
 def check_times(times: F64) -> float:
     """Frame rate of pictures at these times in s, which are many and quick enough."""
     if len(times) < 2 or times[-1] - times[0] < MIN_SECONDS:
@@ -72,7 +66,7 @@ def check_found(found: Sequence[F32 | None]) -> None:
 
 def check_face(points: F32) -> None:
     """The face of (T, 478, 3) px is large enough and stays where it is."""
-    distance = float(np.median(eye_distance_px(points)))
+    distance = float(np.median(eye_distance(points.astype(np.float64))))
     if distance < MIN_EYE_DISTANCE_PX:
         raise RejectedError("small face", f"eyes {distance:.0f} px apart, {MIN_EYE_DISTANCE_PX} needed")
     step = np.linalg.norm(np.diff(points[:, 168, :2], axis=0), axis=-1) / distance
@@ -138,7 +132,8 @@ def lag_curve(points: F32, samples: F32) -> F64:
 
     Weak evidence on one clip, good on many of one recording.
     """
-    opening = np.linalg.norm(points[:, LIP_TOP, :2] - points[:, LIP_BOTTOM, :2], axis=-1) / eye_distance_px(points)
+    lips = np.linalg.norm(points[:, LIP_TOP, :2] - points[:, LIP_BOTTOM, :2], axis=-1)
+    opening = lips / eye_distance(points.astype(np.float64))
     level = loudness(samples, len(points))
     reach = len(LAGS_MS) // 2
     padded = np.pad(opening, reach, mode="edge")

@@ -13,6 +13,7 @@ import numpy as np
 from sonic.diffusion import FPS, speech_latents
 from sonic.errors import MediaError
 from sonic.measure import closes, correlation
+from sonic.measure.signals import runs
 from sonic.mel import log_mel, speech_level
 from sonic.motion import N_SHAPE, estimate_lag
 from sonic.train.clean import loudness
@@ -87,9 +88,7 @@ def score(
 
 def closures(labels: U8) -> list[tuple[float, float]]:
     """(start, end) in frames at 25 fps of each bilabial."""
-    lips = np.isin(labels, BILABIALS)
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], lips.astype(int), [0]])))
-    return [(a / 2, b / 2) for a, b in edges.reshape(-1, 2)]
+    return [(a / 2, b / 2) for a, b in zip(*runs(np.isin(labels, BILABIALS)), strict=True)]
 
 
 def table(scores: Sequence[Score]) -> str:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from sonic.diffusion import STEP
 from sonic.mel import HOP, speech_level
 from sonic.train.augment import Augment
 from sonic.train.config import Recipe
@@ -20,10 +21,8 @@ from sonic.train.latents import Latents
 from sonic.train.networks import CLOSED, N_LATENT
 from sonic.train.phones import BILABIALS, SILENCE
 from sonic.train.sound import UNKNOWN, SoundCache
-from sonic.types import F32, SPEECH_RATE_HZ, U8
+from sonic.types import F32, U8
 
-STEP = SPEECH_RATE_HZ // 25
-"""Samples per motion frame."""
 EDGE = 5
 """Frames at both ends of a window that carry no loss: their context is cut off."""
 DEEP_SILENCE = 15
@@ -172,8 +171,8 @@ class Examples:
 
 def must_close(labels: U8, frames: int) -> NDArray[np.float32]:
     """(frames,) at 25 Hz: 1 inside bilabials, and in silence that is DEEP_SILENCE frames away from speech."""
-    both = np.resize(labels[: 2 * frames], (min(frames, len(labels) // 2), 2))
-    both = np.pad(both, ((0, frames - len(both)), (0, 0)), constant_values=UNKNOWN)
+    known = labels[: 2 * min(frames, len(labels) // 2)]
+    both = np.pad(known, (0, 2 * frames - len(known)), constant_values=UNKNOWN).reshape(frames, 2)
     lips = np.isin(both, BILABIALS).all(1)
     silent = (both == SILENCE).all(1)
     deep = np.array([silent[max(j - DEEP_SILENCE, 0) : j + DEEP_SILENCE + 1].all() for j in range(frames)], bool)

@@ -36,51 +36,51 @@ class MotionModel(nn.Module):  # type: ignore[misc]  # torch is not checked
         self.denoiser = Denoiser()
 
 
-class ExpectationTask:
+class _WindowTask:
+    """A network that learns from Examples, and its random choices."""
+
+    def __init__(self, model: nn.Module, examples: Examples, device: torch.device) -> None:
+        self.model = model.to(device)
+        self._examples, self._device = examples, device
+        self.seed(0)
+
+    def seed(self, seed: int) -> None:
+        """Restart the windows, their augmentation, and what is drawn here: on the CPU, the same on every machine."""
+        self._examples.seed(seed)
+        self._rng = torch.Generator().manual_seed(seed)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self._rng).to(self._device)
+
+
+class ExpectationTask(_WindowTask):
     """The mean of motion, from the encoder's features."""
 
     columns: tuple[str, ...] = ("gap error",)
 
     def __init__(self, examples: Examples, encoder: Encoder, options: ExpectationRecipe, device: torch.device) -> None:
-        self._encoder, self._examples, self._device = encoder, examples, device
-        self._model = Expectation(feature_width(encoder)).to(device)
-        self.model: nn.Module = self._model
-        self._dropout = options.feature_dropout
-        self.seed(0)
-
-    def seed(self, seed: int) -> None:
-        """Restart the windows, their augmentation and the dropout."""
-        self._examples.seed(seed)
-        self._rng = torch.Generator().manual_seed(seed)
+        super().__init__(Expectation(feature_width(encoder)), examples, device)
+        self._encoder, self._dropout = encoder, options.feature_dropout
 
     def loss(self) -> tuple[Tensor, list[float]]:
         """Distance to the tracked motion, and lips open where they must be closed; the error of the lip gap."""
         batch = self._examples.batch().to(self._device)
         features = heard(self._encoder, batch.mel)
-        # Drawn on the CPU, whose generator is the same on every machine.
-        kept = (torch.rand(features.shape, generator=self._rng) >= self._dropout).float().to(self._device)
+        kept = (self._uniform(*features.shape) >= self._dropout).float()
         with torch.autocast(self._device.type, torch.bfloat16):
-            guess = self._model(features * kept / (1 - self._dropout)).float()
+            guess = self.model(features * kept / (1 - self._dropout)).float()
         loss, gap_error = expectation_loss(guess, batch)
         return loss, [gap_error]
 
 
-class DenoiserTask:
+class DenoiserTask(_WindowTask):
     """Clean latents from noisy ones, around what is expected from the sound."""
 
     columns: tuple[str, ...] = ()
 
     def __init__(self, examples: Examples, hearing: Hearing, options: MotionRecipe, device: torch.device) -> None:
-        self._hearing, self._examples = hearing.to(device), examples
-        self._device, self._audio_dropout = device, options.audio_dropout
-        self._model = Denoiser().to(device)
-        self.model: nn.Module = self._model
-        self.seed(0)
-
-    def seed(self, seed: int) -> None:
-        """Restart the windows, their augmentation and the diffusion's noise."""
-        self._examples.seed(seed)
-        self._rng = torch.Generator().manual_seed(seed)
+        super().__init__(Denoiser(), examples, device)
+        self._hearing, self._audio_dropout = hearing.to(device), options.audio_dropout
 
     def loss(self) -> tuple[Tensor, list[float]]:
         """Distance to the tracked motion from noise of any strength, for some windows without the sound."""
@@ -88,13 +88,13 @@ class DenoiserTask:
         n, like = len(batch.latents), batch.latents.shape
         with torch.no_grad(), torch.autocast(self._device.type, torch.bfloat16):
             expected = self._hearing(batch.mel).float()
-        with_sound = (torch.rand(n, 1, 1, generator=self._rng) >= self._audio_dropout).float().to(self._device)
-        t = torch.rand(n, generator=self._rng).to(self._device)
+        with_sound = (self._uniform(n, 1, 1) >= self._audio_dropout).float()
+        t = self._uniform(n)
         noise = torch.randn(like, generator=self._rng).to(self._device)
         angle = (t * torch.pi / 2)[:, None, None]
         noisy = torch.cos(angle) * batch.latents + torch.sin(angle) * noise
         with torch.autocast(self._device.type, torch.bfloat16):
-            guess = self._model(noisy, t, expected * with_sound).float()
+            guess = self.model(noisy, t, expected * with_sound).float()
         return _distance(guess, batch), []
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sonic.diffusion import FPS
 from sonic.landmarks import face_boxes, track_face
 from sonic.train import clean
-from sonic.train.clean import FPS, RejectedError
+from sonic.train.clean import RejectedError
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8
 
 LOOK_S = 1.0

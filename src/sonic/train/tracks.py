@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic.diffusion import FPS
 from sonic.errors import SonicError
 from sonic.train.clips import Source
 from sonic.train.offsets import group, read_removed
@@ -78,7 +79,7 @@ def record(source: Source) -> Result:
         **named,
         "split": source.split,
         "text": source.text,
-        "seconds": f"{len(track.points) / 25:.2f}",
+        "seconds": f"{len(track.points) / FPS:.2f}",
         "fps": f"{track.fps:.3f}",
         "lag_curve": " ".join(f"{value:.2f}" for value in track.lag_curve),
         "unit_px": repr(unit_px),
