@@ -51,8 +51,8 @@ from sonic.train.latents import load_face, write_latents
 from sonic.train.loop import Plan, pick_device, train
 from sonic.train.motion import expectation_loss
 from sonic.train.networks import Expectation
-from sonic.train.workspace import Watch, Workspace, fingerprint
-from sonic.types import F32, F64
+from sonic.train.workspace import Workspace, fingerprint
+from sonic.types import F32, F64, Watch
 from sonic.weights import GAP_SCALE_MM
 
 NEAR, FAR = (1,), (1, 2, 4, 1)

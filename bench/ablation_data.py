@@ -24,8 +24,8 @@ from sonic.train.networks import Encoder
 from sonic.train.phones import PHONES
 from sonic.train.prepare import align
 from sonic.train.tracks import Tracks, track_all
-from sonic.train.workspace import Watch, Workspace, build, fingerprint, made_from
-from sonic.types import F32, F64
+from sonic.train.workspace import Workspace, build, fingerprint, made_from
+from sonic.types import F32, F64, Watch
 
 MEL = 4 * N_MELS
 """Log-mel values in a frame of motion; they stand behind the encoder's features."""

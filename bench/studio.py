@@ -30,7 +30,7 @@ from sonic.media import decode_video
 from sonic.motion import Motion, join
 from sonic.render import Renderer
 from sonic.settings import Settings
-from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Photo, Portrait, Speech, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Photo, Portrait, Speech, Watch, Waveform
 
 FPS = Fraction(25)
 MAX_SIDE_PX = 384
@@ -158,7 +158,7 @@ def portrait_of(photo: Photo) -> Portrait:
 
 def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:
     """The product's own motion with the default settings, whole."""
-    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds)))
+    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds, Watch())))
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:

@@ -15,6 +15,7 @@ from sonic.apps.cli.parser import build_parser
 from sonic.settings import Knob, Settings, knobs, preset, preset_names
 
 DOCS = Path(__file__).parent
+HEAD = ("| setting | default | range | recommended | what it does |", "|---|---|---|---|---|")
 
 
 def settings_page() -> str:
@@ -25,10 +26,12 @@ def settings_page() -> str:
         "Made from `src/sonic/settings.py` by `docs/make_pages.py`. On the command line `min_resolution` is",
         "`--min-resolution`; in Python it is `sonic.Settings(min_resolution=...)`; in a preset it is a line of TOML.",
         "",
-        "| setting | default | range | recommended | what it does |",
-        "|---|---|---|---|---|",
+        *HEAD,
     ]
-    lines += [_row(name, knob) for name, knob in knobs().items()]
+    lines += [_row(name, knob) for name, knob in knobs().items() if not knob.engine]
+    for engine in sorted({knob.engine for knob in knobs().values()} - {""}):
+        lines += ["", f"## Engine `{engine}` alone", "", *HEAD]
+        lines += [_row(name, knob) for name, knob in knobs().items() if knob.engine == engine]
     lines += ["", "## Presets", ""]
     for name in preset_names():
         lines.append(f"- `{name}`: " + ", ".join(f"{key} {value}" for key, value in preset(name).items()))

@@ -64,7 +64,7 @@ def test_imports_go_one_way(path: Path) -> None:
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_heavy_packages_stay_in_their_place(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported(path)}
-    if unit_of(path) != "train":
+    if unit_of(path) != "train" and path.parent != ROOT / "engines" / "svd":
         assert not roots & GPU_ONLY
 
 

@@ -23,8 +23,8 @@ from sonic.train.prepare import align, prepare, write_report
 from sonic.train.shards import ShardWriter
 from sonic.train.track import decode_sound, track_clip
 from sonic.train.tracks import COLUMNS, FIELDS, Tracks, rejected, track_all
-from sonic.train.workspace import Watch, open_workspace
-from sonic.types import F32, U8
+from sonic.train.workspace import open_workspace
+from sonic.types import F32, U8, Watch
 
 DEMO = Path(clean.__file__).parents[1] / "assets" / "demo" / "speech.flac"
 SECONDS = 1.4

@@ -32,7 +32,8 @@ from sonic.train.prepare import derive  # noqa: E402
 from sonic.train.shards import ShardWriter  # noqa: E402
 from sonic.train.sound import Utterance, n_labels, write_cache  # noqa: E402
 from sonic.train.tracks import COLUMNS, FIELDS  # noqa: E402
-from sonic.train.workspace import Watch, Workspace, build, open_workspace  # noqa: E402
+from sonic.train.workspace import Workspace, build, open_workspace  # noqa: E402
+from sonic.types import Watch  # noqa: E402
 from sonic.weights import face_model  # noqa: E402
 
 pytestmark = pytest.mark.train

@@ -18,7 +18,7 @@ from sonic.provenance.consent import Consent
 from sonic.provenance.label import make_label
 from sonic.provenance.manifest import Record
 from sonic.settings import Settings
-from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Progress, Speech
+from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Progress, Speech, Watch
 from sonic.write import check_output, record_path, write
 
 SAME_LENGTH_S = 0.1
@@ -151,7 +151,7 @@ def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech, 
     portrait = analyse(photo, settings, job.notice)
     job.analysed(3)
     _return_freed_memory()
-    motion = engine.drive(portrait, recording, settings, duration_s)
+    motion = engine.drive(portrait, recording, settings, duration_s, Watch(job.on_progress, job.notice))
     n_frames = max(1, round(duration_s * settings.fps))
     label = make_label(portrait, settings, n_frames)
     return finish(

@@ -32,6 +32,8 @@ class Knob:
     """The notice: what to expect outside the recommended range."""
     unset: str = ""
     """What None means; empty where None is not allowed."""
+    engine: str = ""
+    """The only engine that heeds it; empty for all. Front ends group by it; with another engine it gives a notice."""
 
 
 def _knob(default: Any, help: str, kind: type, **rest: Any) -> Any:
@@ -64,7 +66,7 @@ class Settings:
         None, "Which face to animate, counted from the left.", int, low=1, high=99, step=1, unset="the only one"
     )
     inference_steps: int = _knob(
-        25, "Denoising steps of the motion model; more is slower.", int,
+        25, "Denoising steps of the diffusion model; more is slower.", int,
         low=1, high=100, step=1, recommended=(20, 30), tolerated=(10, 40),
         outside="below 10 the lips get imprecise, above 40 there is nothing to gain",
     )  # fmt: skip
@@ -80,7 +82,7 @@ class Settings:
     )  # fmt: skip
     blink_scale: float = _knob(
         1.0, "How often the eyes blink, relative to a speaking person; 0 is never.", float,
-        low=0, high=2, step=0.05,
+        low=0, high=2, step=0.05, engine="light",
     )  # fmt: skip
     fps: Fraction = _knob(  # noqa: RUF009
         Fraction(25), "Frames per second; the motion is resampled, never sped up.", Fraction,
@@ -89,7 +91,7 @@ class Settings:
     seed: int = _knob(0, "Same inputs, settings and seed give the same motion.", int, low=0, high=2**31 - 1, step=1)
     smoothing: float = _knob(
         0.5, "How much the motion is smoothed; 0 is off.", float, low=0, high=1, step=0.05,
-        recommended=(0.0, 0.8), outside="above 0.8 quick closures such as p and b get lost",
+        recommended=(0.0, 0.8), outside="above 0.8 quick closures such as p and b get lost", engine="light",
     )  # fmt: skip
     audio_offset_ms: float = _knob(
         0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",
@@ -113,15 +115,87 @@ class Settings:
         choices=("throughout", "opening"),
     )  # fmt: skip
 
+    device: str = _knob(
+        "auto", "Where it computes: auto, cpu, cuda, cuda:1, or several, cuda:0,cuda:1.", str, engine="svd",
+    )  # fmt: skip
+    precision: str = _knob(
+        "auto", "Number format of the networks; auto is fp16 on a GPU and fp32 on a CPU.", str,
+        choices=("auto", "fp32", "fp16", "bf16"), engine="svd",
+    )  # fmt: skip
+    weights_precision: str = _knob(
+        "same", "Format in which the UNet's weights are kept; fp8 halves them and is a little slower.", str,
+        choices=("same", "fp8"), engine="svd",
+    )  # fmt: skip
+    offload: str = _knob(
+        "networks", "What leaves the GPU while it is not used: whole networks, or each block of the UNet too.", str,
+        choices=("networks", "blocks"), engine="svd",
+    )  # fmt: skip
+    compile: str = _knob(
+        "off", "Whether torch.compile makes the UNet faster, after some minutes of compiling.", str,
+        choices=("off", "on"), engine="svd",
+    )  # fmt: skip
+    vae_tiling: str = _knob(
+        "auto", "Whether pictures are decoded in tiles, which needs less memory; auto where they would not fit.", str,
+        choices=("auto", "on", "off"), engine="svd",
+    )  # fmt: skip
+    windows_per_batch: int | None = _knob(
+        None, "Windows of 25 frames that are denoised at once.", int,
+        low=1, high=64, step=1, unset="as many as fit, at most 4", engine="svd",
+    )  # fmt: skip
+    appearance_guidance: float = _knob(
+        2.0, "How strongly the frames keep to the portrait; 1 saves a pass of the UNet.", float,
+        low=0, high=10, step=0.1, recommended=(1, 3), outside="above 3 colours get hard", engine="svd",
+    )  # fmt: skip
+    appearance_guidance_start: float | None = _knob(
+        None, "The same at the first denoising step; in between it changes evenly.", float,
+        low=0, high=10, step=0.1, unset="appearance_guidance", engine="svd",
+    )  # fmt: skip
+    audio_guidance: float = _knob(
+        7.5, "How strongly the frames keep to the speech.", float,
+        low=0, high=20, step=0.1, recommended=(3, 9), outside="below 3 the lips get vague, above 9 they exaggerate",
+        engine="svd",
+    )  # fmt: skip
+    audio_guidance_start: float | None = _knob(
+        None, "The same at the first denoising step; in between it changes evenly.", float,
+        low=0, high=20, step=0.1, unset="audio_guidance", engine="svd",
+    )  # fmt: skip
+    guidance_refresh: int = _knob(
+        1, "Guidance is computed anew at every so many-th step and reused in between; 1 is as published.", int,
+        low=1, high=10, step=1, recommended=(1, 3), outside="above 3 the guidance is stale", engine="svd",
+    )  # fmt: skip
+    window_overlap: int = _knob(
+        0, "Frames that neighbouring windows share.", int, low=0, high=12, step=1, engine="svd",
+    )  # fmt: skip
+    window_shift: int = _knob(
+        7, "Frames by which the windows move from step to step, which joins them.", int,
+        low=0, high=24, step=1, engine="svd",
+    )  # fmt: skip
+    noise_strength: float = _knob(
+        1.0, "Share of the denoising steps that are run, from a start nearer to the portrait.", float,
+        low=0.05, high=1, step=0.05, recommended=(0.5, 1), outside="below 0.5 hardly anything moves", engine="svd",
+    )  # fmt: skip
+    sampler: str = _knob(
+        "euler", "How a denoising step is taken; dpm++2m needs about half the steps.", str,
+        choices=("euler", "dpm++2m"), engine="svd",
+    )  # fmt: skip
+    weights_folder: str | None = _knob(
+        None, "Folder of the published weights.", str,
+        unset="SONIC_WEIGHTS, ComfyUI's models or the Hugging Face cache", engine="svd",
+    )  # fmt: skip
+
     def __post_init__(self) -> None:
         for name, knob in knobs().items():
             object.__setattr__(self, name, _checked(name, knob, getattr(self, name)))
 
     def notices(self) -> tuple[str, ...]:
-        """One line for each value outside the range that the field recommends."""
+        """One line for each value outside the range that the field recommends, or that the engine does not heed."""
         lines = []
         for name, knob in knobs().items():
             value = getattr(self, name)
+            if knob.engine not in ("", self.engine):
+                if value != DEFAULTS[name]:
+                    lines.append(f"{name} {value} has no effect with engine {self.engine}")
+                continue
             bounds = knob.tolerated or knob.recommended
             if knob.recommended and bounds and not bounds[0] <= value <= bounds[1]:
                 low, high = knob.recommended
@@ -136,6 +210,10 @@ class Settings:
     def to_dict(self) -> dict[str, str | int | float | None]:
         """Plain values, for records and messages; fps as a fraction's text."""
         return {name: str(v) if isinstance(v := getattr(self, name), Fraction) else v for name in knobs()}
+
+
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(Settings)}
+"""Name of each setting -> its value where nobody chose."""
 
 
 def knobs() -> dict[str, Knob]:

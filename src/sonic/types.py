@@ -5,7 +5,7 @@ have x to the right, y down and the centre of the first pixel at (0, 0). Depth z
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Protocol
@@ -210,7 +210,7 @@ class Progress:
     """One report from a running job."""
 
     stage: str
-    """analyse | video, or what a command of its own counts"""
+    """analyse | listen | denoise | video, or what a command of its own counts"""
     done: int
     total: int
     """Both count the stage's own units: steps, frames."""
@@ -219,3 +219,15 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 OnNotice = Callable[[str], None]
 """Receives one line that a person should read; not an error."""
+
+
+def _ignore(report: Progress | str) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who hears what a long piece of work does."""
+
+    progress: OnProgress = field(default=_ignore)
+    notice: OnNotice = field(default=_ignore)

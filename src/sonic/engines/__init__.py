@@ -9,25 +9,33 @@ from typing import Any, Protocol, TypeVar
 
 from sonic.errors import InstallError, SettingError
 from sonic.settings import Settings
-from sonic.types import Frame, Portrait, Speech
+from sonic.types import Frame, Portrait, Speech, Watch
 
 M = TypeVar("M")
+_EXTRAS = {"svd": "gpu"}
+"""Engine -> the extra that it needs; a stranger's extra is called like the engine."""
 
 
 class Engine(Protocol[M]):
     """Motion from speech, and frames from motion. ``M`` is the engine's own kind of motion, a piece of it.
 
-    Both methods are generators: whoever takes frames decides when motion is made, and memory does not grow with the
-    length of the recording. Closing the frames ends all work.
+    Motion and frames are made lazily: whoever takes frames decides when motion is made. Closing the frames ends all
+    work.
     """
 
     name: str
 
     def weights(self) -> dict[str, str]:
-        """File -> SHA-256 of everything trained that this engine uses: for the record beside the video."""
+        """File -> SHA-256 of everything trained that this engine uses, once it drives: for the record of the video."""
 
-    def drive(self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float) -> Iterator[M]:
-        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps, in pieces; lips on the sound."""
+    def drive(
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, watch: Watch
+    ) -> Iterator[M]:
+        """Motion for the first ``duration_s`` seconds of the speech, at settings.fps, in pieces; lips on the sound.
+
+        What can be refused (weights, memory, settings) is refused by the call; the work is done when pieces are asked
+        for. ``watch`` hears of stages before the first frame, and what a person should read.
+        """
 
     def render(self, portrait: Portrait, motion: Iterator[M]) -> Iterator[Frame]:
         """The frames of this motion, in order, one at a time."""
@@ -49,6 +57,6 @@ def open_engine(name: str) -> Engine[Any]:
     try:
         engine: Engine[Any] = found[name].load()()
     except ImportError as error:
-        extra = found[name].extras[0] if found[name].extras else name
+        extra = _EXTRAS.get(name, name)
         raise InstallError(f"engine {name!r} needs {error.name}; pip install 'sonic-talk[{extra}]'") from error
     return engine

@@ -6,7 +6,7 @@ from sonic.drive import drive
 from sonic.motion import Motion
 from sonic.render import Renderer
 from sonic.settings import Settings
-from sonic.types import Frame, Portrait, Speech
+from sonic.types import Frame, Portrait, Speech, Watch
 from sonic.weights import TABLE
 
 
@@ -19,7 +19,9 @@ class LightEngine:
         """File -> SHA-256 of the shipped weights."""
         return {entry.file: entry.sha256 for entry in TABLE.values()}
 
-    def drive(self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float) -> Iterator[Motion]:
+    def drive(
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, watch: Watch
+    ) -> Iterator[Motion]:
         """Motion for this speech; the same for every portrait, because Motion is relative to its neutral."""
         return drive(speech, settings, duration_s)
 

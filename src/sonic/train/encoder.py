@@ -22,8 +22,8 @@ from sonic.train.loop import Plan, train
 from sonic.train.networks import Encoder
 from sonic.train.phones import BILABIALS, PHONES, SILENCE
 from sonic.train.sound import LABEL_HZ, UNKNOWN, SoundCache, Utterance
-from sonic.train.workspace import MADE_FROM, Watch, Workspace, fingerprint, made_from
-from sonic.types import F32, SPEECH_RATE_HZ, U8, Progress
+from sonic.train.workspace import MADE_FROM, Workspace, fingerprint, made_from
+from sonic.types import F32, SPEECH_RATE_HZ, U8, Progress, Watch
 
 WEIGHTS = "encoder.pt"
 

@@ -24,8 +24,8 @@ from sonic.train.phones import BILABIALS, GRID_DICTIONARY, sentence_phones
 from sonic.train.prepare import align, write_report
 from sonic.train.sampler import onnx_networks
 from sonic.train.tracks import Tracks, track_all
-from sonic.train.workspace import Watch, Workspace
-from sonic.types import F32, F64, U8, Progress
+from sonic.train.workspace import Workspace
+from sonic.types import F32, F64, U8, Progress, Watch
 from sonic.weights import GAP_SCALE_MM
 
 Predict = Callable[[F32], tuple[F32, F32]]

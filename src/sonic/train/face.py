@@ -18,8 +18,7 @@ from sonic.facemesh import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, RI
 from sonic.geometry import pose_from_rotation, rotation_from_pose, similarity, smoothstep
 from sonic.motion import N_SHAPE
 from sonic.train.tracks import Tracks
-from sonic.train.workspace import Watch
-from sonic.types import F32, F64
+from sonic.types import F32, F64, Watch
 
 FACE_MODEL = "face_model.npz"
 N_SURFACE = 468

@@ -10,8 +10,8 @@ from sonic.errors import MediaError
 from sonic.train.face import FACE_MODEL, MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
 from sonic.train.networks import CLOSED
 from sonic.train.tracks import Tracks
-from sonic.train.workspace import Watch, Workspace, build, fingerprint, made_from
-from sonic.types import F32, F64
+from sonic.train.workspace import Workspace, build, fingerprint, made_from
+from sonic.types import F32, F64, Watch
 from sonic.weights import GAP_SCALE_MM
 
 

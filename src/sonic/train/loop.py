@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from sonic.errors import SettingError, SonicError
 from sonic.train.curves import Curves
-from sonic.train.workspace import Watch
-from sonic.types import Progress
+from sonic.types import Progress, Watch
 
 STATE = "state.pt"
 

@@ -18,7 +18,8 @@ from sonic.train.face import FACE_MODEL
 from sonic.train.latents import Latents, load_face, write_latents
 from sonic.train.loop import Plan, train
 from sonic.train.networks import CLOSED, N_LATENT, Denoiser, Encoder, Expectation, Hearing
-from sonic.train.workspace import Watch, Workspace, fingerprint, made_from
+from sonic.train.workspace import Workspace, fingerprint, made_from
+from sonic.types import Watch
 
 WEIGHTS = "motion.pt"
 GAP_WEIGHT = 6.0

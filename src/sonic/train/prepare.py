@@ -24,8 +24,8 @@ from sonic.train.sound import (
     write_cache,
 )
 from sonic.train.tracks import Tracks, rejected, track_all
-from sonic.train.workspace import Watch, Workspace, build, fingerprint
-from sonic.types import Progress
+from sonic.train.workspace import Workspace, build, fingerprint
+from sonic.types import Progress, Watch
 
 REPORT_FIELDS = ("file", "speaker", "verdict", "reason", "detail", "seconds", "fps", "lag_ms", "lag_correlation")
 

@@ -18,8 +18,7 @@ from sonic.errors import SonicError
 from sonic.train.clips import Source
 from sonic.train.offsets import group, read_removed
 from sonic.train.shards import Column, Shards, ShardWriter
-from sonic.train.workspace import Watch
-from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Progress
+from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Progress, Watch
 
 COLUMNS = (Column("points", np.int16, (N_LANDMARKS, 3)), Column("sound", np.int16))
 FIELDS = ("key", "file", "speaker", "split", "text", "seconds", "fps", "lag_curve", "unit_px")

@@ -3,30 +3,13 @@
 import hashlib
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from sonic.errors import OutputError, SettingError
 from sonic.train.config import SHIPPED_RECIPE, Recipe, read_recipe
-from sonic.types import OnNotice, OnProgress, Progress
 
 MADE_FROM = "made_from.txt"
-
-
-def _ignore_progress(report: Progress) -> None:
-    """Nobody listens."""
-
-
-def _ignore_notice(line: str) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Who hears what a step does."""
-
-    progress: OnProgress = field(default=_ignore_progress)
-    notice: OnNotice = field(default=_ignore_notice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,13 @@ def _add_settings(command: argparse.ArgumentParser, only: tuple[str, ...] = ()) 
         metavar="NAME|FILE",
         help=f"start from these settings: {', '.join(preset_names())}, or a TOML file; options override it",
     )
+    groups = {"": group}
     for name, knob in knobs().items():
         if not only or name in only:
-            group.add_argument(f"--{name.replace('_', '-')}", dest=name, metavar=_metavar(knob), help=knob_help(name))
+            if knob.engine not in groups:
+                groups[knob.engine] = command.add_argument_group(f"settings of engine {knob.engine} alone")
+            option = f"--{name.replace('_', '-')}"
+            groups[knob.engine].add_argument(option, dest=name, metavar=_metavar(knob), help=knob_help(name))
 
 
 def knob_help(name: str) -> str:

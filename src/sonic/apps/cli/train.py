@@ -10,7 +10,8 @@ from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
-    from sonic.train.workspace import Watch, Workspace
+    from sonic.train.workspace import Workspace
+    from sonic.types import Watch
 
 STEPS = """\
 steps, each of which goes on where it was stopped:
@@ -186,7 +187,7 @@ def _workspace(arguments: argparse.Namespace) -> "Workspace":
 
 
 def _watch(reporter: Reporter) -> "Watch":
-    from sonic.train.workspace import Watch
+    from sonic.types import Watch
 
     return Watch(reporter.progress, reporter.notice)
 

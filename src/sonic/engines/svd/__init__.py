@@ -1,0 +1,1 @@
+"""Engine ``svd``: the published Sonic weights on Stable Video Diffusion, exact to the tensor (extra ``gpu``)."""
