@@ -6,9 +6,7 @@ import logging
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -16,10 +14,11 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from sonic.errors import PhotoError, SpeechError
-from sonic.media import MAX_SOUND_BYTES, decode_sound, open_file, read_file
+from sonic.media import MAX_SOUND_BYTES, open_file, read_file
+from sonic.media.mono import mono
 from sonic.media.sniff import HEAD_BYTES, sniff
-from sonic.media.stored import StoredSamples, store
-from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, OnNotice, Photo, Sound, Speech
+from sonic.media.stored import StoredSamples
+from sonic.types import SPEECH_RATE_HZ, U8, OnNotice, Photo, Sound, Speech
 
 MAX_PHOTO_BYTES = 64 * 1024**2
 MAX_PHOTO_PIXELS = 64_000_000
@@ -34,12 +33,6 @@ _FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WebP picture": "WEBP", "BMP": "BMP", 
 _ACCEPTED = "JPEG, PNG, WebP, BMP or TIFF"
 _STRIP_PX = 512
 _ORIENTATION_TAG = 0x0112
-_CANCELLED = 0.25
-"""If the mean of the channels keeps less than this share of the loudest one's power, they cancel each other."""
-_NONSENSE = 1e6
-"""Sample values beyond this are no sound; 32768 still is: a file of floats on the scale of 16 bits."""
-_GATHERED = 2 * SPEECH_RATE_HZ
-"""Samples worked on at once while a recording is decoded."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,7 +59,7 @@ def load_speech(path: Path, on_notice: OnNotice) -> Speech:
     """
     with open_file(path, MAX_SOUND_BYTES, "recording", error=SpeechError) as file:
         sha256 = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
-    samples, tally = _mono(path)
+    samples, tally = mono(path, SPEECH_RATE_HZ)
     duration_s = len(samples) / SPEECH_RATE_HZ
     if duration_s < MIN_SPEECH_S:
         raise SpeechError(
@@ -193,57 +186,6 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         return converted if converted is not None else image.convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What one pass over a recording finds out."""
-
-    total: float = 0.0
-    """Sum of the samples."""
-    squares: float = 0.0
-    """Sum of their squares."""
-    power: F64 = field(default_factory=lambda: np.zeros(1))
-    """Sum of the squares of each channel."""
-    n_broken: int = 0
-    """Values that were no numbers."""
-
-
-def _mono(path: Path) -> tuple[StoredSamples, _Tally]:
-    """The mean of all channels, or the loudest one if that mean cancels."""
-    tally = _Tally()
-    mixed = store(_channel(path, None, tally))
-    # A mean of n channels of which one speaks keeps 1/n^2 of its power: that is no cancelling.
-    if len(tally.power) > 1 and tally.squares < _CANCELLED * tally.power.max() / len(tally.power) ** 2:
-        loudest, tally = int(tally.power.argmax()), _Tally()
-        mixed = store(_channel(path, loudest, tally))
-    return mixed, tally
-
-
-def _channel(path: Path, channel: int | None, tally: _Tally) -> Iterator[F32]:
-    """The recording's channel, or the mean of all (None), in blocks; ``tally`` counts along."""
-    with closing(decode_sound(path, rate_hz=SPEECH_RATE_HZ)) as chunks:
-        for chunk in _gathered(chunks):
-            sound = np.abs(chunk) < _NONSENSE
-            tally.n_broken += int(sound.size - np.count_nonzero(sound))
-            chunk = np.where(sound, chunk, np.float32(0))
-            mono = chunk.mean(1) if channel is None else chunk[:, channel]
-            tally.power = tally.power + np.square(chunk, dtype=np.float64).sum(0)
-            tally.total += float(mono.sum(dtype=np.float64))
-            tally.squares += float(np.square(mono, dtype=np.float64).sum())
-            yield mono
-
-
-def _gathered(chunks: Iterator[F32]) -> Iterator[F32]:
-    """Chunks joined to some seconds: decoders give tens a second, and each costs as much as its arithmetic."""
-    gathered: list[F32] = []
-    for chunk in chunks:
-        gathered.append(chunk)
-        if sum(map(len, gathered)) >= _GATHERED:
-            yield np.concatenate(gathered)
-            gathered = []
-    if gathered:
-        yield np.concatenate(gathered)
 
 
 def _peak(samples: StoredSamples, centre: float) -> float:

@@ -50,8 +50,11 @@ class StoredSamples:
             yield self.decoded(first, min(first + BLOCK, self.n))
 
 
-def store(blocks: Iterable[F32]) -> StoredSamples:
-    """Keep these (n,) blocks one after another. Raises SpeechError if there is no room for them."""
+def store(blocks: Iterable[F32], what: str = "sound") -> StoredSamples:
+    """Keep these (n,) blocks one after another; ``what`` names them in messages.
+
+    Raises SpeechError if there is no room for them.
+    """
     file, n = _Unnamed(max_size=IN_MEMORY_BYTES), 0
     for block in blocks:
         data = block.astype("<f4", copy=False).tobytes()
@@ -59,7 +62,7 @@ def store(blocks: Iterable[F32]) -> StoredSamples:
             file.write(data)
         except OSError as error:
             raise SpeechError(
-                f"{4e-6 * (n + len(block)):.0f} MB of sound do not fit into {tempfile.gettempdir()!r} "
+                f"{4e-6 * (n + len(block)):.0f} MB of {what} do not fit into {tempfile.gettempdir()!r} "
                 f"({error.strerror}); make room there or name another folder in TMPDIR"
             ) from error
         n += len(block)
