@@ -1,9 +1,12 @@
 """Small geometry of faces. Axes everywhere: x right, y down, z away from the camera."""
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from sonic.types import F64
+from sonic.types import F32, F64
+
+_PERSON = 0.4
+"""Matte above this belongs to a person."""
 
 
 def smoothstep(low: float, high: float, x: ArrayLike) -> F64:
@@ -66,3 +69,17 @@ def catmull_rom(points: ArrayLike, per_segment: int = 4) -> F64:
     a, b, c, d = p[:-3], p[1:-2], p[2:-1], p[3:]
     curve = 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)
     return np.vstack([curve.swapaxes(0, 1).reshape(-1, p.shape[1]), p[-2]])
+
+
+def own_person(matte: F32, oval: ArrayLike) -> NDArray[np.bool_]:
+    """(h, w): the part of a matte (h, w) in [0, 1] that hangs together with the face of this outline (N, 2) px.
+
+    Other people in the picture are not in it, unless they touch.
+    """
+    import cv2
+
+    face = np.zeros(matte.shape, np.uint8)
+    cv2.fillPoly(face, [np.round(np.asarray(oval)).astype(np.int32)], 1)
+    _, parts = cv2.connectedComponents(((matte > _PERSON) | (face > 0)).astype(np.uint8))
+    own = parts[face > 0]
+    return np.isin(parts, own[own > 0]) if own.any() else face > 0

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from sonic import facemesh
 from sonic.facemesh import EYES
-from sonic.geometry import smoothstep
+from sonic.geometry import own_person, smoothstep
 from sonic.render.native import I32
 from sonic.render.neutral import N_SURFACE
 from sonic.types import F32, F64, U8
@@ -107,14 +107,9 @@ class _HeadWeight:
         self._frame, self._size = frame, (matte.shape[1], matte.shape[0])
         self._step = max(1.0, frame.height / 120)
         small = (max(8, round(self._size[0] / self._step)), max(8, round(self._size[1] / self._step)))
-        mask = cv2.resize(matte, small, interpolation=cv2.INTER_AREA) > 0.4
         scale = np.array(small) / self._size
         oval = points_px[list(facemesh.OVAL), :2] * scale
-        face = np.zeros(mask.shape, np.uint8)
-        cv2.fillPoly(face, [np.round(oval).astype(np.int32)], 1)
-        _, parts = cv2.connectedComponents((mask | (face > 0)).astype(np.uint8))
-        own = parts[face > 0]
-        person = np.isin(parts, own[own > 0]) if own.any() else face > 0
+        person = own_person(cv2.resize(matte, small, interpolation=cv2.INTER_AREA), oval)
         away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / (frame.height * scale[0])
         away = cv2.GaussianBlur(away, (0, 0), 0.03 * frame.height * scale[0])
         self._background = smoothstep(_BACKGROUND_FH, 0.02, away).astype(np.float32)
