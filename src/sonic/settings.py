@@ -114,6 +114,14 @@ class Settings:
         "throughout", "When the visible AI label shows: throughout, or in the opening seconds.", str,
         choices=("throughout", "opening"),
     )  # fmt: skip
+    language: str | None = _knob(
+        None, "What the speech is in, a tag such as en or pt-BR: recorded, and asked for by some consents.", str,
+        unset="not stated",
+    )  # fmt: skip
+    purpose: str | None = _knob(
+        None, "What the video is for, such as education: recorded, and asked for by some consents.", str,
+        unset="not stated",
+    )  # fmt: skip
 
     device: str = _knob(
         "auto", "Where it computes: auto, cpu, cuda, cuda:1, or several, cuda:0,cuda:1.", str, engine="svd",
