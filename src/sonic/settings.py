@@ -135,8 +135,8 @@ class Settings:
         choices=("same", "fp8"), engine="svd",
     )  # fmt: skip
     offload: str = _knob(
-        "networks", "What leaves the GPU while it is not used: whole networks, or each block of the UNet too.", str,
-        choices=("networks", "blocks"), engine="svd",
+        "auto", "What leaves the GPU while others work: nothing, whole models, or each block of the UNet too.", str,
+        choices=("auto", "none", "models", "blocks"), engine="svd",
     )  # fmt: skip
     compile: str = _knob(
         "off", "Whether torch.compile makes the UNet faster, after some minutes of compiling.", str,
@@ -146,9 +146,9 @@ class Settings:
         "auto", "Whether pictures are decoded in tiles, which needs less memory; auto where they would not fit.", str,
         choices=("auto", "on", "off"), engine="svd",
     )  # fmt: skip
-    windows_per_batch: int | None = _knob(
-        None, "Windows of 25 frames that are denoised at once.", int,
-        low=1, high=64, step=1, unset="as many as fit, at most 4", engine="svd",
+    rows_per_call: int | None = _knob(
+        None, "Windows of 25 frames times passes of guidance that are computed at once.", int,
+        low=1, high=64, step=1, unset="what fills the device and fits", engine="svd",
     )  # fmt: skip
     appearance_guidance: float = _knob(
         2.0, "How strongly the frames keep to the portrait; 1 saves a pass of the UNet.", float,

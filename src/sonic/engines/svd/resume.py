@@ -1,0 +1,87 @@
+"""Denoising that was stopped goes on where it was: its state on disk, found again by what the video is made from."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sonic.engines.svd.denoise import State
+from sonic.engines.svd.samplers import Earlier
+from sonic.types import OnNotice
+
+FOLDER_VARIABLE = "SONIC_CACHE"
+"""Environment variable: folder for work that was not finished."""
+EVERY_S = 60.0
+"""A state is written at most this often: after a step, so that a kill costs a minute and a step."""
+
+
+def cache_folder() -> Path:
+    """Where unfinished work is kept: FOLDER_VARIABLE, else the platform's folder for what may be deleted."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "Sonic"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "Sonic" / "Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sonic"
+
+
+class Unfinished:
+    """The state of one video's denoising, on disk."""
+
+    def __init__(self, made_from: Mapping[str, Any], on_notice: OnNotice) -> None:
+        """``made_from``: everything that the latents depend on, as plain values."""
+        text = json.dumps(made_from, sort_keys=True, default=str)
+        self._path = cache_folder() / "svd" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+        self._on_notice = on_notice
+        self._last_s = time.monotonic()
+
+    def load(self) -> State | None:
+        """The state of an earlier run, or None; a file that cannot be read counts as none."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self._path, "pt") as file:
+                numbers = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                earlier = Earlier(float(numbers["sigma"]), tensors["clean"])
+                return State(int(numbers["step"]), tensors["latents"], earlier, tensors.get("directions"))
+        except (OSError, SafetensorError, KeyError, ValueError):
+            return None
+
+    def save(self, state: State) -> None:
+        """Write the state, if the last one is EVERY_S old; without room for it the work goes on, with a notice."""
+        if time.monotonic() - self._last_s >= EVERY_S:
+            self.keep(state)
+
+    def keep(self, state: State) -> None:
+        """Write the state now."""
+        from safetensors.torch import save_file
+
+        if state.earlier is None:
+            return
+        tensors = {"latents": state.latents, "clean": state.earlier.clean}
+        if state.directions is not None:
+            tensors["directions"] = state.directions
+        temporary = self._path.with_suffix(".part")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            numbers = {"step": str(state.step), "sigma": repr(state.earlier.sigma)}
+            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=numbers)
+            os.replace(temporary, self._path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            self._on_notice(
+                f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it"
+            )
+        self._last_s = time.monotonic()
+
+    def done(self) -> None:
+        """The video is finished: nothing is kept."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
