@@ -90,7 +90,7 @@ TOKENS, TOKEN_ROWS, BUCKET_ROWS = 32, 10, 50
 State = dict[str, torch.Tensor]
 Layout = Literal["folder", "comfyui", "hub"]
 FILES = {
-    "folder": ("Sonic", "Sonic/RIFE", "stable-video-diffusion-img2vid-xt", "whisper-tiny"),
+    "folder": ("Sonic", "RIFE", "stable-video-diffusion-img2vid-xt", "whisper-tiny"),
     "comfyui": (
         "models/sonic",
         "models/sonic/RIFE",
