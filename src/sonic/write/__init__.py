@@ -16,6 +16,7 @@ import av
 import av.error
 
 from sonic.errors import OutputError
+from sonic.provenance.audit import entered
 from sonic.provenance.manifest import Record, is_record
 from sonic.settings import Settings
 from sonic.types import Clip, OnProgress
@@ -39,6 +40,7 @@ def write(
 
     H.264 yuv420p, BT.709, and AAC with the speech source's own sound, both as long as the clip to within one frame. An
     earlier video and record of these names are replaced, but only by complete ones; clip.frames is closed in any case.
+    The audit log has the video before it has its name.
     ``sign`` is the place for Content Credentials: it gets the complete, still temporary file and changes it in place;
     what it leaves is read back and hashed.
 
@@ -53,7 +55,9 @@ def write(
                 sign(video)
             verify(video, clip, record.aigc())
             with _writing(out):
-                beside.write_text(record.to_json(_readable(out.name), _sha256(video)), encoding="utf-8")
+                sha256 = _sha256(video)
+                beside.write_text(record.to_json(_readable(out.name), sha256), encoding="utf-8")
+            with entered(record, _readable(out.name), sha256), _writing(out):
                 _publish(video, beside, out)
     finally:
         if close := getattr(clip.frames, "close", None):
