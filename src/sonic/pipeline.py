@@ -14,9 +14,12 @@ from sonic.engines import Engine, open_engine
 from sonic.errors import ConsentError, SettingError
 from sonic.finish import finish
 from sonic.load import load_photo, load_speech
+from sonic.provenance import audit
 from sonic.provenance.consent import Consent
+from sonic.provenance.consent.check import authorise
 from sonic.provenance.label import make_label
 from sonic.provenance.manifest import Record
+from sonic.provenance.policy import Policy, active
 from sonic.settings import Settings
 from sonic.types import Clip, Frame, OnNotice, OnProgress, Photo, Progress, Speech, Watch
 from sonic.write import check_output, record_path, write
@@ -58,20 +61,12 @@ def generate(
     out = Path(out)
     check_output(out, Path(portrait), Path(speech))
     job = _Job(settings or Settings(), on_progress, on_notice)
-    _check_consent(consent)
+    policy = _policy(job, consent)
     photo, recording = _load(job, portrait, speech)
-    grounds = consent.bound_to(photo)
+    grounds = _grounds(job, consent, photo, policy)
     engine = open_engine(job.settings.engine)
     clip = _make_clip(job, engine, photo, recording)
-    record = Record.of(
-        consent=grounds,
-        photo=photo,
-        sound=clip.sound,
-        settings=job.settings,
-        clip=clip,
-        notices=tuple(job.notices),
-        weights=engine.weights(),
-    )
+    record = _record(job, grounds, photo, clip, engine)
     with closing(clip.frames):  # type: ignore[type-var]
         video = write(clip, out, record=record, settings=job.settings, on_progress=job.on_progress)
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
@@ -91,10 +86,13 @@ def stream(
     Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
     job = _Job(settings or Settings(), on_progress, on_notice)
-    _check_consent(consent)
+    policy = _policy(job, consent)
     photo, recording = _load(job, portrait, speech)
-    consent.bound_to(photo)
-    return _make_clip(job, open_engine(job.settings.engine), photo, recording).frames
+    grounds = _grounds(job, consent, photo, policy)
+    engine = open_engine(job.settings.engine)
+    clip = _make_clip(job, engine, photo, recording)
+    audit.append("stream", audit.facts_of(_record(job, grounds, photo, clip, engine)))
+    return clip.frames
 
 
 def preview(
@@ -131,9 +129,31 @@ class _Job:
         self.on_progress(Progress("analyse", done, N_OPENING_STAGES))
 
 
-def _check_consent(consent: object) -> None:
+def _policy(job: _Job, consent: object) -> Policy:
+    """The policy that holds, once it is known that there are grounds, a place for the log, and allowed settings."""
     if not isinstance(consent, Consent):
         raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
+    policy = active()
+    policy.check_settings(job.settings)
+    audit.ready()
+    return policy
+
+
+def _grounds(job: _Job, consent: Consent, photo: Photo, policy: Policy) -> Consent:
+    """The signed consent for this photo, language and purpose."""
+    return authorise(consent, photo, language=job.settings.language, purpose=job.settings.purpose, policy=policy)
+
+
+def _record(job: _Job, grounds: Consent, photo: Photo, clip: Clip, engine: Engine[Any]) -> Record:
+    return Record.of(
+        consent=grounds,
+        photo=photo,
+        sound=clip.sound,
+        settings=job.settings,
+        clip=clip,
+        notices=tuple(job.notices),
+        weights=engine.weights(),
+    )
 
 
 def _load(job: _Job, portrait: str | Path, speech: str | Path) -> tuple[Photo, Speech]:

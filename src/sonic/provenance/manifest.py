@@ -8,7 +8,9 @@ SHA-256 in hexadecimal.
     made_at         when it was made, 2026-05-31T12:00:00Z
     made_with       {"name": "sonic-talk", "version"}
     statement       one sentence for people: the video is AI-generated
-    consent         {"subject", "basis", "given_on", "expires_on", "evidence", "photo_sha256"}, see provenance.consent
+    consent         {"id", "subject", "basis", "given_on", "expires_on", "evidence", "evidence_name", "evidence_sha256",
+                    "languages", "purposes", "photo_sha256", "signed_by": fingerprint}, see provenance.consent; its
+                    photo may be another copy of the same picture
     photo, audio    {"name", "sha256"} of the input files, names without folders
     video           {"name", "sha256", "width", "height", "fps" as a fraction's text, "n_frames", "duration_s"}
     engine          name of the engine that made it
@@ -17,16 +19,16 @@ SHA-256 in hexadecimal.
     settings        every setting by name
     label           {"text", "left_px", "top_px", "width_px", "height_px", "n_frames"}: the visible label
     aigc            the AIGC metadata, as written into the video
-    notices         the lines that were shown while it was made
+    credentials     {"signer", "fingerprint" of the key, "certificate": local or own, "timestamp": authority or null}
+    notices         the lines that were shown before it was written
 
-ReservedCode1 of the AIGC metadata is "sha256:" and the hash of the record without "aigc" and "video" (JSON with sorted
-keys, no spaces, ASCII): the video names its record, the record names its video.
+ReservedCode1 of the AIGC metadata is "sha256:" and the hash of the record without "aigc", "credentials" and "video"
+(JSON with sorted keys, no spaces, ASCII): the video names its record, the record names its video.
 """
 
 import hashlib
 import json
 import os
-import string
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +39,7 @@ from typing import Any
 from sonic.errors import SettingError
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
+from sonic.provenance.policy import active, is_producer
 from sonic.settings import Settings
 from sonic.types import Clip, Photo, Sound
 
@@ -47,8 +50,6 @@ RECORD_KIND = "sonic/1"
 STATEMENT = (
     "This video is AI-generated: the face was animated from one photo and one recording. Say so wherever it is shown."
 )
-
-_ASCII = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ class Record:
     """File name -> SHA-256."""
     clip: Clip
     notices: tuple[str, ...]
+    watermark: str | None = None
+    """Content id that the pixels carry, hexadecimal; None if they carry none."""
 
     @classmethod
     def of(
@@ -101,9 +104,13 @@ class Record:
 
     def aigc(self) -> str:
         """The AIGC metadata: one line of JSON in printable ASCII, with the fields of GB 45438-2025, Annex E."""
-        return aigc_json(self.producer, self.produce_id, f"sha256:{_digest(self._core())}")
+        return aigc_json(self.producer, self.produce_id, f"sha256:{self.core_sha256()}")
 
-    def to_dict(self, video_name: str, video_sha256: str) -> dict[str, Any]:
+    def core_sha256(self) -> str:
+        """The hash by which the video names its record: of all that is known before it is written."""
+        return _digest(self._core())
+
+    def to_dict(self, video_name: str, video_sha256: str, credentials: Mapping[str, str | None]) -> dict[str, Any]:
         """The record of the written video, as described at the top of this module."""
         width, height = self.clip.size_px
         video = {
@@ -115,11 +122,16 @@ class Record:
             "n_frames": self.clip.n_frames,
             "duration_s": round(self.clip.duration_s, 6),
         }
-        return self._core() | {"video": video, "aigc": json.loads(self.aigc())}
+        return self._core() | {
+            "video": video,
+            "aigc": json.loads(self.aigc()),
+            "credentials": dict(credentials),
+        }
 
-    def to_json(self, video_name: str, video_sha256: str) -> str:
+    def to_json(self, video_name: str, video_sha256: str, credentials: Mapping[str, str | None]) -> str:
         """``to_dict`` as the text of the file."""
-        return json.dumps(self.to_dict(video_name, video_sha256), indent=2, ensure_ascii=False) + "\n"
+        values = self.to_dict(video_name, video_sha256, credentials)
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
     def _core(self) -> dict[str, Any]:
         label = self.clip.label
@@ -127,9 +139,9 @@ class Record:
             "record": RECORD_KIND,
             "produce_id": self.produce_id,
             "made_at": self.made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "made_with": {"name": "sonic-talk", "version": _version()},
+            "made_with": made_with(),
             "statement": STATEMENT,
-            "consent": self.consent.to_dict(),
+            "consent": self.consent.summary(),
             "photo": {"name": _text(self.photo_name), "sha256": self.photo_sha256},
             "audio": {"name": _text(self.audio_name), "sha256": self.audio_sha256},
             "engine": self.settings.engine,
@@ -146,6 +158,11 @@ class Record:
             },
             "notices": [_text(line) for line in self.notices],
         }
+
+
+def made_with() -> dict[str, str]:
+    """Name and version of this package."""
+    return {"name": "sonic-talk", "version": _version()}
 
 
 def aigc_json(producer: str, produce_id: str, reserved: str = "") -> str:
@@ -166,12 +183,18 @@ def aigc_json(producer: str, produce_id: str, reserved: str = "") -> str:
 
 
 def content_producer() -> str:
-    """PRODUCER_VARIABLE, or DEFAULT_PRODUCER.
+    """The producer that the policy requires, else PRODUCER_VARIABLE, else DEFAULT_PRODUCER.
 
-    Raises SettingError unless it is 1 to 64 printable ASCII characters without spaces.
+    Raises SettingError unless it is 1 to 64 printable ASCII characters without spaces, or where the variable says
+    another one than the policy.
     """
-    producer = os.environ.get(PRODUCER_VARIABLE, DEFAULT_PRODUCER)
-    if not 1 <= len(producer) <= 64 or not _ASCII.issuperset(producer):
+    policy, given = active(), os.environ.get(PRODUCER_VARIABLE)
+    if policy.producer is not None and given not in (None, policy.producer):
+        raise SettingError(
+            f"{PRODUCER_VARIABLE} is {given!r}; the policy {policy.source} requires {policy.producer}: unset it"
+        )
+    producer = policy.producer or (DEFAULT_PRODUCER if given is None else given)
+    if not is_producer(producer):
         raise SettingError(
             f"{PRODUCER_VARIABLE} is {producer!r}; it must be 1 to 64 printable ASCII characters without spaces"
         )

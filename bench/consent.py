@@ -1,0 +1,163 @@
+"""Does a consent know its photo again, and only that one?
+
+    python bench/consent.py PORTRAITS [--clips FOLDER]
+
+Method: the fingerprint of every portrait (sonic.provenance.likeness), compared with copies of the same picture (saved,
+scaled, trimmed), with every other portrait stretched to the same proportions, with its mirror image, and with itself
+after the face was replaced by the face of another portrait. With clips, also with other pictures of the same person in
+the same place: frames of the same clip, and of other clips of that folder, against the frame in the middle of each of
+up to 40 clips. A number is the disagreement of the worst part, 0 to 1; up to MAX_PART counts as the same photo.
+"""
+
+import argparse
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import permutations
+from pathlib import Path
+
+import av
+import av.error
+import cv2
+import numpy as np
+from PIL import Image
+
+import machine
+from sonic.landmarks import find_faces
+from sonic.load import load_photo
+from sonic.provenance.likeness import MAX_PART, Likeness
+from sonic.types import U8
+
+LAGS_S = (0.04, 0.2, 0.6, 1.0)
+N_CLIPS = 40
+TRIMS = ((0.01,) * 4, (0.02,) * 4, (0.02, 0, 0, 0), (0, 0.02, 0, 0), (0.013, 0.004, 0.018, 0.009), (0, 0, 0.007, 0.016))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("portraits", type=Path, help="folder of pictures")
+    parser.add_argument("--clips", type=Path, help="folder of MP4, MPG or MKV files, each of one person")
+    arguments = parser.parse_args()
+    photos = [load_photo(p).rgb for p in sorted(arguments.portraits.iterdir()) if p.suffix in (".jpg", ".png", ".webp")]
+    known = [Likeness.of(photo) for photo in photos]
+    print(machine.describe())
+    print(f"{len(photos)} portraits; the same photo: up to {MAX_PART}\n")
+    print("| compared with | pairs | taken for the same photo | least | median | most |\n|---|---|---|---|---|---|")
+    began, n = time.perf_counter(), 0
+    for name, edit in copies().items():
+        found = [k.disagreement(edit(photo)) for k, photo in zip(known, photos, strict=True)]
+        n += len(found)
+        row(f"copy: {name}", found)
+    each_ms = (time.perf_counter() - began) / n * 1000
+    row("its mirror image", [k.disagreement(photo[:, ::-1].copy()) for k, photo in zip(known, photos, strict=True)])
+    pairs = list(permutations(range(len(photos)), 2))
+    row("another portrait", [known[i].disagreement(fitted(photos[j], photos[i])) for i, j in pairs])
+    row(
+        "the face of another portrait",
+        [known[i].disagreement(swap) for i, j in pairs for swap in swapped(photos, i, j)],
+    )
+    if arguments.clips:
+        of_the_same_person(arguments.clips)
+    print(f"\n{each_ms:.0f} ms a comparison, edit included")
+
+
+def row(name: str, found: list[float]) -> None:
+    same = sum(f <= MAX_PART for f in found)
+    print(
+        f"| {name} | {len(found)} | {same} | {min(found):.2f} | {np.median(found):.2f} | {max(found):.2f} |", flush=True
+    )
+
+
+def copies() -> dict[str, Callable[[U8], U8]]:
+    edits: dict[str, Callable[[U8], U8]] = {"PNG": lambda x: saved(x, "PNG")}
+    for quality in (50, 60, 75, 85, 95):
+        edits[f"JPEG, quality {quality}"] = lambda x, q=quality: saved(x, "JPEG", q)
+    for scale in (0.5, 0.75, 1.25, 1.5):
+        edits[f"scaled to {scale:.0%}"] = lambda x, s=scale: scaled(x, s)
+        edits[f"scaled to {scale:.0%}, JPEG 50"] = lambda x, s=scale: saved(scaled(x, s), "JPEG", 50)
+    for trim in TRIMS:
+        edits[f"trimmed by {', '.join(f'{t:.1%}' for t in trim)}"] = lambda x, t=trim: trimmed(x, t)
+    edits["trimmed by 2 %, 70 %, JPEG 60"] = lambda x: saved(scaled(trimmed(x, (0.02,) * 4), 0.7), "JPEG", 60)
+    for trim in (0.03, 0.05):
+        edits[f"beyond the promise: trimmed by {trim:.0%} all around"] = lambda x, t=trim: trimmed(x, (t,) * 4)
+    return edits
+
+
+def saved(rgb: U8, kind: str, quality: int = 0) -> U8:
+    file = io.BytesIO()
+    Image.fromarray(rgb).save(file, kind, quality=quality)
+    return np.array(Image.open(file).convert("RGB"))
+
+
+def scaled(rgb: U8, scale: float) -> U8:
+    height, width = rgb.shape[:2]
+    return np.array(Image.fromarray(rgb).resize((round(width * scale), round(height * scale))))
+
+
+def trimmed(rgb: U8, trim: tuple[float, float, float, float]) -> U8:
+    height, width = rgb.shape[:2]
+    left, top, right, bottom = (round(t * n) for t, n in zip(trim, (width, height) * 2, strict=True))
+    return rgb[top : height - bottom, left : width - right].copy()
+
+
+def fitted(rgb: U8, to: U8) -> U8:
+    return cv2.resize(rgb, to.shape[1::-1], interpolation=cv2.INTER_AREA)
+
+
+def swapped(photos: list[U8], i: int, j: int) -> Iterator[U8]:
+    """Photo i with the face of j in the place of its own, cross-faded at the edge."""
+    places = [face_box(photos[i]), face_box(photos[j])]
+    if None in places:
+        return
+    (left, t, r, b), (l2, t2, r2, b2) = places
+    face = cv2.resize(photos[j][t2:b2, l2:r2], (r - left, b - t), interpolation=cv2.INTER_AREA).astype(np.float32)
+    mask = np.zeros((b - t, r - left, 1), np.float32)
+    cv2.ellipse(mask, ((r - left) // 2, (b - t) // 2), ((r - left) * 9 // 20, (b - t) * 9 // 20), 0, 0, 360, 1.0, -1)
+    mask = cv2.GaussianBlur(mask, (0, 0), max(1.0, (r - left) / 20))[..., None]
+    swap = photos[i].copy()
+    swap[t:b, left:r] = (mask * face + (1 - mask) * swap[t:b, left:r]).astype(np.uint8)
+    yield swap
+
+
+_BOXES: dict[int, tuple[int, int, int, int] | None] = {}
+
+
+def face_box(rgb: U8) -> tuple[int, int, int, int] | None:
+    if id(rgb) not in _BOXES:
+        faces = find_faces(rgb)
+        _BOXES[id(rgb)] = None
+        if faces:
+            points = max((np.asarray(f) for f in faces), key=lambda p: float(np.ptp(p[:, 0])))
+            low, high = np.floor(points[:, :2].min(0)), np.ceil(points[:, :2].max(0))
+            left, top = np.maximum(low, 0).astype(int)
+            right, bottom = np.minimum(high, rgb.shape[1::-1]).astype(int)
+            _BOXES[id(rgb)] = (int(left), int(top), int(right), int(bottom))
+    return _BOXES[id(rgb)]
+
+
+def of_the_same_person(folder: Path) -> None:
+    paths = sorted(folder.rglob("*.m[pk][4gv]"))
+    paths = paths[:: max(1, len(paths) // N_CLIPS)][:N_CLIPS]
+    clips = [clip for path in paths if (clip := list(frames(path)))]
+    known = [Likeness.of(clip[len(clip) // 2]) for clip in clips]
+    for lag_s in LAGS_S:
+        other = [min(len(c) - 1, len(c) // 2 + round(25 * lag_s)) for c in clips]
+        row(
+            f"same clip, {lag_s:g} s later", [k.disagreement(c[o]) for k, c, o in zip(known, clips, other, strict=True)]
+        )
+    pairs = [(i, j) for i, j in permutations(range(len(clips)), 2) if clips[i][0].shape == clips[j][0].shape]
+    row("another clip", [known[i].disagreement(clips[j][len(clips[j]) // 2]) for i, j in pairs])
+
+
+def frames(path: Path) -> Iterator[U8]:
+    """At most 120; a damaged clip ends where the damage begins."""
+    with av.open(str(path)) as container, suppress(av.error.InvalidDataError):
+        for number, frame in enumerate(container.decode(video=0)):
+            if number == 120:
+                return
+            yield frame.to_ndarray(format="rgb24")
+
+
+if __name__ == "__main__":
+    main()

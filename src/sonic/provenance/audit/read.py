@@ -1,0 +1,126 @@
+"""Reading the log: its entries, one by its content id, and whether all of it is as it was written."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sonic.errors import OutputError
+from sonic.provenance.audit.chain import GENESIS, LOG, MAX_LINE, Entry, entry_hash, missing, parsed, while_nobody_writes
+from sonic.provenance.keys import home
+
+MIN_PREFIX = 4
+"""Fewer digits of a content id name none."""
+MAX_TOLD = 100
+"""More problems than this are counted, not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What ``verify`` found."""
+
+    n_entries: int
+    """Lines that hold an entry."""
+    head: str
+    """Hash of the last one."""
+    problems: tuple[str, ...]
+    """One line each, with the number of the line in the file: what was changed, or is missing."""
+    notices: tuple[str, ...]
+    """One line each: what crashes left and was set right."""
+
+
+def entries() -> Iterator[Entry]:
+    """Every entry that can be read, in order; ``verify`` tells of the others. Raises OutputError."""
+    for _, line in _lines():
+        if entry := parsed(line):
+            yield entry
+
+
+def find(prefix: str) -> Entry | None:
+    """The latest video or stream whose content id (produce_id) begins with these hexadecimal digits.
+
+    None if there is none, or fewer than MIN_PREFIX digits. Raises OutputError if the log cannot be read.
+    """
+    if not re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},32}}", prefix):
+        return None
+    found = None
+    for entry in entries():
+        if entry.kind in ("video", "stream") and str(entry.facts.get("produce_id", "")).startswith(prefix):
+            found = entry
+    return found
+
+
+def verify() -> Verdict:
+    """Read the whole log and say whether every line is as it was written and none is missing. Raises OutputError."""
+    last, n_entries = None, 0
+    problems, notices = _Told(), _Told()
+    with while_nobody_writes():
+        for number, line in _lines():
+            if entry := parsed(line):
+                for what in _faults(entry, last):
+                    problems.add(f"line {number} {what}")
+                if entry.kind == "repair":
+                    (problems if "missing" in entry.facts else notices).add(f"line {number}: {_repaired(entry.facts)}")
+                last, n_entries = entry, n_entries + 1
+            elif line.endswith(b"\n"):
+                problems.add(f"line {number} is no entry: it was changed")
+            else:
+                notices.add(f"line {number} is torn, as a crash leaves it; the next entry sets it aside")
+        if lost := missing(home(), last):
+            problems.add(f"{lost} missing at the end: the log was cut off")
+    return Verdict(n_entries, last.hash if last else GENESIS, problems.lines(), notices.lines())
+
+
+class _Told:
+    """Lines for people, at most MAX_TOLD and the number of the others."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._more = 0
+
+    def add(self, line: str) -> None:
+        if len(self._lines) < MAX_TOLD:
+            self._lines.append(line)
+        else:
+            self._more += 1
+
+    def lines(self) -> tuple[str, ...]:
+        return (*self._lines, f"and {self._more} more") if self._more else tuple(self._lines)
+
+
+def _faults(entry: Entry, last: Entry | None) -> list[str]:
+    """What is wrong with an entry by itself and after the one before it."""
+    found = []
+    if entry_hash(entry) != entry.hash:
+        found.append("was changed: its hash is another one")
+    if entry.previous != (last.hash if last else GENESIS) or entry.n != (last.n + 1 if last else 1):
+        found.append(f"does not follow the line before it (entry {last.n if last else 0}): one was changed or removed")
+    return found
+
+
+def _repaired(repair: Mapping[str, Any]) -> str:
+    parts = []
+    if "torn_bytes" in repair:
+        parts.append(f"{repair['torn_bytes']} bytes of a torn entry were set aside in {repair.get('kept_as')}")
+    if "missing" in repair:
+        parts.append(f"{repair['missing']} was missing when the log went on: it had been cut off")
+    return " and ".join(map(str, parts)) or "the log was repaired"
+
+
+def _lines() -> Iterator[tuple[int, bytes]]:
+    """(number, bytes with their line feed) of every line there was when it began; overlong ones cut."""
+    path = home() / LOG
+    try:
+        with path.open("rb") as log:
+            left, number, inside = os.fstat(log.fileno()).st_size, 0, False
+            while left > 0 and (line := log.readline(min(left, MAX_LINE))):
+                left -= len(line)
+                number += not inside
+                if not inside:
+                    yield number, line if line.endswith(b"\n") or left == 0 else line + b"\n"
+                inside = not line.endswith(b"\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OutputError(f"the audit log {str(path)!r} cannot be read ({error.strerror}); make it readable") from error

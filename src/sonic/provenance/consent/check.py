@@ -1,0 +1,94 @@
+"""Whether a consent holds: for this photo, today, for what is being made, on this machine."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sonic.errors import ConsentError
+from sonic.provenance.consent import store
+from sonic.provenance.consent.terms import SHOWN_ID, Consent
+from sonic.provenance.keys import identity, our_fingerprints
+from sonic.provenance.policy import Policy, scope_problem
+from sonic.types import Photo
+
+PROBLEMS = {
+    "signature broken": "something in the file was changed after it was signed, or the signature itself was",
+    "signed by another key": "the signature is true, but neither this machine's nor one that the policy trusts",
+    "revoked": "it was revoked on this machine; that is final",
+    "not given yet": "its date lies after today",
+    "expired": "its last day is over",
+    "not matching": "it was given for another photo",
+    "out of scope": "it does not cover this language or purpose",
+    "against policy": "this machine's policy asks for more",
+}
+"""Every way in which a consent does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason why a consent does not hold."""
+
+    kind: str
+    """One of PROBLEMS."""
+    message: str
+    """One line with the remedy."""
+
+
+def authorise(consent: object, photo: Photo, *, language: str | None, purpose: str | None, policy: Policy) -> Consent:
+    """The signed consent on which this photo is animated, kept in the local store.
+
+    One without a signature, which a program or `sonic generate --consent BASIS` states, is bound to the photo and
+    signed here. Raises ConsentError, with the remedy, unless it holds.
+    """
+    if not isinstance(consent, Consent):
+        raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
+    if consent.signature is None:
+        consent = consent.bound_to(photo).signed(identity())
+    for problem in problems(consent, policy=policy, photo=photo):
+        raise ConsentError(problem.message)
+    if message := scope_message(consent, language, purpose):
+        raise ConsentError(message)
+    store.keep(consent)
+    return consent
+
+
+def problems(
+    consent: Consent, *, policy: Policy, photo: Photo | None = None, today: date | None = None
+) -> list[Problem]:
+    """Everything that keeps this signed consent from holding, the gravest first; without a photo that is not asked.
+
+    What it may be used for is asked by ``scope_message``.
+    """
+    today = today or date.today()
+    found = _signature_problems(consent, policy)
+    if at := store.revoked_at(consent.id):
+        found.append(Problem("revoked", f"{_who(consent)} was revoked on {at}; that is final, ask for a new one"))
+    if message := consent.date_problem(today):
+        found.append(Problem("not given yet" if consent.given_on > today else "expired", message))
+    if photo is not None and (message := consent.photo_problem(photo)):
+        found.append(Problem("not matching", message))
+    if message := policy.consent_problem(consent):
+        found.append(Problem("against policy", message))
+    return found
+
+
+def scope_message(consent: Consent, language: str | None, purpose: str | None) -> str | None:
+    """Why this consent does not cover a video in this language for this purpose; None if it does."""
+    return scope_problem(_who(consent), consent.languages, consent.purposes, language, purpose)
+
+
+def _signature_problems(consent: Consent, policy: Policy) -> list[Problem]:
+    if consent.photo_sha256 is None or not consent.is_signed():
+        text = f"{_who(consent)} was changed after it was signed; use the original, or make it anew: sonic consent new"
+        return [Problem("signature broken", text)]
+    signer = consent.signer()
+    if signer in our_fingerprints() or signer in policy.trusted_keys:
+        return []
+    text = (
+        f"{_who(consent)} was signed by another key, {signer}; make it anew here: sonic consent new, or let the policy "
+        "trust that key: trusted_keys"
+    )
+    return [Problem("signed by another key", text)]
+
+
+def _who(consent: Consent) -> str:
+    return f"the consent of {consent.subject} ({consent.id[:SHOWN_ID]})"

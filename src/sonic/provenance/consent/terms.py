@@ -1,0 +1,320 @@
+"""What a consent says, and its signature. There is no default and no way around it.
+
+A consent file is UTF-8 JSON:
+
+    consent             "sonic-consent/1": the kind and version of this format
+    subject, basis, given_on, expires_on, evidence, evidence_name, evidence_sha256, languages, purposes,
+    photo_sha256, photo_likeness, confirmed_at
+                        as described at Consent; null where there is none
+    signature           {"public_key": PEM, "value": base64}, over all the rest as canonical JSON (sorted names, no
+                        spaces, ASCII)
+
+Its id is the SHA-256 of what is signed: whoever changes a word has another consent, and that one has no signature.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sonic.errors import ConsentError
+from sonic.provenance.consent import words
+from sonic.types import Photo
+
+if TYPE_CHECKING:
+    from sonic.provenance.keys import Identity
+
+BASES = {
+    "self": "the person in the photo makes the video",
+    "written": "the person allowed it in writing; evidence says where that is kept",
+    "licensed": "a licence covers this use of the picture; evidence names it",
+    "synthetic": "the picture shows nobody who exists",
+}
+"""Each accepted basis and what it claims."""
+NEED_EVIDENCE = ("written", "licensed")
+KIND = "sonic-consent/1"
+SHOWN_ID = 12
+"""Digits of an id that people are shown."""
+_MAX_FILE_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """Who signed a consent; whether it is true is asked by Consent.is_signed."""
+
+    public_key: str
+    """SubjectPublicKeyInfo in PEM."""
+    value: str
+    """Base64, as keys.Identity.sign makes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """The grounds on which one person's picture is animated.
+
+    A Consent that cannot be right raises ConsentError when it is made. ``sonic.generate`` binds one without a signature
+    to the photo and signs it; whoever writes ``Consent(...)`` in code states what it says.
+    """
+
+    subject: str
+    """Who is in the photo: a name or another handle that the grounds can be found by."""
+    basis: str
+    """self | written | licensed | synthetic; see BASES."""
+    given_on: date
+    """Day on which it was given."""
+    expires_on: date | None = None
+    """Last day on which it holds; None is without end."""
+    evidence: str | None = None
+    """Where the grounds are kept: a file, a contract number, the name of a licence."""
+    evidence_name: str | None = None
+    """File name, without folders, of a scan or recording that proves them; where it lies beside the consent file, its
+    hash is checked."""
+    evidence_sha256: str | None = None
+    """Of that file."""
+    languages: tuple[str, ...] | None = None
+    """BCP 47 tags of what the person may be made to speak, en covers en-GB; None is any."""
+    purposes: tuple[str, ...] | None = None
+    """Free words for what the videos are for, such as education; None is any."""
+    photo_sha256: str | None = None
+    """Of the photo's file, hexadecimal; None until bound to a photo."""
+    photo_likeness: str | None = None
+    """likeness.Likeness of the photo as text, by which its copies are known; None until bound to a photo."""
+    confirmed_at: str | None = None
+    """When it was confirmed on the command line, UTC, 2026-05-31T12:00:00Z; it makes every `consent new` a new one."""
+    signature: Signature | None = None
+    """None until signed; another value in any other field makes it false."""
+
+    def __post_init__(self) -> None:
+        checked = _checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if not self.subject:
+            raise ConsentError(
+                'the subject of the consent is empty; name the person in the photo: --subject "Ada Example"'
+            )
+        if self.basis not in BASES:
+            raise ConsentError(f"consent {self.basis!r} is not a basis; give one of {', '.join(BASES)}")
+        if self.basis in NEED_EVIDENCE and not (self.evidence or self.evidence_sha256):
+            raise ConsentError(f"consent {self.basis!r} needs evidence: where it is kept, --evidence contract-17.pdf")
+        if (self.evidence_name is None) != (self.evidence_sha256 is None):
+            raise ConsentError("evidence_name and evidence_sha256 of the consent go together; give both or neither")
+        if self.expires_on is not None and self.expires_on < self.given_on:
+            raise ConsentError(f"the consent expires on {self.expires_on}, before it was given on {self.given_on}")
+
+    @property
+    def id(self) -> str:
+        """SHA-256, hexadecimal, of everything but the signature."""
+        return hashlib.sha256(self._signed_bytes()).hexdigest()
+
+    def bound_to(self, photo: Photo, today: date | None = None) -> "Consent":
+        """This consent for this very photo.
+
+        Raises ConsentError if it was given for another photo, has expired or is not yet given on ``today`` (default:
+        the local date).
+        """
+        for problem in (self.date_problem(today or date.today()), self.photo_problem(photo)):
+            if problem:
+                raise ConsentError(problem)
+        if self.photo_sha256 is not None or self.signature is not None:
+            return self
+        from sonic.provenance.likeness import Likeness
+
+        return dataclasses.replace(self, photo_sha256=photo.sha256, photo_likeness=Likeness.of(photo.rgb).to_text())
+
+    def date_problem(self, today: date) -> str | None:
+        """Why it does not hold on this day, with the remedy; None if it does."""
+        if self.given_on > today:
+            return f"the consent of {self.subject} is dated {self.given_on}, after today, {today}; correct given_on"
+        if self.expires_on is not None and self.expires_on < today:
+            return f"the consent of {self.subject} expired on {self.expires_on}; ask for a new one: sonic consent new"
+        return None
+
+    def photo_problem(self, photo: Photo) -> str | None:
+        """Why it is not for this photo, with the remedy; None if it is, or is bound to none yet."""
+        if self.photo_sha256 in (None, photo.sha256):
+            return None
+        if self.photo_likeness is not None:
+            from sonic.provenance.likeness import Likeness
+
+            if Likeness.from_text(self.photo_likeness).is_copy(photo.rgb):
+                return None
+        return (
+            f"the consent of {self.subject} is for the photo with SHA-256 {str(self.photo_sha256)[:SHOWN_ID]}..., but "
+            f"{photo.name!r} has {photo.sha256[:SHOWN_ID]}... and is no copy of it; use that photo, or obtain consent "
+            "for this one: sonic consent new"
+        )
+
+    def signed(self, signer: "Identity") -> "Consent":
+        """This consent with the signature of ``signer``. Raises ConsentError unless it is bound to a photo."""
+        if self.photo_sha256 is None:
+            raise ConsentError("a consent is signed for one photo; bind it first")
+        value = signer.sign(self._signed_bytes())
+        return dataclasses.replace(self, signature=Signature(signer.public_key_pem, value))
+
+    def is_signed(self) -> bool:
+        """Whether there is a signature and it is over exactly this."""
+        from sonic.provenance.keys import signed_by
+
+        made = self.signature
+        return made is not None and signed_by(self._signed_bytes(), made.value, made.public_key)
+
+    def signer(self) -> str | None:
+        """Fingerprint of the key that the signature names, see keys.Identity; None without one that can be read."""
+        from sonic.provenance.keys import fingerprint_of
+
+        try:
+            return fingerprint_of(self.signature.public_key) if self.signature else None
+        except ValueError:
+            return None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as in the file; dates as YYYY-MM-DD."""
+        return {"consent": KIND} | {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+
+    def summary(self) -> dict[str, Any]:
+        """What the record of a video repeats: the terms, the id, and the fingerprint of who signed."""
+        terms = self.to_dict()
+        for name in ("consent", "photo_likeness", "confirmed_at", "signature"):
+            del terms[name]
+        return {"id": self.id} | terms | {"signed_by": self.signer()}
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str = "consent") -> "Consent":
+        """The inverse of to_dict, for signed consents; whether the signature is true is not asked here.
+
+        ``where`` names the origin in messages. Raises ConsentError for anything else than that.
+        """
+        names = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(values, dict):
+            raise ConsentError(f"{where} must hold a JSON object as `sonic consent new` writes it")
+        if values.get("signature") is None:
+            raise ConsentError(f"{where} is not signed; make a signed one: sonic consent new PHOTO")
+        if values.get("consent") != KIND:
+            raise ConsentError(f"{where} is of another format than {KIND}; make it anew: sonic consent new PHOTO")
+        if unknown := sorted(str(name) for name in values.keys() - names - {"consent"}):
+            raise ConsentError(f"{where} has unknown fields {', '.join(unknown[:5])[:99]}; it was changed or is newer")
+        if missing := sorted(names - values.keys()):
+            raise ConsentError(f"{where} lacks {', '.join(missing)}; it was changed, or cut off")
+        try:
+            return cls(**_read(values))
+        except ConsentError as error:
+            raise ConsentError(f"{where}: {error}") from error
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> "Consent":
+        """The signed consent in a file that ``sonic consent new`` or ``save`` wrote.
+
+        Raises ConsentError if there is none, or if the evidence file lies beside it and is not the one that was signed
+        for. The signature, the dates, the photo and a revocation are judged when the consent is used.
+        """
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                data = file.read(_MAX_FILE_BYTES + 1)
+            if len(data) > _MAX_FILE_BYTES:
+                raise ConsentError(f"{str(path)!r} is larger than {_MAX_FILE_BYTES} bytes; a consent is short")
+            values = json.loads(data)
+        except (OSError, ValueError, RecursionError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
+            raise ConsentError(
+                f"consent {str(path)!r} cannot be read ({reason}); give {', '.join(BASES)}, or a consent file"
+            ) from error
+        consent = cls.from_dict(values, where=path.name)
+        if problem := consent.evidence_problem(path.parent):
+            raise ConsentError(problem)
+        return consent
+
+    def evidence_problem(self, folder: Path) -> str | None:
+        """What is wrong with the evidence file if it lies in ``folder``, with the remedy; None if nothing is."""
+        path = folder / self.evidence_name if self.evidence_name else None
+        try:
+            if path is None or not path.is_file() or words.sha256_of_file(path) == self.evidence_sha256:
+                return None
+        except (OSError, ValueError) as error:
+            return f"evidence {str(path)!r} cannot be read ({error}); make it readable, or move it elsewhere"
+        return f"evidence {str(path)!r} is not the file that the consent names; put the original back"
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write this signed consent as JSON. Raises ConsentError if it is unsigned or the file cannot be written."""
+        if self.signature is None:
+            raise ConsentError("an unsigned consent is no file; make one with: sonic consent new PHOTO")
+        try:
+            Path(path).write_text(self.to_json(), encoding="utf-8")
+        except OSError as error:
+            raise ConsentError(f"the consent cannot be written to {str(path)!r} ({error.strerror})") from error
+
+    def to_json(self) -> str:
+        """The text of the file."""
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False) + "\n"
+
+    def _signed_bytes(self) -> bytes:
+        values = self.to_dict()
+        del values["signature"]
+        return words.canonical(values)
+
+
+def now_text() -> str:
+    """The present as it stands in records: UTC, 2026-05-31T12:00:00Z."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _read(values: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a Consent from the JSON of a file; those that are plain texts are checked by the Consent itself."""
+    fields = {name: value for name, value in values.items() if name != "consent"}
+    fields["given_on"] = words.day("given_on", values["given_on"])
+    if values["expires_on"] is not None:
+        fields["expires_on"] = words.day("expires_on", values["expires_on"])
+    parts = values["signature"]
+    if not isinstance(parts, dict) or set(parts) != {"public_key", "value"}:
+        raise ConsentError("its signature must hold public_key and value; it was changed")
+    fields["signature"] = Signature(**parts)
+    return fields
+
+
+def _checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of a Consent, each of its kind; None where a field allows it."""
+    checked = dict(values)
+    for name in ("subject", "basis", "evidence", "confirmed_at"):
+        if values[name] is not None or name in ("subject", "basis"):
+            checked[name] = words.one_line(name, values[name])
+    checked["evidence"] = checked["evidence"] or None
+    if values["evidence_name"] is not None:
+        checked["evidence_name"] = words.file_name("evidence_name", values["evidence_name"])
+    for name in ("photo_sha256", "evidence_sha256"):
+        if values[name] is not None:
+            checked[name] = words.sha256(name, values[name])
+    if values["languages"] is not None:
+        checked["languages"] = words.languages("languages", values["languages"])
+    if values["purposes"] is not None:
+        checked["purposes"] = words.purposes("purposes", values["purposes"])
+    for name in ("given_on", "expires_on"):
+        if type(values[name]) is not date and (values[name] is not None or name == "given_on"):
+            raise ConsentError(f"{name} is {values[name]!r}; it must be a date such as date(2026, 5, 31)")
+    _check_codes(values["photo_likeness"], values["signature"])
+    return checked
+
+
+def _check_codes(likeness: Any, signature: Any) -> None:
+    """Raise ConsentError unless a likeness can be read and a signature is made of two texts of reasonable length."""
+    if likeness is not None:
+        from sonic.provenance.likeness import Likeness
+
+        try:
+            Likeness.from_text(words.code("photo_likeness", likeness))
+        except ValueError as error:
+            raise ConsentError(f"photo_likeness cannot be read ({error}); it was changed, or is newer") from error
+    if signature is not None:
+        if not isinstance(signature, Signature):
+            raise ConsentError("signature must be a Signature")
+        words.code("public_key", signature.public_key)
+        words.code("signature", signature.value)

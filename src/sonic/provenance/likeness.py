@@ -1,0 +1,160 @@
+"""Is this the same photo? Recognises a copy that was saved again, scaled or trimmed a little; nothing else.
+
+The fingerprint is a difference hash with three values: the picture is averaged down to GRID x GRID cells, and for each
+cell the change to its right and lower neighbour is kept as darker, the same, or brighter. A copy agrees in all parts of
+the picture; another photo of the same scene disagrees where the person has moved, another face where the face is. So
+the judgement is by the worst part of the picture, not by the mean over it. A trimmed copy is found by trying margins.
+
+It recognises copies; it is no protection against somebody who makes a picture in order to deceive it.
+`bench/consent.py` measures both kinds of error.
+"""
+
+import base64
+import binascii
+from dataclasses import dataclass
+from itertools import product
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sonic.types import F32, U8
+
+GRID = 48
+"""Cells along each side of the picture."""
+STEP = 6.0
+"""Smallest change between neighbouring cells that counts as one, in grey levels of 255."""
+MAX_TRIM = 0.02
+"""Widest margin that a copy may lack, over the length of that side of the picture."""
+MAX_PART = 0.22
+"""A copy disagrees nowhere in more than this share of the changes of one part of the picture."""
+PART = 6
+"""Side of such a part, in cells."""
+MAX_STRETCH = 0.05
+"""Most by which the proportions of a copy may differ."""
+
+_MIN_CHANGES = 10  # a part of the picture with fewer changes says nothing
+_TRIMS = (0.0, 0.5 * MAX_TRIM, MAX_TRIM)
+_FINER = (0.005, 0.0025)  # a quarter of a cell is lost in the doubt between two values
+_WORKING_PX = 4 * GRID
+
+Changes = NDArray[np.int8]
+"""(2, GRID, GRID): to the right neighbour and to the lower one; -1 darker, 0 the same, 1 brighter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What is kept of a photo in order to know its copies."""
+
+    aspect: float
+    """Width over height."""
+    changes: Changes
+
+    @classmethod
+    def of(cls, rgb: U8) -> "Likeness":
+        """Of an upright (H, W, 3) sRGB picture."""
+        return cls(rgb.shape[1] / rgb.shape[0], _three_valued(_differences(_cells(_grey(rgb), (0, 0, 0, 0)))))
+
+    def disagreement(self, rgb: U8) -> float:
+        """How much the most different part of the (H, W, 3) picture differs: 0 (a copy) .. 1.
+
+        Up to MAX_PART it is a copy. Pictures of other proportions are at 1.
+        """
+        if not 1 / (1 + MAX_STRETCH) <= rgb.shape[1] / rgb.shape[0] / self.aspect <= 1 + MAX_STRETCH:
+            return 1.0
+        grey = _grey(rgb)
+        best = min(product(_TRIMS, repeat=4), key=lambda trim: self._mean(grey, trim))
+        for step in _FINER:
+            near = (sorted({max(0.0, edge - step), edge, edge + step}) for edge in best)
+            best = min(product(*near), key=lambda trim: self._mean(grey, trim))
+        return _worst_part(*self._compare(grey, best))
+
+    def is_copy(self, rgb: U8) -> bool:
+        """Whether this (H, W, 3) picture is the same photo."""
+        return self.disagreement(rgb) <= MAX_PART
+
+    def to_text(self) -> str:
+        """For JSON: the aspect and the changes, two bits each, in Base64."""
+        bits = np.stack([self.changes < 0, self.changes > 0])
+        return f"{self.aspect:.5f}:{base64.b64encode(np.packbits(bits).tobytes()).decode()}"
+
+    @classmethod
+    def from_text(cls, text: str) -> "Likeness":
+        """The inverse of ``to_text``. Raises ValueError for anything else."""
+        aspect, _, code = text.partition(":")
+        try:
+            data = base64.b64decode(code, validate=True)
+        except binascii.Error as error:
+            raise ValueError("not Base64") from error
+        if len(data) != GRID * GRID // 2 or not 0.01 <= float(aspect) <= 100:
+            raise ValueError("not a likeness of this version")
+        darker, brighter = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(2, 2, GRID, GRID).astype(np.int8)
+        return cls(float(aspect), brighter - darker)
+
+    def _mean(self, grey: F32, trim: tuple[float, ...]) -> float:
+        wrong, counted = self._compare(grey, trim)
+        return float(wrong.sum() / max(1, counted.sum()))
+
+    def _compare(self, grey: F32, trim: tuple[float, ...]) -> tuple[F32, F32]:
+        """(GRID, GRID) each: changes that disagree, and changes that either picture has.
+
+        Between "the same" and a change there is half a STEP of doubt on either side: rounding is no disagreement.
+        """
+        found = _differences(_cells(grey, trim))
+        kept = self.changes
+        lost = (kept * found < 0.5 * STEP) & (kept != 0)
+        new = (kept == 0) & (np.abs(found) > 1.5 * STEP)
+        counted = (kept != 0) | new
+        inside = _inside(trim)
+        return ((lost | new) & inside).sum(0, dtype=np.float32), (counted & inside).sum(0, dtype=np.float32)
+
+
+def _grey(rgb: U8) -> F32:
+    """(H, W) luma, at most _WORKING_PX a side where the picture is larger: enough for the cells."""
+    height, width = rgb.shape[:2]
+    small = cv2.resize(rgb, (min(width, _WORKING_PX), min(height, _WORKING_PX)), interpolation=cv2.INTER_AREA)
+    grey: F32 = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return grey
+
+
+def _cells(grey: F32, trim: tuple[float, ...]) -> F32:
+    """(GRID + 1, GRID + 1) means; the picture lacks margins (left, top, right, bottom) of the original's sides."""
+    left, top, right, bottom = trim
+    height, width = grey.shape
+    k = 4
+    n = k * (GRID + 1)
+    # Cell centres in the original, in units of its sides, seen from the trimmed picture.
+    at = (np.arange(n, dtype=np.float32) + 0.5) / n
+    x = (at - left) / (1 - left - right) * width - 0.5
+    y = (at - top) / (1 - top - bottom) * height - 0.5
+    matrix = np.array([[x[1] - x[0], 0, x[0]], [0, y[1] - y[0], y[0]]])
+    laid = cv2.warpAffine(
+        grey, matrix, (n, n), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
+    cells: F32 = cv2.resize(laid, (GRID + 1, GRID + 1), interpolation=cv2.INTER_AREA)
+    return cells
+
+
+def _differences(cells: F32) -> F32:
+    """(2, GRID, GRID): right neighbour and lower neighbour less the cell."""
+    return np.stack([cells[:-1, 1:] - cells[:-1, :-1], cells[1:, :-1] - cells[:-1, :-1]])
+
+
+def _three_valued(differences: F32) -> Changes:
+    return (np.sign(differences) * (np.abs(differences) > STEP)).astype(np.int8)
+
+
+def _inside(trim: tuple[float, ...]) -> NDArray[np.bool_]:
+    """(GRID, GRID): cells that the trimmed picture still shows, with their neighbours."""
+    left, top, right, bottom = trim
+    low, high = np.arange(GRID) / (GRID + 1), (np.arange(GRID) + 2) / (GRID + 1)
+    return ((low >= top) & (high <= 1 - bottom))[:, None] & ((low >= left) & (high <= 1 - right))[None, :]
+
+
+def _worst_part(wrong: F32, counted: F32) -> float:
+    """Greatest share of disagreeing changes in any PART x PART cells that have enough of them, or in the whole."""
+    whole = float(wrong.sum() / max(1.0, float(counted.sum())))
+    wrongs, counts = (cv2.boxFilter(a, -1, (PART, PART), normalize=False, borderType=cv2.BORDER_CONSTANT)
+                      for a in (wrong, counted))  # fmt: skip
+    shares = np.where(counts >= _MIN_CHANGES, wrongs / np.maximum(counts, 1), 0)
+    return max(whole, float(shares.max()))
