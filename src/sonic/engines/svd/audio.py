@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -163,22 +164,28 @@ def listen(samples: Samples, encoder: Any, on_progress: OnProgress) -> Features:
     return Features(store(_hidden_states(samples, encoder, on_progress), "speech features"), layers, channels)
 
 
-def _hidden_states(samples: Samples, encoder: Any, on_progress: OnProgress) -> Iterator[F32]:
-    """Blocks of rows, flattened; the rows of the padding after the last whole audio frame are left out."""
+def log_mel(samples: Samples, n_mels: int = 80) -> Iterator[F32]:
+    """(n_mels, 3000) for each 30 s, silence after the end: Whisper's spectrogram, each block with its own dynamics."""
     from transformers import WhisperFeatureExtractor
 
-    log_mel = WhisperFeatureExtractor(feature_size=encoder.config.num_mel_bins)
+    extractor = WhisperFeatureExtractor(feature_size=n_mels)
+    for first in range(0, len(samples), _BLOCK_SAMPLES):
+        sound = np.asarray(samples[first : first + _BLOCK_SAMPLES], np.float32)
+        yield extractor(sound, sampling_rate=SPEECH_RATE_HZ, return_tensors="np")["input_features"][0]
+
+
+def _hidden_states(samples: Samples, encoder: Any, on_progress: OnProgress) -> Iterator[F32]:
+    """Blocks of rows, flattened; the rows of the padding after the last whole audio frame are left out."""
     n_rows = _ROWS_PER_AUDIO_FRAME * (len(samples) // _SAMPLES_PER_AUDIO_FRAME)
     n_blocks = math.ceil(n_rows / _BLOCK_ROWS)
-    for block in range(n_blocks):
-        on_progress(Progress("listen", block, n_blocks))
-        sound = np.asarray(samples[block * _BLOCK_SAMPLES : (block + 1) * _BLOCK_SAMPLES], np.float32)
-        mel = torch.from_numpy(log_mel(sound, sampling_rate=SPEECH_RATE_HZ, return_tensors="np")["input_features"])
+    on_progress(Progress("listen", 0, n_blocks))
+    for block, mel in enumerate(islice(log_mel(samples, encoder.config.num_mel_bins), n_blocks)):
         with torch.no_grad():
-            output = encoder(mel.to(encoder.device, encoder.dtype), output_hidden_states=True)
+            sound = torch.from_numpy(mel)[None].to(encoder.device, encoder.dtype)
+            output = encoder(sound, output_hidden_states=True)
         states = torch.stack((*output.hidden_states[:-1], output.last_hidden_state), 2)[0]  # (1500, layers, C)
         yield states[: n_rows - block * _BLOCK_ROWS].float().cpu().numpy().ravel()
-    on_progress(Progress("listen", n_blocks, n_blocks))
+        on_progress(Progress("listen", block + 1, n_blocks))
 
 
 def _runs(frames: Sequence[int]) -> Iterator[tuple[int, int]]:
