@@ -18,9 +18,9 @@ SIDE_PX = 64
 
 # Parameters. The UNet's include its 64 adapter tensors.
 UNET, UNET_MATRICES = 1_575_741_162, 1_574_741_760
-UNET_BLOCK_PAIR = 706_612_173
-"""up_blocks.0 and .1 and what is no block: the most on the device when one block is at work and the next one coming."""
-VAE_ENCODER, VAE_DECODER, IMAGE_ENCODER = 34_163_664, 63_579_183, 632_076_800
+UNET_BLOCKS = 897_426_896
+"""The most on the device when blocks take turns: up_blocks.0 at work, .1 coming, and what is not up or down."""
+VAE, IMAGE_ENCODER = 97_742_847, 632_076_800
 WHISPER, AUDIO_TOKENS, AUDIO_BUCKETS, RIFE = 8_208_384, 54_300_672, 21_762_050, 3_038_015
 
 # Values alive at the peak of a call: times the bytes of one.
@@ -30,17 +30,13 @@ DECODER_PER_LATENT = 65_540
 """Per frame of a chunk and latent pixel."""
 ENCODER_PER_PIXEL = 643
 RIFE_PER_PIXEL = 72
-IMAGE_ENCODER_VALUES = 4_098_043
 WHISPER_VALUES = 8_883_000
 """One block of 30 s."""
 
-# Host, float32, per video frame.
-LATENT_COPIES = 6
-"""Latents of the whole clip that are alive at once during a step."""
+LATENT_COPIES = 10
+"""Host, float32: latents of the whole clip that are alive at once during a step; two fewer with the sampler euler."""
 DIRECTION_COPIES = 5
 """More of them when guidance directions are kept between steps."""
-HIDDEN_BYTES = 2 * 4 * (5 * 384) * 4
-"""Whisper's hidden states, four rows of five for a frame, and a padded copy."""
 
 # Assumptions about CUDA and the process, to be replaced when they are measured.
 CONTEXT_BYTES = int(0.6 * GB)
@@ -51,6 +47,8 @@ FRAGMENTATION = 1.08
 """What the allocator holds over what lives in it."""
 PROGRAM_BYTES = int(2.0 * GB)
 """Host: interpreter, torch and the other libraries, the video's encoder."""
+LOADING_BYTES = UNET * 4
+"""Host: the UNet's file in single precision on its way to a GPU."""
 FULL_CALL = 3 * 64 * 64
 """Rows x latent pixels of a frame from which a larger call is no faster: 95e12 operations, 0.1 s at an H200's peak."""
 
@@ -126,9 +124,9 @@ class Estimate:
     job: Job
     plan: Plan
     stages: tuple[Stage, ...]
-    """hear, see, denoise, decode, retime."""
+    """hear, see, denoise, decode. What hears stays to the end of denoising; it is small, and counted throughout."""
     host_bytes: int
-    """The process, everything of clip length, and the networks that wait there for their turn."""
+    """The process, and everything of clip length."""
 
     @property
     def peak(self) -> Stage:
@@ -146,20 +144,24 @@ def estimate(job: Job, plan: Plan) -> Estimate:
     """Bytes of each stage on the device, and on the host."""
     size, pixels = job.value_bytes, job.width_px * job.height_px
     decoded = min(plan.tile**2, job.latents) if plan.tile else job.latents
+    hearing = (WHISPER + AUDIO_TOKENS) * 4
     parts = {
-        "hear": ((WHISPER + AUDIO_TOKENS + AUDIO_BUCKETS) * 4, WHISPER_VALUES * 4),
-        "see": ((IMAGE_ENCODER + VAE_ENCODER) * size, max(ENCODER_PER_PIXEL * pixels, IMAGE_ENCODER_VALUES) * size),
+        "hear": (0, WHISPER_VALUES * 4),
+        "see": ((IMAGE_ENCODER + VAE) * size + AUDIO_BUCKETS * 4, ENCODER_PER_PIXEL * pixels * size),
         "denoise": (_unet_bytes(job, plan), UNET_PER_LATENT * plan.rows * job.window * job.latents * size),
-        "decode": (VAE_DECODER * size, DECODER_PER_LATENT * job.chunk * decoded * size),
-        "retime": (RIFE * 4, RIFE_PER_PIXEL * pixels * 4),
+        "decode": (
+            VAE * size + RIFE * 4,
+            DECODER_PER_LATENT * job.chunk * decoded * size + RIFE_PER_PIXEL * pixels * 4,
+        ),
     }
-    together = sum(weights for weights, _ in parts.values())
-    alone = plan.offload != "none"
+    together = sum(weights for weights, _ in parts.values()) - VAE * size  # seen and decoded by the same
     stages = (
-        Stage(name=name, weights_bytes=weights if alone else together, activations_bytes=work)
+        Stage(
+            name=name, weights_bytes=hearing + (together if plan.offload == "none" else weights), activations_bytes=work
+        )
         for name, (weights, work) in parts.items()
     )
-    host = PROGRAM_BYTES + _clip_bytes(job) + alone * together
+    host = PROGRAM_BYTES + _clip_bytes(job)
     return Estimate(job=job, plan=plan, stages=tuple(stages), host_bytes=host)
 
 
@@ -224,21 +226,24 @@ def _fits(needed: Estimate, device_bytes: int | None, host_bytes: int) -> bool:
 
 
 def _host_total(needed: Estimate, device_bytes: int | None) -> int:
-    return needed.host_bytes + (needed.peak.tensors_bytes if device_bytes is None else 0)
+    if device_bytes is None:
+        return needed.host_bytes + needed.peak.tensors_bytes
+    # While the UNet is read, a third of the copies is there.
+    return max(needed.host_bytes, needed.host_bytes - _clip_bytes(needed.job) * 2 // 3 + LOADING_BYTES)
 
 
 def _unet_bytes(job: Job, plan: Plan) -> int:
     """Matrices in their own width; norms, biases and mixing factors in that of activations."""
     width = min(job.weight_bytes, job.value_bytes)
     if plan.offload == "blocks":
-        return UNET_BLOCK_PAIR * width
+        return UNET_BLOCKS * width
     return UNET_MATRICES * width + (UNET - UNET_MATRICES) * job.value_bytes
 
 
 def _clip_bytes(job: Job) -> int:
     """What grows with the recording."""
     copies = LATENT_COPIES + job.keeps_directions * DIRECTION_COPIES
-    return job.n_frames * (copies * 4 * job.latents * 4 + HIDDEN_BYTES)
+    return job.n_frames * copies * 4 * job.latents * 4
 
 
 @dataclass(frozen=True, slots=True)
