@@ -183,7 +183,7 @@ class Settings:
         low=0.05, high=1, step=0.05, recommended=(0.5, 1), outside="below 0.5 hardly anything moves", engine="svd",
     )  # fmt: skip
     sampler: str = _knob(
-        "euler", "How a denoising step is taken; dpm++2m needs about half the steps.", str,
+        "euler", "How a denoising step is taken: euler as published, or dpm++2m for fewer of them.", str,
         choices=("euler", "dpm++2m"), engine="svd",
     )  # fmt: skip
     weights_folder: str | None = _knob(

@@ -48,7 +48,7 @@ def free_device_bytes(devices: Sequence[torch.device]) -> int | None:
     """What the fullest of these GPUs has free; None for the CPU, whose memory is the host's."""
     if devices[0].type != "cuda":
         return None
-    return min(torch.cuda.mem_get_info(device)[0] for device in devices)
+    return min(int(torch.cuda.mem_get_info(device)[0]) for device in devices)
 
 
 def free_host_bytes() -> int:

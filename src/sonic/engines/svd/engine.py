@@ -1,7 +1,7 @@
 """Engine ``svd`` as the pipeline sees it: what is decided before any work, then latents, then frames."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -223,14 +223,14 @@ def _schedule(located: Located, inference: Inference) -> Schedule:
     return Schedule(scheduler.sigmas[-run - 1 :], scheduler.timesteps[-run:])
 
 
-def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Iterator[Frame]:
+def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Frame, None, None]:
     take, way = latents.take, shelf.way
     fps = take.settings.fps
     paster = Paster(portrait.crop, portrait.matte, portrait.face, take.region, take.size_px, fps=fps)
     with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
         made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
         timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))
-        with closing(timed):
+        with closing(timed):  # type: ignore[type-var]
             for index, frame in enumerate(timed):
                 yield Frame(paster.paste(frame.numpy()), index)
 

@@ -1,12 +1,13 @@
 """Networks go from their files to the device when their turn comes, and leave it when it is over."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from sonic.engines.svd import networks
 from sonic.engines.svd.attention import Context
@@ -26,8 +27,8 @@ class Way:
     dtype: torch.dtype
     weights_precision: str = "same"
     offload: str = "models"
-    """none: a network stays on its device for the next video; models: it leaves after its turn; blocks: of the UNet, each
-    block comes when it is at work."""
+    """none: a network stays on its device for the next video; models: it leaves after its turn; blocks: of the UNet,
+    each block comes when it is at work."""
     compile: str = "off"
 
 
@@ -66,20 +67,21 @@ class Shelf:
 
     def _made(self, part: str, device: torch.device) -> Any:
         state = self.located.state(part)
-        build = {
+        build: dict[str, Callable[[], Any]] = {
             "vae": lambda: networks.vae(self.located.config(part), state),
             "image_encoder": lambda: networks.image_encoder(self.located.config(part), state),
             "whisper": lambda: networks.whisper_encoder(self.located.config(part), state),
             "audio2token": lambda: AudioToToken.for_state(state),
             "audio2bucket": lambda: AudioToBucket.for_state(state),
             "flownet": lambda: networks.flownet(state),
-        }[part]
-        return build().to(device=device, dtype=torch.float32 if part in PRECISE else self.way.dtype)
+        }
+        # torch's own method: diffusers' warns of modules to be kept in float32, of which there are none.
+        return nn.Module.to(build[part](), device=device, dtype=torch.float32 if part in PRECISE else self.way.dtype)
 
     def _unet(self, device: torch.device) -> tuple[Any, Context]:
         way = self.way
         unet, context = networks.unet(self.located.config("unet"), self.located.state("unet"))
-        unet.to(way.dtype)
+        nn.Module.to(unet, way.dtype)
         if way.weights_precision == "fp8":
             unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=way.dtype)
         if way.offload == "blocks":
@@ -89,7 +91,7 @@ class Shelf:
                 unet, device, offload_type="block_level", num_blocks_per_group=1, use_stream=device.type == "cuda"
             )
         else:
-            unet.to(device)
+            nn.Module.to(unet, device)
         return (torch.compile(unet) if way.compile == "on" else unet), context
 
 
