@@ -41,14 +41,14 @@ def test_ties_go_to_the_even_multiple() -> None:
 
 def test_a_picture_of_the_working_size_stays_as_it_is() -> None:
     rgb = picture(128, 192)
-    got = prepare(rgb, (30, 40, 50, 60), 128)
+    got = prepare(rgb, (30, 40, 50, 60), (128, 192))
     assert got.size_px == (128, 192)
     assert torch.equal(((got.reference[0] + 1) * 127.5).round().to(torch.uint8), torch.from_numpy(rgb).permute(2, 0, 1))
     assert set(got.face_mask.unique().tolist()) == {0.0, 1.0}
 
 
 def test_a_picture_of_another_size_gets_soft_edges_and_keeps_its_ranges() -> None:
-    got = prepare(picture(300, 200), (100, 50, 90, 80), 128)
+    got = prepare(picture(300, 200), (100, 50, 90, 80), working_size((300, 200), 128))
     assert got.reference.shape == (1, 3, 128, 192)
     assert got.face_mask.shape == (1, 1, 128, 192)
     assert got.clip.shape == (1, 3, 224, 224)
@@ -102,7 +102,7 @@ def test_a_square_around_a_face_in_the_middle_has_it_in_its_middle() -> None:
 def test_golden_pictures(name: str) -> None:
     want, case = tensors(f"e/{name}"), values("e_preprocess")["images"][name]
     rgb = np.asarray(Image.open(path(f"e/{name}.png")).convert("RGB"))
-    got = prepare(rgb, tuple(case["bbox"]), case["image_size"])
+    got = prepare(rgb, tuple(case["bbox"]), working_size(rgb.shape[1::-1], case["image_size"]))
     assert got.size_px == (case["out_w"], case["out_h"])
     assert torch.equal(got.reference[0], (want["ref_img_u8"] / 255 - 0.5) / 0.5)
     assert torch.equal(got.face_mask[0], want["face_mask_u8"] / 255)
@@ -114,7 +114,7 @@ def test_golden_pictures(name: str) -> None:
 def test_golden_picture_of_the_end_to_end_run(name: str) -> None:
     want, case = tensors(name), values("g_end_to_end")
     rgb = np.asarray(Image.open(path(case["image"])).convert("RGB"))
-    got = prepare(rgb, tuple(case["bbox_xywh"]), case["image_size"])
+    got = prepare(rgb, tuple(case["bbox_xywh"]), working_size(rgb.shape[1::-1], case["image_size"]))
     assert close(got.reference[0], want["ref_img"], 1e-6)
     assert close(got.face_mask[0], want["face_mask"], 1e-6)
     assert close(got.clip[0], want["clip_img"], 1e-6)

@@ -47,14 +47,12 @@ class Picture:
         return self.reference.shape[-1], self.reference.shape[-2]
 
 
-def prepare(rgb: U8, face_xywh: Box, shortest_px: int) -> Picture:
-    """The picture (H, W, 3) sRGB at the working size for ``shortest_px``, with the face that a detector found at
-    ``face_xywh``, in px of ``rgb``.
+def prepare(rgb: U8, face_xywh: Box, size: Size) -> Picture:
+    """A picture (h, w, 3) sRGB at ``size``, its working size, with the face that is at ``face_xywh`` px of ``rgb``.
 
     Raises FaceError if no pixel of the face lies in the picture.
     """
     image = Image.fromarray(rgb)
-    size = working_size(image.size, shortest_px)
     small = _resized(image, size)
     mask = _resized(Image.fromarray(face_mask(face_xywh, image.size)), size)
     return Picture(_planes((_unit(small) - 0.5) / 0.5), clip_pixels(small), _planes(_unit(mask)[..., None]))
