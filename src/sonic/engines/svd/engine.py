@@ -189,7 +189,7 @@ def _picture(portrait: Portrait, take: Take) -> Picture:
     x, y, x_end, y_end = take.region
     left, top, right, bottom = portrait.face.box_px
     seen = portrait.crop[y:y_end, x:x_end]
-    return prepare(seen, (left - x, top - y, right - left, bottom - top), min(take.size_px))
+    return prepare(seen, (left - x, top - y, right - left, bottom - top), take.size_px)
 
 
 def _scene(
