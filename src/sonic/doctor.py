@@ -17,6 +17,7 @@ from sonic.engines import engine_names
 from sonic.errors import SonicError
 from sonic.load import load_photo
 from sonic.motion import Motion
+from sonic.provenance.policy import active
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.weights import TABLE, read
@@ -39,6 +40,10 @@ class Examination:
     codecs: dict[str, bool]
     weights: dict[str, str]
     """File -> size, SHA-256 and licence, or that it is damaged."""
+    policy: str
+    """What this machine requires of every video, in one line."""
+    svd: str
+    """Whether engine svd could run: what it needs and has not, in one line."""
     render_ms_512: float
     """Milliseconds a frame at 512 px, rendering only; 0 if it did not work."""
     problems: tuple[str, ...]
@@ -54,6 +59,8 @@ class Examination:
         lines += [f"package   {name} {found}" for name, found in self.packages.items()]
         lines.append("codecs    " + ", ".join(f"{n}{'' if ok else ' MISSING'}" for n, ok in self.codecs.items()))
         lines += [f"weights   {name} {state}" for name, state in self.weights.items()]
+        lines.append(f"engine svd  {self.svd}")
+        lines.append(f"policy    {self.policy}")
         if self.render_ms_512:
             lines.append(f"speed     {self.render_ms_512:.1f} ms a frame at 512 px, rendering only")
         lines += [f"PROBLEM   {line}" for line in self.problems] or ["no problems found"]
@@ -72,6 +79,11 @@ def examine() -> Examination:
         except SonicError as error:
             weights[entry.file] = "DAMAGED"
             problems.append(str(error))
+    policy = "BROKEN"
+    try:
+        policy = active().to_text()
+    except SonicError as error:
+        problems.append(str(error))
     speed_ms = 0.0
     try:
         speed_ms = _render_ms()
@@ -86,9 +98,28 @@ def examine() -> Examination:
         packages={name: _version(name) for name in PACKAGES},
         codecs=codecs,
         weights=weights,
+        policy=policy,
+        svd=_svd_state(),
         render_ms_512=speed_ms,
         problems=tuple(problems),
     )
+
+
+def _svd_state() -> str:
+    """Never a problem of the installation: engine svd is for those who want it."""
+    from sonic.engines.svd.check import lacking
+    from sonic.engines.svd.checkpoints import search
+    from sonic.engines.svd.parts import PARTS
+
+    try:
+        found = search().files
+    except SonicError as error:
+        return str(error)
+    missing = [name for name, part in PARTS.items() if part.n_tensors and name not in found]
+    states = [f"extra gpu is missing ({', '.join(lacking())}); pip install 'sonic-talk[gpu]'"] if lacking() else []
+    if missing:
+        states.append(f"weights are missing: {', '.join(missing)}; `sonic weights fetch`")
+    return "; ".join(states) or "weights found; `sonic weights check` compares them with the published ones"
 
 
 def _version(package: str) -> str:

@@ -6,7 +6,11 @@ from typing import Any
 
 from sonic import __version__
 from sonic.apps.cli import commands
+from sonic.apps.cli.ask import add_confirmed
+from sonic.apps.cli.consent import add_consent
+from sonic.apps.cli.log import add_log
 from sonic.apps.cli.train import add_train
+from sonic.apps.cli.weights import add_weights
 from sonic.settings import Knob, knobs, preset_names
 
 EXIT_CODES = """\
@@ -21,7 +25,7 @@ exit codes:
 GENERATE_EXAMPLES = """\
 examples:
   sonic generate portrait.jpg speech.mp3 -o out.mp4 --consent self --subject "Ada Example"
-  sonic generate portrait.jpg speech.mp3 --preset quality --min-resolution 1024 --consent consent.json
+  sonic generate portrait.jpg speech.mp3 --preset quality --min-resolution 1024 --consent portrait.consent.json
   sonic generate portrait.png lesson.m4a --framing 9:16 --expand-ratio 0.2 \\
       --consent written --subject "Ada Example" --evidence "release form 2026-014"
 """
@@ -43,7 +47,10 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands_)
     _add_doctor(commands_)
     _add_demo(commands_)
+    add_consent(commands_)
+    add_log(commands_)
     add_train(commands_)
+    add_weights(commands_)
     return parser
 
 
@@ -122,12 +129,13 @@ def _add_consent(command: argparse.ArgumentParser) -> None:
         "--consent",
         required=True,
         metavar="BASIS|FILE",
-        help="self (you are the person), written, licensed, synthetic (no real person), or a consent JSON file",
+        help="self (you are the person), written, licensed, synthetic (no real person), or a file of `sonic consent new`",
     )
     group.add_argument("--subject", help="the person in the portrait")
     group.add_argument("--evidence", help="where the permission can be found; required for written and licensed")
     group.add_argument("--consent-given", metavar="DATE", help="day it was given, YYYY-MM-DD (default: today)")
     group.add_argument("--consent-expires", metavar="DATE", help="last day it holds, YYYY-MM-DD (default: never)")
+    add_confirmed(group)
 
 
 def _add_settings(command: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:

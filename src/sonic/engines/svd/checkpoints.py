@@ -136,6 +136,17 @@ def search(folder: Path | None = None) -> Located:
     return Located(files, configs)
 
 
+def pickles(folder: Path | None = None) -> dict[str, Path]:
+    """Part -> its pickle, also where a safetensors file beside it goes before it: what can be converted."""
+    found = {}
+    for part, file in search(folder).files.items():
+        stem = file.name.removesuffix(".fp16.safetensors").removesuffix(file.suffix)
+        beside = [file.with_name(stem + ending) for ending in tensorfiles.PICKLES]
+        if here := [path for path in beside if path.is_file()]:
+            found[part] = here[0]
+    return found
+
+
 def roots(folder: Path | None = None) -> list[Path]:
     """The folders that are searched, first to last, those that exist.
 
@@ -162,7 +173,7 @@ def hub_cache() -> Path | None:
 
 
 def snapshots(cache_folder: Path, repository: str) -> list[Path]:
-    """Folders of a repository's files in a Hugging Face cache: the known revision, what ``main`` was last, the others."""
+    """Folders of a repository's files in a Hugging Face cache: the known revision first, then what ``main`` was."""
     home = cache_folder / f"models--{repository.replace('/', '--')}"
     wanted = [part.revision for part in PARTS.values() if part.repository == repository and part.revision][:1]
     with contextlib.suppress(OSError, ValueError):
