@@ -78,11 +78,13 @@ class Policy:
         if self.bases is not None and consent.basis not in self.bases:
             return f"{who} accepts consent {' or '.join(self.bases)}, not {consent.basis}; obtain such a consent"
         if self.evidence_file and consent.evidence_sha256 is None:
-            return f"{who} requires an evidence file; make the consent with --evidence-file"
+            return f"{who} requires an evidence file; make one with: sonic consent new --evidence-file"
         if self.max_validity_days is None:
             return None
         if consent.expires_on is None:
-            return f"{who} requires that a consent expires within {self.max_validity_days} days; give --expires"
+            return (
+                f"{who} requires that a consent expires within {self.max_validity_days} days; make one with --expires"
+            )
         if (days := (consent.expires_on - consent.given_on).days) > self.max_validity_days:
             return f"{who} allows consents of {self.max_validity_days} days; this one has {days}, make a shorter one"
         return None

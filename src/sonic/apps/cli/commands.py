@@ -5,6 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonic.apps.cli.ask import confirm
+from sonic.apps.cli.consent import day, statement
 from sonic.apps.cli.show import Reporter
 from sonic.errors import ConsentError, InstallError, OutputError
 from sonic.settings import Settings, knobs, preset
@@ -133,20 +135,16 @@ def _consent(arguments: argparse.Namespace) -> "Consent":
         return Consent.from_file(Path(arguments.consent))
     if not arguments.subject:
         raise ConsentError(f"--consent {arguments.consent} names nobody; add --subject with the person's name")
-    return Consent(
+    consent = Consent(
         subject=arguments.subject,
         basis=arguments.consent,
-        given_on=_date(arguments.consent_given, "--consent-given") or date.today(),
-        expires_on=_date(arguments.consent_expires, "--consent-expires"),
+        given_on=day(arguments.consent_given, "--consent-given") or date.today(),
+        expires_on=day(arguments.consent_expires, "--consent-expires"),
         evidence=arguments.evidence,
     )
-
-
-def _date(text: str | None, option: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ConsentError(f"{option} is {text!r}; write a date as YYYY-MM-DD") from error
+    if consent.basis == "self":
+        confirm(arguments, statement(consent))
+    return consent
 
 
 def _picture_name(given: str | None, source: str | Path, suffix: str, *inputs: str | Path) -> Path:

@@ -129,7 +129,7 @@ def _add_consent(command: argparse.ArgumentParser) -> None:
         "--consent",
         required=True,
         metavar="BASIS|FILE",
-        help="self (you are the person), written, licensed, synthetic (no real person), or a file of `sonic consent new`",
+        help="self (you are the person), written, licensed, synthetic (no real person), or a `sonic consent` file",
     )
     group.add_argument("--subject", help="the person in the portrait")
     group.add_argument("--evidence", help="where the permission can be found; required for written and licensed")

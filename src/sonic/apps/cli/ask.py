@@ -1,0 +1,40 @@
+"""Questions to the person at the terminal, for what must not be assumed; nobody is asked where nobody sits."""
+
+import argparse
+import sys
+
+from sonic.errors import ConsentError
+
+YES = "yes"
+"""The one answer that confirms."""
+
+
+def can_ask(arguments: argparse.Namespace) -> bool:
+    """Whether somebody can answer: standard input is a terminal, and no program reads our output."""
+    return not arguments.json and sys.stdin is not None and sys.stdin.isatty()
+
+
+def ask(question: str) -> str:
+    """The line that was typed, without surrounding space. Raises ConsentError if there is none any more."""
+    print(f"{question} ", end="", file=sys.stderr, flush=True)
+    line = sys.stdin.readline()
+    if not line:
+        raise ConsentError("the answer is missing; nothing was done")
+    return line.strip()
+
+
+def confirm(arguments: argparse.Namespace, statement: str) -> None:
+    """Have ``statement`` confirmed with the word yes, or by --confirmed. Raises ConsentError if it is not."""
+    if arguments.confirmed:
+        return
+    if not can_ask(arguments):
+        raise ConsentError(f"somebody has to confirm: {statement} Run it in a terminal, or add --confirmed")
+    if ask(f"{statement}\nType {YES} to confirm:").casefold() != YES:
+        raise ConsentError("not confirmed; nothing was done")
+
+
+def add_confirmed(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:
+    """The option for work without a terminal."""
+    command.add_argument(
+        "--confirmed", action="store_true", help="what the terminal would ask to confirm is true: for batch work"
+    )
