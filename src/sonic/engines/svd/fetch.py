@@ -85,9 +85,8 @@ def fetch(
 def from_hub(item: Wanted, folder: Path | None) -> Path:
     """Download one file with huggingface_hub. Raises InstallError with what to do about a failure."""
     require_hub()
-    import httpx
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import GatedRepoError, OfflineModeIsEnabled
 
     repository = item.part.repository
     place = {"local_dir": folder / FOLDERS[repository]} if folder else {"cache_dir": hub_cache()}
@@ -101,7 +100,7 @@ def from_hub(item: Wanted, folder: Path | None) -> Path:
         ) from error
     except OfflineModeIsEnabled as error:
         raise InstallError(f"{name} cannot be downloaded while HF_HUB_OFFLINE is set; unset it") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except Exception as error:  # what fails below is another HTTP library's from version to version
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InstallError(f"{name} cannot be downloaded: {reason}; {KEPT}") from error
 
