@@ -20,6 +20,7 @@ from sonic.types import Clip, LabelStyle, Photo, Sound
 
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "Ada's 照片.png")
 SPEECH = Sound(Path("folder/speech \udcff.wav"), "cd" * 32)
+SIGNED = {"signer": "Sonic local signer", "fingerprint": "34" * 32, "certificate": "local", "timestamp": None}
 SETTINGS = Settings(seed=7, fps=Fraction(30_000, 1001))
 
 
@@ -70,12 +71,10 @@ def test_a_producer_that_the_metadata_cannot_hold_is_refused(monkeypatch: pytest
 
 def test_the_record_is_complete() -> None:
     made = record()
-    values = json.loads(made.to_json("out.mp4", "12" * 32))
+    values = json.loads(made.to_json("out.mp4", "12" * 32, SIGNED))
     assert values["record"] == "sonic/1"
-    assert values["consent"] == {
-        "subject": "Ada Example", "basis": "written", "given_on": "2026-01-02", "expires_on": None,
-        "evidence": "form 17", "photo_sha256": PHOTO.sha256,
-    }  # fmt: skip
+    assert values["consent"] == made.consent.summary()
+    assert (values["consent"]["subject"], values["consent"]["evidence"]) == ("Ada Example", "form 17")
     assert values["photo"] == {"name": "Ada's 照片.png", "sha256": PHOTO.sha256}
     assert values["audio"]["sha256"] == SPEECH.sha256
     assert values["video"] == {
@@ -87,6 +86,7 @@ def test_the_record_is_complete() -> None:
     assert values["weights"] == {"motion.onnx": "ef" * 32}
     assert values["label"]["text"] == "AI生成 AI-generated"
     assert values["label"]["n_frames"] == 30
+    assert values["credentials"] == SIGNED
     assert values["made_with"]["version"] == sonic.__version__
     assert values["notices"] == ["motion_scale 1.5: restless"]
     assert values["aigc"] == json.loads(made.aigc())
@@ -96,12 +96,12 @@ def test_the_record_is_complete() -> None:
 
 
 def test_names_hold_no_folders_and_stray_bytes_are_readable() -> None:
-    assert record().to_dict("out.mp4", "12" * 32)["audio"]["name"] == "speech \\udcff.wav"
+    assert record().to_dict("out.mp4", "12" * 32, SIGNED)["audio"]["name"] == "speech \\udcff.wav"
 
 
 def test_the_metadata_names_its_record_as_the_record_says() -> None:
-    values = record().to_dict("out.mp4", "12" * 32)
-    core = {name: value for name, value in values.items() if name not in ("aigc", "video")}
+    values = record().to_dict("out.mp4", "12" * 32, SIGNED)
+    core = {name: value for name, value in values.items() if name not in ("aigc", "credentials", "video")}
     digest = hashlib.sha256(json.dumps(core, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     assert values["aigc"]["ReservedCode1"] == f"sha256:{digest}"
 
@@ -118,5 +118,5 @@ def test_other_files_are_no_records(data: bytes) -> None:
 
 
 def test_our_records_are() -> None:
-    assert is_record(record().to_json("out.mp4", "12" * 32).encode())
+    assert is_record(record().to_json("out.mp4", "12" * 32, SIGNED).encode())
     assert not is_record(aigc_json("Sonic", "1").encode())

@@ -19,15 +19,20 @@ import av
 import numpy as np
 import pytest
 
+import sonic
+import sonic.write
 from sonic.errors import OutputError, SonicError
 from sonic.finish import finish
 from sonic.provenance.consent import Consent
+from sonic.provenance.keys import identity
 from sonic.provenance.label import MIN_INK, label_pixels
 from sonic.provenance.manifest import Record
+from sonic.provenance.signing import Signed, sign
 from sonic.settings import Settings
 from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Sound
 from sonic.write import check_output, encoder, record_path, write
 
+PORTRAIT = Path(sonic.__file__).parent / "assets" / "demo" / "portrait.png"
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "p.png")
 FPS = [Fraction(25, 2), Fraction(24_000, 1001), Fraction(25), Fraction(30_000, 1001), Fraction(60)]
 
@@ -65,6 +70,7 @@ class Job:
         self.settings = Settings(fps=fps, **settings)
         self.n_frames = max(1, round(duration_s * fps))
         self.taken, self.closed = 0, False
+        self.notices: list[str] = []
         self._draw, self._size_px = draw or (lambda index, rgb: None), size_px
         label = LabelStyle(label_pixels(size_px), 4, 4, self.n_frames)
         self.clip = finish(
@@ -85,8 +91,11 @@ class Job:
         finally:
             self.closed = True
 
-    def write(self, out: Path, on_progress: Callable[[Progress], None] = lambda progress: None, **rest: Any) -> Path:
-        return write(self.clip, out, record=self.record, settings=self.settings, on_progress=on_progress, **rest)
+    def write(self, out: Path, on_progress: Callable[[Progress], None] = lambda progress: None) -> Path:
+        return write(
+            self.clip, out, record=self.record, photo_file=PORTRAIT, signer=identity(), settings=self.settings,
+            on_progress=on_progress, on_notice=self.notices.append,
+        )  # fmt: skip
 
 
 def pictures(path: Path) -> list[tuple[float, U8]]:
@@ -424,29 +433,48 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     assert target.read_bytes() == b"precious"
 
 
-def test_signing_gets_the_complete_file_before_it_has_its_name(tmp_path: Path) -> None:
-    def sign(video: Path) -> None:
+def test_signing_gets_the_complete_file_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked_at(unsigned: Path, signed: Path, **rest: Any) -> Signed:
         assert not (tmp_path / "out.mp4").exists()
-        assert len(pictures(video)) == 15
-        with video.open("ab") as file:
-            file.write(struct.pack(">I4s", 16, b"free") + b"signed!!")
+        assert len(pictures(unsigned)) == 15
+        return sign(unsigned, signed, **rest)
 
-    out = Job(tmp_path).write(tmp_path / "out.mp4", sign=sign)
-    assert out.read_bytes().endswith(b"signed!!")
+    monkeypatch.setattr(sonic.write, "sign", looked_at)
+    out = Job(tmp_path).write(tmp_path / "out.mp4")
     values = json.loads(record_path(out).read_text(encoding="utf-8"))
     assert values["video"]["sha256"] == hashlib.sha256(out.read_bytes()).hexdigest()
+    assert values["credentials"] == {
+        "signer": identity().name, "fingerprint": identity().fingerprint, "certificate": "local", "timestamp": None,
+    }  # fmt: skip
+    assert left_behind(tmp_path) == ["out.json", "out.mp4"]
 
 
-def test_signing_that_fails_or_spoils_the_file_leaves_nothing(tmp_path: Path) -> None:
-    def fail(video: Path) -> None:
+def test_signing_that_fails_or_spoils_the_file_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(unsigned: Path, signed: Path, **rest: Any) -> Signed:
         raise OutputError("no key")
 
-    def spoil(video: Path) -> None:
-        video.write_bytes(video.read_bytes().replace(b"ProduceID", b"ProduceXX"))
+    def spoils(old: bytes, new: bytes) -> Callable[..., Signed]:
+        def spoil(unsigned: Path, signed: Path, **rest: Any) -> Signed:
+            made = sign(unsigned, signed, **rest)
+            signed.write_bytes(signed.read_bytes().replace(old, new))
+            return made
 
-    for sign, words in ((fail, "no key"), (spoil, "AIGC")):
+        return spoil
+
+    def forgets(unsigned: Path, signed: Path, **rest: Any) -> Signed:
+        made = sign(unsigned, signed, **rest)
+        signed.write_bytes(unsigned.read_bytes())
+        return made
+
+    for wrong, words in (
+        (fails, "no key"),
+        (spoils(b"ProduceID", b"ProduceXX"), "AIGC"),
+        (spoils(b"Made with Sonic", b"Made with nobody"[:15]), r"do not read back .*bmffHash\.mismatch"),
+        (forgets, "do not read back .there are none"),
+    ):
+        monkeypatch.setattr(sonic.write, "sign", wrong)
         with pytest.raises(OutputError, match=words):
-            Job(tmp_path).write(tmp_path / "out.mp4", sign=sign)
+            Job(tmp_path).write(tmp_path / "out.mp4")
         assert left_behind(tmp_path) == []
 
 

@@ -17,6 +17,7 @@ from sonic.load import load_photo, load_speech
 from sonic.provenance import audit
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.check import authorise
+from sonic.provenance.keys import identity
 from sonic.provenance.label import make_label
 from sonic.provenance.manifest import Record
 from sonic.provenance.policy import Policy, active
@@ -62,13 +63,17 @@ def generate(
     check_output(out, Path(portrait), Path(speech))
     job = _Job(settings or Settings(), on_progress, on_notice)
     policy = _policy(job, consent)
+    signer = identity()
     photo, recording = _load(job, portrait, speech)
     grounds = _grounds(job, consent, photo, policy)
     engine = open_engine(job.settings.engine)
     clip = _make_clip(job, engine, photo, recording)
     record = _record(job, grounds, photo, clip, engine)
     with closing(clip.frames):  # type: ignore[type-var]
-        video = write(clip, out, record=record, settings=job.settings, on_progress=job.on_progress)
+        video = write(
+            clip, out, record=record, photo_file=Path(portrait), signer=signer, settings=job.settings,
+            on_progress=job.on_progress, on_notice=job.notice,
+        )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
 

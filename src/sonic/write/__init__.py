@@ -7,7 +7,7 @@ under temporary names in the output's folder, read back, and only then renamed; 
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +17,11 @@ import av.error
 
 from sonic.errors import OutputError
 from sonic.provenance.audit import entered
+from sonic.provenance.keys import Identity
 from sonic.provenance.manifest import Record, is_record
+from sonic.provenance.signing import sign, verify_signature
 from sonic.settings import Settings
-from sonic.types import Clip, OnProgress
+from sonic.types import Clip, OnNotice, OnProgress
 from sonic.write.encoder import encode
 
 TEMPORARY = ".part"
@@ -32,31 +34,38 @@ def write(
     out: Path,
     *,
     record: Record,
+    photo_file: Path,
+    signer: Identity,
     settings: Settings,
     on_progress: OnProgress,
-    sign: Callable[[Path], None] | None = None,
+    on_notice: OnNotice,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
 
     H.264 yuv420p, BT.709, and AAC with the speech source's own sound, both as long as the clip to within one frame. An
     earlier video and record of these names are replaced, but only by complete ones; clip.frames is closed in any case.
     The audit log has the video before it has its name.
-    ``sign`` is the place for Content Credentials: it gets the complete, still temporary file and changes it in place;
-    what it leaves is read back and hashed.
+    ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
+    speech's files; label, metadata and signature are read back from what gets the name.
 
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
     renderer or the sound decoder raise.
     """
     try:
-        check_output(out, clip.sound.source)
+        check_output(out, photo_file, clip.sound.source)
         with _temporary(out.parent, ".mp4") as video, _temporary(out.parent, ".json") as beside:
-            encode(clip, video, settings=settings, metadata=_metadata(record, out), on_progress=on_progress)
-            if sign is not None:
-                sign(video)
+            with _temporary(out.parent, ".mp4") as unsigned:
+                encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=on_progress)
+                verify(unsigned, clip, record.aigc())
+                signed = sign(
+                    unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
+                    on_notice=on_notice,
+                )  # fmt: skip
             verify(video, clip, record.aigc())
+            verify_signature(video, signed)
             with _writing(out):
                 sha256 = _sha256(video)
-                beside.write_text(record.to_json(_readable(out.name), sha256), encoding="utf-8")
+                beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
             with entered(record, _readable(out.name), sha256), _writing(out):
                 _publish(video, beside, out)
     finally:
