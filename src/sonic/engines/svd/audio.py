@@ -7,7 +7,6 @@ published inference stops after 400 s; here only the disk limits the length.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import islice
 from typing import Any
 
@@ -22,8 +21,6 @@ from sonic.media.mono import mono
 from sonic.media.stored import StoredSamples, store
 from sonic.types import F32, SPEECH_RATE_HZ, OnProgress, Progress, Samples, Sound
 
-FPS = Fraction(25, 2)
-"""Video frames per second that the networks make."""
 _SAMPLES_PER_AUDIO_FRAME = SPEECH_RATE_HZ // 25
 _ROWS_PER_AUDIO_FRAME = 2
 _ROWS_PER_FRAME = 4
@@ -110,7 +107,7 @@ class Features:
 
     @property
     def n_frames(self) -> int:
-        """N: video frames at FPS; an odd audio frame at the end is lost."""
+        """N: video frames, 12.5 a second; an odd audio frame at the end is lost."""
         return len(self.stored) // (self.layers * self.channels) // _ROWS_PER_FRAME
 
     def token_windows(self, frames: Sequence[int]) -> Tensor:

@@ -3,14 +3,14 @@
 Parameter names and shapes are those of audio2token.pth and audio2bucket.pth; both compute in float32, as published.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sonic.errors import InstallError
+from sonic.engines.svd.networks import filled
 
 Net = TypeVar("Net")
 
@@ -31,12 +31,11 @@ class AudioToToken(nn.Module):  # type: ignore[misc]  # torch is not checked
 
         Raises InstallError if they are not the weights of such a network.
         """
-
-        def empty() -> AudioToToken:
-            (hidden, inputs), (width,) = state["proj1.weight"].shape, state["norm.weight"].shape
-            return cls(inputs, hidden, state["proj3.bias"].shape[0] // width, width)
-
-        return _filled(empty, state, "audio2token")
+        hidden, inputs = _shape(state, "proj1.weight", (1024, 10 * 5 * 384))
+        (outputs,), (width,) = _shape(state, "proj3.bias", (32 * 1024,)), _shape(state, "norm.weight", (1024,))
+        with torch.device("meta"):
+            net = cls(inputs, hidden, outputs // max(width, 1), width)
+        return _filled(net, state, "audio2token")
 
     def forward(self, windows: Tensor) -> Tensor:
         """(F, 10, 5, C) -> (F, tokens, width)."""
@@ -66,12 +65,10 @@ class AudioToBucket(nn.Module):  # type: ignore[misc]  # torch is not checked
 
         Raises InstallError if they are not the weights of such a network.
         """
-
-        def empty() -> AudioToBucket:
-            hidden, inputs = state["proj1.weight"].shape
-            return cls(inputs, hidden, state["proj3.bias"].shape[0])
-
-        return _filled(empty, state, "audio2bucket")
+        hidden, inputs = _shape(state, "proj1.weight", (1024, 50 * 384 + 1024))
+        with torch.device("meta"):
+            net = cls(inputs, hidden, *_shape(state, "proj3.bias", (2,)))
+        return _filled(net, state, "audio2bucket")
 
     def forward(self, windows: Tensor, image_embed: Tensor) -> Tensor:
         """(F, 50, 1, C) and (1, D) -> (F, 2): head and expression, about -1 .. 7 before they become bucket numbers."""
@@ -81,16 +78,12 @@ class AudioToBucket(nn.Module):  # type: ignore[misc]  # torch is not checked
         return self.proj3(x)
 
 
-def _filled(empty: Callable[[], Net], state: Mapping[str, Tensor], name: str) -> Net:
-    """The network from ``empty`` with these weights; nothing is initialised and nothing copied that is float32."""
-    try:
-        with torch.device("meta"):
-            net: Any = empty()
-        net.load_state_dict({key: value.float() for key, value in state.items()}, assign=True)
-    except (KeyError, ValueError, ZeroDivisionError, RuntimeError, AttributeError) as error:
-        raise InstallError(
-            f"weights {name!r} hold {len(state)} tensors that are not those of the published network; "
-            "compare them with `sonic weights check`"
-        ) from error
-    filled: Net = net.requires_grad_(False).eval()
-    return filled
+def _shape(state: Mapping[str, Tensor], name: str, published: tuple[int, ...]) -> tuple[int, ...]:
+    """Of this tensor; the published one where it is missing or of another kind, so that the comparison names it."""
+    shape = tuple(state[name].shape) if name in state else ()
+    return shape if len(shape) == len(published) else published
+
+
+def _filled(net: Net, state: Mapping[str, Tensor], part: str) -> Net:
+    same: Net = filled(net, {name: value.float() for name, value in state.items()}, part)
+    return same
