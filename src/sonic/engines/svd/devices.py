@@ -1,8 +1,6 @@
 """Where the engine computes, in which number format, and how much memory is free there."""
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 
@@ -52,13 +50,7 @@ def free_device_bytes(devices: Sequence[torch.device]) -> int | None:
 
 
 def free_host_bytes() -> int:
-    """What the system can give without swapping; where it does not say, what it has."""
-    try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return 1 << 62  # Windows does not say without another package; the check then covers the GPU alone
+    """What the system can give without swapping."""
+    import psutil
+
+    return int(psutil.virtual_memory().available)

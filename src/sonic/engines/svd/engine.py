@@ -164,8 +164,8 @@ def _latents(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech, watch
     generator = torch.Generator().manual_seed(settings.seed)
     noise = torch.randn(picture.reference.shape, generator=generator)
     with shelf.at_work("audio2token") as hearing:
-        scene, start = _scene(shelf, picture, features, hearing, inference.noise_aug * noise)
-        schedule = _schedule(shelf.located, inference)
+        scene, start = make_scene(shelf, picture, features, hearing, inference.noise_aug * noise)
+        schedule = schedule_of(shelf.located, inference)
         drawn = torch.randn(features.n_frames, *start.shape[1:], generator=generator)
         state = State(0, LATENT_SCALE * start + schedule.sigmas[0] * drawn)
         if found := unfinished.load():
@@ -192,7 +192,7 @@ def _picture(portrait: Portrait, take: Take) -> Picture:
     return prepare(seen, (left - x, top - y, right - left, bottom - top), take.size_px)
 
 
-def _scene(
+def make_scene(
     shelf: Shelf, picture: Picture, features: Features, hearing: AudioToToken, noise: Tensor
 ) -> tuple[Scene, Tensor]:
     """What the clip is denoised from, and the portrait's latents to start from."""
@@ -213,7 +213,7 @@ def _scene(
     return Scene(embed, shown, picture.face_mask, tokens, hearing.silence(), buckets), start
 
 
-def _schedule(located: Located, inference: Inference) -> Schedule:
+def schedule_of(located: Located, inference: Inference) -> Schedule:
     """The scheduler's noise levels, those of the steps that are run."""
     from diffusers import EulerDiscreteScheduler
 

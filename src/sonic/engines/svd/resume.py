@@ -75,7 +75,8 @@ class Unfinished:
             save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=numbers)
             os.replace(temporary, self._path)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             self._on_notice(
                 f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it"
             )
