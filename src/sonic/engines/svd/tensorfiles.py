@@ -37,10 +37,14 @@ def tensors(file: Path, names: "set[str] | None" = None) -> "dict[str, Tensor]":
         state = _unpickle(file, device="cpu")
         return state if names is None else {name: state[name] for name in names}
     _header(file)
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(file, framework="pt") as opened:
-        return {name: opened.get_tensor(name) for name in opened.keys() if names is None or name in names}  # noqa: SIM118
+    try:
+        with safe_open(file, framework="pt") as opened:
+            wanted = opened.keys() if names is None else names
+            return {name: opened.get_tensor(name) for name in wanted}
+    except SafetensorError as error:
+        raise InstallError(f"weights {file} are damaged; {REMEDY}") from error
 
 
 def metadata(file: Path) -> dict[str, str]:
@@ -57,6 +61,8 @@ def _header(file: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
                 raise ValueError("its header has no end")
             header = json.loads(stream.read(n_header))
         notes = header.pop("__metadata__", {})
+        if not isinstance(notes, dict):
+            raise ValueError("its notes are no notes")
         n_data = max((_end(entry) for entry in header.values()), default=0)
     except OSError as error:
         raise InstallError(f"weights {file} cannot be read: {error.strerror}") from error
@@ -70,10 +76,13 @@ def _header(file: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
 
 def _end(entry: dict[str, Any]) -> int:
     """Where a tensor's bytes end. Raises ValueError unless there are as many as its shape and format need."""
-    begin, end = (int(offset) for offset in entry["data_offsets"])
-    if begin < 0 or end - begin != math.prod(entry["shape"]) * _BYTES[entry["dtype"]]:
+    begin, end = entry["data_offsets"]
+    counts = [begin, end, *entry["shape"]]
+    if not all(isinstance(count, int) and count >= 0 for count in counts):
+        raise ValueError("a tensor's place or shape are no counts")
+    if end - begin != math.prod(entry["shape"]) * _BYTES[entry["dtype"]]:
         raise ValueError("a tensor's place does not fit its shape")
-    return end
+    return int(end)
 
 
 def _unpickle(file: Path, device: str) -> "dict[str, Tensor]":
