@@ -153,6 +153,10 @@ def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.provenance.consent import store
 
     consent = _found(arguments.consent)
+    if not consent.is_signed():
+        raise ConsentError(
+            f"{arguments.consent} was changed after it was signed and holds nowhere; revoke the original"
+        )
     confirm(arguments, f"Consent {consent.id[:12]} of {consent.subject} will be revoked; that is final.")
     store.keep(consent)
     at = store.revoke(consent)

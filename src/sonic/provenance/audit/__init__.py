@@ -49,7 +49,7 @@ def entered(record: "Record", name: str, video_sha256: str) -> Iterator[None]:
     append("video", facts_of(record) | {"name": name, "video_sha256": video_sha256})
     try:
         yield
-    except BaseException:
+    except Exception:  # being stopped is none: the video may have its name by then
         with suppress(OutputError):  # the first failure is the one to report
             append("unpublished", {"produce_id": record.produce_id, "video_sha256": video_sha256})
         raise

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sonic.errors import ConsentError
-from sonic.provenance.consent import store
+from sonic.provenance.consent import store, words
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
 from sonic.provenance.keys import identity, our_fingerprints
 from sonic.provenance.policy import Policy, scope_problem
@@ -41,6 +41,10 @@ def authorise(consent: object, photo: Photo, *, language: str | None, purpose: s
     """
     if not isinstance(consent, Consent):
         raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
+    if language is not None:
+        words.language("language", language)
+    if purpose is not None:
+        words.purpose("purpose", purpose)
     if consent.signature is None:
         consent = consent.bound_to(photo).signed(identity())
     for problem in problems(consent, policy=policy, photo=photo):

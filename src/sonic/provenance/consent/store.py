@@ -6,7 +6,7 @@ where the file elsewhere is unchanged:
     revocation     "sonic-revocation/1"
     consent        id of the consent
     revoked_at     UTC
-    signature      {"public_key", "value"}, as that of a consent
+    signature      {"public_key", "value"}, as that of a consent: who ended it; without a true one it is ended as well
 """
 
 import json
