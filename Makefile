@@ -4,21 +4,24 @@ UV := .tools/bin/uv
 export UV_PYTHON_DOWNLOADS = never
 export UV_PYTHON = $(PYTHON)
 RUN := $(UV) run --frozen --no-sync
-TRAIN := UV_PROJECT_ENVIRONMENT=.venv-train $(RUN)
+TORCH := .venv-torch/bin/python
+# Threads that spin while they wait take the cores from the others.
+export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test check format bench test-train weights clean
+.PHONY: setup demo test check format bench weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
 
-test: setup  ## the tests
-	$(RUN) pytest
+test: setup .venv-torch/.locked  ## the tests: the base install's, then those of engine svd and of training
+	$(RUN) pytest -m "not svd and not train"
+	$(TORCH) -m pytest -m "svd or train"
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
-	$(RUN) pytest
+	$(MAKE) test
 
 format: setup
 	$(RUN) ruff check --fix
@@ -27,12 +30,9 @@ format: setup
 bench: setup  ## speed, memory and quality figures of this machine
 	$(RUN) python bench/run.py
 
-test-train: .venv-train/.locked  ## the tests that need PyTorch, in an environment of their own
-	$(TRAIN) pytest tests/test_train.py tests/test_train_networks.py
-
 WORK ?= training
-weights: .venv-train/.locked  ## the shipped recipe from end to end: make weights CLIPS=grid SPEECH=speechocean762
-	$(TRAIN) sonic train all $(CLIPS) $(if $(SPEECH),--speech $(SPEECH)) --work $(WORK)
+weights: .venv-torch/.locked  ## the shipped recipe from end to end: make weights CLIPS=grid SPEECH=speechocean762
+	.venv-torch/bin/sonic train all $(CLIPS) $(if $(SPEECH),--speech $(SPEECH)) --work $(WORK)
 
 setup: .venv/.locked
 
@@ -44,9 +44,17 @@ $(UV):
 	$(UV) sync --frozen --group dev
 	touch $@
 
-.venv-train/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/render/kernels.c | $(UV)
-	UV_PROJECT_ENVIRONMENT=.venv-train $(UV) sync --frozen --group dev --extra train
+# The extras gpu and train. torch comes by pip, in the locked version, because pip also takes a CPU build, a quarter of
+# the size, from wherever it is told to look (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL); the rest comes from the lock file.
+EXPORT = $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annotate --group dev --extra gpu --extra train
+.venv-torch/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/render/kernels.c | $(UV)
+	$(UV) venv --quiet --clear .venv-torch
+	$(EXPORT) | sed -n 's/^\(torch==[^ ;]*\).*/\1/p' > .venv-torch/torch.txt
+	$(EXPORT) --prune torch > .venv-torch/others.txt
+	$(UV) pip install --quiet --python $(TORCH) --requirement .venv-torch/others.txt
+	$(PYTHON) -m pip --quiet --disable-pip-version-check --python $(TORCH) install --requirement .venv-torch/torch.txt
+	$(UV) pip install --quiet --python $(TORCH) --no-deps --editable .
 	touch $@
 
 clean:
-	rm -rf .venv .venv-train .tools build dist
+	rm -rf .venv .venv-torch .tools build dist

@@ -80,3 +80,30 @@ def test_a_checkpoint_with_another_name_or_shape_is_refused_by_that_name() -> No
     wrong = state | {"conv_in.weight": torch.zeros(1, 2, 3, 3)}
     with pytest.raises(InstallError, match=r"conv_in\.weight is \(1, 2, 3, 3\)"):
         networks.unet(tiny_svd.UNET, wrong)
+
+
+def test_it_compiles_to_one_graph_that_serves_every_window() -> None:
+    """The compiler of kernels is left out: it takes minutes, and what it makes is PyTorch's."""
+    from torch._dynamo.utils import counters
+
+    config = tiny_svd.UNET | {
+        "down_block_types": tiny_svd.UNET["down_block_types"][2:],
+        "up_block_types": tiny_svd.UNET["up_block_types"][:2],
+        "block_out_channels": [32, 64],
+        "num_attention_heads": [2, 4],
+    }
+    from diffusers import UNetSpatioTemporalConditionModel
+
+    unet = UNetSpatioTemporalConditionModel.from_config(config)
+    context = install(unet)
+    torch._dynamo.reset()
+    counters.clear()
+    compiled = torch.compile(unet.eval(), backend="eager")
+    for call in range(3):
+        context.image, context.audio = torch.randn(2, 3, 32), torch.randn(2, 3, 8, 32)
+        context.masks = level_masks(torch.rand(1, 1, 64, 64), (8, 8))
+        given = torch.randn(2, 3, 8, 8, 8), torch.tensor(float(call)), torch.zeros(2, 1, 1), torch.rand(2, 3)
+        with torch.no_grad():
+            assert close(compiled(*given, return_dict=False)[0], unet(*given, return_dict=False)[0])
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]

@@ -1,6 +1,6 @@
 """Training from end to end on a tiny made-up corpus: it learns, resumes as if never stopped, exports what it learnt.
 
-Needs the extra ``train``: `make test-train`.
+Needs the extra ``train``.
 """
 
 import csv
