@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import uuid
 from datetime import UTC, date, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -26,7 +27,7 @@ SETTINGS = Settings(seed=7, fps=Fraction(30_000, 1001))
 
 def record(**changes: Any) -> Record:
     label = LabelStyle(np.zeros((20, 40, 4), np.uint8), 6, 4, 30)
-    clip = Clip(iter(()), 30, SETTINGS.fps, (160, 128), SPEECH, 1.0, label)
+    clip = Clip(iter(()), 30, SETTINGS.fps, (160, 128), SPEECH, 1.0, label, uuid.uuid4().hex)
     values = {
         "consent": Consent(subject="Ada Example", basis="written", given_on=date(2026, 1, 2), evidence="form 17"),
         "photo": PHOTO,

@@ -1,6 +1,7 @@
 """generate() and stream() from end to end on small real media: what comes out, and what must not."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -13,6 +14,7 @@ import pytest
 
 import sonic
 from sonic.motion import Motion
+from sonic.provenance.watermark import detect_video
 from sonic.types import Progress
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
@@ -45,6 +47,14 @@ def test_the_video_says_what_it_is_and_the_record_who_allowed_it(made: tuple[son
     assert "nobody, a drawing" in record and "synthetic" in record
 
 
+def test_the_watermark_names_the_record(made: tuple[sonic.Result, list[Progress]]) -> None:
+    found = detect_video(made[0].video)
+    assert found is not None
+    record = json.loads(made[0].record.read_text(encoding="utf-8"))
+    assert record["produce_id"].startswith(f"{found.content_id:012x}")
+    assert record["watermark"] == record["produce_id"][:12]
+
+
 def test_progress_counts_every_frame(made: tuple[sonic.Result, list[Progress]]) -> None:
     video = [p for p in made[1] if p.stage == "video"]
     assert video[-1] == Progress("video", 30, 30)
@@ -61,7 +71,14 @@ def frames(**changes: object) -> np.ndarray:
         return np.stack([frame.rgb for frame in stream])
 
 
-def test_same_seed_same_video_and_another_seed_another() -> None:
+@pytest.fixture
+def one_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All videos get the same id, so that their watermarks are alike."""
+    monkeypatch.setattr("sonic.pipeline.uuid.uuid4", lambda: uuid.UUID(int=1))
+
+
+@pytest.mark.usefixtures("one_id")
+def test_same_seed_same_video_but_for_its_id_and_another_seed_another() -> None:
     first, again, other = frames(seed=0), frames(seed=0), frames(seed=1)
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
@@ -99,6 +116,7 @@ def test_mouth_and_head_are_independent() -> None:
     assert rows.min() > 0.35 * len(change), "with the head still, only the lower face may change"
 
 
+@pytest.mark.usefixtures("one_id")
 def test_every_frame_is_labelled_and_stays_inside_its_corner() -> None:
     labelled = frames(dynamic_scale=0, motion_scale=0, blink_scale=0, duration=0.2, label_position="top-left")
     other = frames(dynamic_scale=0, motion_scale=0, blink_scale=0, duration=0.2, label_position="bottom-right")

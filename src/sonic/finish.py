@@ -1,4 +1,4 @@
-"""finish: frames of the renderer -> Clip. Draws the visible label; there is no Clip without one."""
+"""finish: frames of the renderer -> Clip. Draws the visible label and the watermark; there is no Clip without them."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.errors import OutputError
+from sonic.provenance.watermark import Watermark, content_id_of
 from sonic.types import U8, Clip, Frame, LabelStyle, Sound
 
 
@@ -19,8 +20,9 @@ def finish(
     sound: Sound,
     duration_s: float,
     label: LabelStyle,
+    produce_id: str,
 ) -> Clip:
-    """The clip of these frames, labelled one by one as they are asked for.
+    """The clip of these frames, labelled and watermarked one by one as they are asked for.
 
     ``size_px`` is (width, height) and ``n_frames`` the number that ``frames`` must give. ``clip.frames`` has
     ``close()``, which closes ``frames``; it closes itself at the end and on an error. Raises ValueError for a label
@@ -32,17 +34,21 @@ def finish(
         raise ValueError(
             f"label of {width}x{height} px at {label.left_px, label.top_px} does not lie in a {size_px} picture"
         )
-    labelled = LabelledFrames(frames, size_px, n_frames, label)
-    return Clip(labelled, n_frames, fps, size_px, sound, duration_s, label)
+    labelled = LabelledFrames(frames, size_px, n_frames, label, content_id_of(produce_id))
+    return Clip(labelled, n_frames, fps, size_px, sound, duration_s, label, produce_id)
 
 
 class LabelledFrames(Iterator[Frame]):
-    """Exactly ``n_frames`` frames of ``size_px``, with the label drawn on."""
+    """Exactly ``n_frames`` frames of ``size_px``, with the label drawn on and the watermark in them."""
 
-    def __init__(self, frames: Iterator[Frame], size_px: tuple[int, int], n_frames: int, label: LabelStyle) -> None:
+    def __init__(
+        self, frames: Iterator[Frame], size_px: tuple[int, int], n_frames: int, label: LabelStyle, content_id: int
+    ) -> None:
         self._frames, self._size_px, self._n_frames = frames, size_px, n_frames
         self._label = label
         self._ink, self._keep = premultiplied(label.rgba)
+        self._content_id = content_id
+        self._watermark: Watermark | None = None
         self._next = 0
         self._closed = False
 
@@ -58,7 +64,7 @@ class LabelledFrames(Iterator[Frame]):
             self.close()
             raise StopIteration
         self._next += 1
-        return self._labelled(frame) if frame.index < self._label.n_frames else frame
+        return self._marked(frame)
 
     def close(self) -> None:
         """Stop: close the renderer behind the frames. Harmless when repeated."""
@@ -82,12 +88,19 @@ class LabelledFrames(Iterator[Frame]):
             )
         return frame
 
-    def _labelled(self, frame: Frame) -> Frame:
+    def _marked(self, frame: Frame) -> Frame:
+        rgb = np.require(frame.rgb, requirements=["C", "W"])  # a copy where these cannot be drawn on
+        if self._watermark is None:  # before the label: its edges are no detail to hide the pattern in
+            self._watermark = Watermark.of(self._content_id, rgb)
+        if frame.index < self._label.n_frames:
+            self._draw_label(rgb)
+        self._watermark.embed(rgb)
+        return Frame(rgb, frame.index)
+
+    def _draw_label(self, rgb: U8) -> None:
         label = self._label
-        rgb = frame.rgb if frame.rgb.flags.writeable else frame.rgb.copy()
         height, width = label.rgba.shape[:2]
         blend(rgb[label.top_px : label.top_px + height, label.left_px : label.left_px + width], self._ink, self._keep)
-        return Frame(rgb, frame.index)
 
 
 def premultiplied(rgba: U8) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:

@@ -3,6 +3,7 @@
 import ctypes
 import math
 import sys
+import uuid
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -187,6 +188,7 @@ def _make_clip(job: _Job, engine: Engine[Any], photo: Photo, recording: Speech, 
         sound=recording.sound,
         duration_s=duration_s,
         label=label,
+        produce_id=uuid.uuid4().hex,
     )
 
 

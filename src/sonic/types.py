@@ -190,10 +190,10 @@ class LabelStyle:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A labelled video that has not been written yet."""
+    """A labelled and watermarked video that has not been written yet."""
 
     frames: Iterator[Frame]
-    """Lazy; already labelled. Closing it closes the renderer behind it."""
+    """Lazy; already labelled and watermarked. Closing it closes the renderer behind it."""
     n_frames: int
     fps: Fraction
     size_px: tuple[int, int]
@@ -203,6 +203,8 @@ class Clip:
     """Of picture and sound: the recording's, or less where settings.duration trims it."""
     label: LabelStyle
     """Not optional: what is drawn on the frames."""
+    produce_id: str
+    """Unique name of this video, hexadecimal; the watermark in its frames carries the first 12 digits."""
 
 
 @dataclass(frozen=True, slots=True)

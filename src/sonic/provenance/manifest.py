@@ -18,6 +18,7 @@ SHA-256 in hexadecimal.
     seed            the seed
     settings        every setting by name
     label           {"text", "left_px", "top_px", "width_px", "height_px", "n_frames"}: the visible label
+    watermark       content id that the pixels carry: the first 12 digits of produce_id
     aigc            the AIGC metadata, as written into the video
     credentials     {"signer", "fingerprint" of the key, "certificate": local or own, "timestamp": authority or null}
     notices         the lines that were shown before it was written
@@ -29,7 +30,6 @@ ReservedCode1 of the AIGC metadata is "sha256:" and the hash of the record witho
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,6 +40,7 @@ from sonic.errors import SettingError
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.provenance.policy import active, is_producer
+from sonic.provenance.watermark import content_id_of
 from sonic.settings import Settings
 from sonic.types import Clip, Photo, Sound
 
@@ -84,11 +85,11 @@ class Record:
         notices: tuple[str, ...] = (),
         weights: Mapping[str, str] | None = None,
     ) -> "Record":
-        """A record with a fresh ``produce_id``, made now. Raises ConsentError unless the consent holds for this photo,
+        """A record of this clip, made now. Raises ConsentError unless the consent holds for this photo,
         and SettingError if PRODUCER_VARIABLE is set to something that the metadata cannot hold.
         """
         return cls(
-            produce_id=uuid.uuid4().hex,
+            produce_id=clip.produce_id,
             producer=content_producer(),
             made_at=datetime.now(UTC).replace(microsecond=0),
             consent=consent.bound_to(photo),
@@ -100,6 +101,7 @@ class Record:
             weights=dict(weights or {}),
             clip=clip,
             notices=notices,
+            watermark=f"{content_id_of(clip.produce_id):012x}",
         )
 
     def aigc(self) -> str:
@@ -156,6 +158,7 @@ class Record:
                 "height_px": label.rgba.shape[0],
                 "n_frames": label.n_frames,
             },
+            "watermark": self.watermark,
             "notices": [_text(line) for line in self.notices],
         }
 

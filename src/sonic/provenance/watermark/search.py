@@ -1,0 +1,194 @@
+"""Finding the watermark, in frames of any size, cropped, scaled or compressed, and saying how sure it is.
+
+1. Every frame becomes a residual: detail over its local power, so that no edge outweighs the faint pattern.
+2. Residuals are added up; at each of some 360 sizes of a cell the sum is folded into one tile, its spectrum is whitened
+   and correlated with the pilot at all offsets at once, by FFT.
+3. The best few are refined and their payload is decoded.
+
+A payload counts only if chance explains it with at most MAX_FALSE_POSITIVE. That is bounded by the product of: the
+payloads that are decoded; the chance that white noise reaches this correlation with the pilot at any of the sizes and
+offsets; and the smaller of the chance that noise passes KIND and CRC, 2^-24, and that any of the 2^48 possible payloads
+correlates with noise as well as this one (union bounds over normal tails).
+"""
+
+import itertools
+import math
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from sonic.media import decode_video
+from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, decode, encode
+from sonic.provenance.watermark.pattern import C128, SIDE, TILE, waves
+from sonic.types import F32, F64, U8
+
+MAX_FALSE_POSITIVE = 1e-9
+"""Of one call of ``detect``, on frames without a watermark."""
+LOOKS = (4, 24, 96)
+"""After so many frames, and at their end, they are searched; more are not looked at."""
+FRAME_STEP = 5
+"""detect_video takes every fifth frame: neighbours are nearly alike."""
+ZOOMS = (0.5, 2.1)
+"""Searched: 1 is a whole picture of any size, a 10 % crop makes 1.11, an upright video between black bars 0.56, a whole
+picture of 128 px 2."""
+
+_ZOOM_STEP = 0.004  # over the 512 cells of a picture an error of at most 1 cell, where the finest wave has 11
+_FINER = np.linspace(-0.006, 0.006, 25)
+_COARSE = TILE // 2  # side of a tile in the first search
+_CANDIDATES = 8
+_WINDOW_CELLS = 6.0  # standard deviation of the residual's window; it and _FLOOR are the best of those tried
+_FLOOR = 4.0  # squared levels: noise of 8 bits and of codecs
+_LOUDEST = 2.0  # whitened waves are clipped to this many times the RMS of their ring
+_MAX_ASPECT = 4  # of longer pictures this much is looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A watermark that was read."""
+
+    content_id: int
+    """The first 12 hexadecimal digits of the record's produce_id."""
+    false_positive: float
+    """Bound on the chance that frames without a watermark give anything with as good a correlation."""
+    zoom: float
+    """1 if the picture is whole, at any size (2 if it was made with 128 px); 1.11 if 10 % are cropped away."""
+    offset_px: tuple[float, float]
+    """(x, y) by which the pattern is moved to the right and down, in px of these frames, modulo a tile."""
+    mirrored: bool
+    """Whether left and right are exchanged."""
+    n_frames: int
+    """Frames that were added up."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Peak:
+    """The best place of the pilot at one zoom."""
+
+    height: float
+    """In standard deviations of all places."""
+    zoom: float
+    x: int
+    y: int
+    """In samples of the tile."""
+
+
+def detect_video(path: Path) -> Found | None:
+    """As ``detect``, on the first LOOKS[-1] * FRAME_STEP frames of a video. Raises MediaError as decode_video."""
+    with closing(decode_video(path)) as frames:  # type: ignore[type-var]  # a generator
+        return detect(rgb for _, rgb in itertools.islice(frames, 0, LOOKS[-1] * FRAME_STEP, FRAME_STEP))
+
+
+def detect(frames: Iterable[U8]) -> Found | None:
+    """The watermark in these frames (h, w, 3) sRGB of one picture or video, or None if there is no certainty of one.
+
+    Takes frames until it is sure, at most LOOKS[-1]; they should differ, so every few of a video are best. Frames of
+    another size than those before begin a new sum.
+    """
+    total, n, looked = np.zeros((0, 0), np.float32), 0, 0
+    for n_taken, rgb in enumerate(itertools.islice(frames, LOOKS[-1]), 1):
+        residual = _residual(rgb)
+        total, n = (total + residual, n + 1) if total.shape == residual.shape else (residual, 1)
+        if n_taken in LOOKS:
+            looked = n_taken
+            if found := _search(total, n, min(rgb.shape[:2])):
+                return found
+    return _search(total, n, min(rgb.shape[:2])) if n and looked != n_taken else None
+
+
+def _residual(rgb: U8) -> F32:
+    """(H, W), the shorter side SIDE: detail over its local power, which is the matched filter for a faint pattern."""
+    height, width = rgb.shape[:2]
+    rgb = rgb[: _MAX_ASPECT * width, : _MAX_ASPECT * height]
+    height, width = rgb.shape[:2]
+    scale = SIDE / min(height, width)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    luma = cv2.resize(luma, (round(width * scale), round(height * scale)), interpolation=how)
+    detail = luma - cv2.GaussianBlur(luma, (0, 0), _WINDOW_CELLS)
+    residual: F32 = detail / (cv2.GaussianBlur(detail * detail, (0, 0), _WINDOW_CELLS) + _FLOOR)
+    return residual
+
+
+def _search(residual: F32, n_frames: int, short_px: int) -> Found | None:
+    for mirrored in (False, True):
+        seen = np.ascontiguousarray(residual[:, ::-1]) if mirrored else residual
+        for peak in _candidates(seen):
+            soft = _chips(seen, peak)
+            content_id = decode(soft)
+            if content_id is None:
+                continue
+            chance = _false_positive(peak, soft, content_id)
+            if chance <= MAX_FALSE_POSITIVE:
+                cell = peak.zoom * short_px / SIDE
+                offset = (peak.x * cell, peak.y * cell)
+                return Found(content_id, chance, peak.zoom, offset, mirrored, n_frames)
+    return None
+
+
+def _candidates(residual: F32) -> list[_Peak]:
+    """The best zooms of the coarse search, refined, best first."""
+    half = cv2.resize(residual, None, fx=_COARSE / TILE, fy=_COARSE / TILE, interpolation=cv2.INTER_AREA)
+    coarse = sorted((_pilot_peak(half, zoom, _COARSE) for zoom in _zooms()), reverse=True)
+    best: list[_Peak] = []
+    for peak in coarse:
+        if all(abs(math.log(peak.zoom / other.zoom)) > 2 * _ZOOM_STEP for other in best):
+            best.append(peak)
+        if len(best) == _CANDIDATES:
+            break
+    return [max(_pilot_peak(residual, peak.zoom * (1 + finer), TILE) for finer in _FINER) for peak in best]
+
+
+def _zooms() -> F64:
+    zooms: F64 = np.exp(np.arange(math.log(ZOOMS[0]), math.log(ZOOMS[1]), _ZOOM_STEP))
+    return zooms
+
+
+def _pilot_peak(residual: F32, zoom: float, side: int) -> _Peak:
+    used = waves(side)
+    match = np.zeros(side * side, np.complex128)
+    match[used.pilot] = _spectrum(residual, zoom, side)[used.pilot] * used.pilot_value.conj()
+    likeness = np.fft.ifft2(match.reshape(side, side)).real
+    y, x = divmod(int(likeness.argmax()), side)
+    return _Peak(float(likeness[y, x] / max(likeness.std(), 1e-30)), zoom, x, y)
+
+
+def _chips(residual: F32, peak: _Peak) -> F64:
+    """(N_CHIPS,) soft values, with the tile moved back by the peak's offset."""
+    place = waves().payload
+    cycles = np.fft.fftfreq(TILE)
+    turn = np.exp(2j * math.pi * (cycles[place // TILE] * peak.y + cycles[place % TILE] * peak.x))
+    payload = _spectrum(residual, peak.zoom, TILE)[place] * turn
+    soft: F64 = np.stack([payload.real, payload.imag], axis=1).ravel()
+    return soft
+
+
+def _spectrum(residual: F32, zoom: float, side: int) -> C128:
+    """(side * side,) of all tiles on top of each other; every ring of frequencies has the same power, roughly."""
+    height, width = (max(1, round(n / zoom)) for n in residual.shape)
+    how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
+    cells = cv2.resize(residual, (width, height), interpolation=how)
+    rows, columns = -(-height // side), -(-width // side)
+    cells = cv2.copyMakeBorder(cells, 0, rows * side - height, 0, columns * side - width, cv2.BORDER_CONSTANT)
+    folded = cells.reshape(rows, side, columns, side).sum(axis=(0, 2))
+    spectrum: C128 = np.fft.fft2(folded).ravel()
+    ring = waves(side).ring
+    power = np.bincount(ring, np.abs(spectrum) ** 2) / np.maximum(np.bincount(ring), 1)
+    white = spectrum / np.sqrt(power + 1e-12)[ring]
+    loud: C128 = white * np.minimum(1, _LOUDEST / np.maximum(np.abs(white), 1e-9))
+    return loud
+
+
+def _false_positive(peak: _Peak, soft: F64, content_id: int) -> float:
+    """See the top of this module."""
+    likeness = float(soft @ encode(content_id)) / max(math.sqrt(float(soft @ soft)), 1e-30)
+    tries = 2 * (len(LOOKS) + 1) * _CANDIDATES
+    pilot = min(1.0, len(_zooms()) * TILE**2 * _normal_tail(peak.height))
+    return tries * pilot * min(2.0**-CHECK_BITS, 2.0**ID_BITS * _normal_tail(likeness))
+
+
+def _normal_tail(z: float) -> float:
+    return 0.5 * math.erfc(z / math.sqrt(2))
