@@ -7,11 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-pytest.importorskip("torch")
-
-from sonic.engines.svd.retime import SOURCE_FPS, retime  # noqa: E402
-
-pytestmark = pytest.mark.svd
+from sonic.engines.svd.retime import SOURCE_FPS, retime
 
 rates = st.sampled_from([Fraction(n) for n in (10, 12, 24, 25, 30, 48, 50, 60, 120)] + [Fraction(30_000, 1001)])
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic.geometry import smoothstep
 from sonic.types import F32, F64, U8
 
 CELL_PX = 8
@@ -27,6 +28,9 @@ FIELD_S = 0.2
 CELL_LIMIT = 8 / 255
 """A cell that differs by more than this from the others shows something else, such as a strand of hair."""
 
+SHOULDER = 20 / 255
+"""Nearer to black or white than this, less and less is added."""
+
 
 class ColourLock:
     """Corrects frames (H, W, 3) float32 in 0..1, in order, by what changed where nothing should.
@@ -43,13 +47,14 @@ class ColourLock:
         self._size, cells = size, (size[0] // CELL_PX, size[1] // CELL_PX)
         self._reference = _shrunk(reference.astype(np.float32) / 255, cells)
         mid = ((self._reference > MID_TONES[0]) & (self._reference < MID_TONES[1])).all(2)
-        still = _background(_shrunk(away, cells))
-        # White walls do not tell the offset, but must stay white: they count for the field.
-        self._weight = still.astype(np.float32)
+        away_cells = _shrunk(away, cells)
+        still = _background(away_cells)
+        self._weight = (still & mid).astype(np.float32)
         self._known = _enough(still & mid)
         self._counts = next((c for c in (still & mid, mid) if _enough(c)), np.ones_like(mid))
         self._sigma = FIELD_SIDES * max(cells)
-        # Far from all cells that count the field fades to nothing.
+        # The field is for the seam in the background; a face takes no colour from the wall behind it.
+        self._outside = smoothstep(0, STILL[0], away_cells).astype(np.float32)[..., None]
         self._near = cv2.GaussianBlur(self._weight, (0, 0), self._sigma, borderType=cv2.BORDER_CONSTANT) + 0.02
         self._free = FREE_STEP**2 * float(25 / fps)
         self._slow = self._free * float(SLOW_S * fps) ** 2
@@ -61,12 +66,12 @@ class ColourLock:
         """The corrected frame; its numbers may leave 0..1 by as much as was added."""
         lack = self._reference - _shrunk(frame, self._reference.shape[1::-1])
         self._follow(lack[self._counts].astype(np.float64))
-        correction = (self._field + self._offset).astype(np.float32)
-        rest = np.clip(lack - correction, -CELL_LIMIT, CELL_LIMIT) * self._weight[..., None]
+        rest = lack - (self._offset + self._field).astype(np.float32)
+        rest = np.clip(rest, -CELL_LIMIT, CELL_LIMIT) * self._weight[..., None]
         smooth = cv2.GaussianBlur(rest, (0, 0), self._sigma, borderType=cv2.BORDER_CONSTANT)
         self._field += np.float32(self._field_gain) * smooth / self._near[..., None]
-        correction = (self._field + self._offset).astype(np.float32)
-        return np.asarray(frame + cv2.resize(correction, self._size, interpolation=cv2.INTER_LINEAR), np.float32)
+        correction = (self._offset + self._outside * self._field).astype(np.float32)
+        return _added(frame, cv2.resize(correction, self._size, interpolation=cv2.INTER_LINEAR))
 
     def _follow(self, lack: F64) -> None:
         """One step of the filter with (n, 3) differences of the cells that count."""
@@ -83,6 +88,17 @@ class ColourLock:
             return self._slow
         spread = 1.4826 * float(np.median(np.abs(lack - middle)))
         return float(np.pi / 2 * spread**2 / (len(lack) / 9) + (0.02 / 255) ** 2)
+
+
+def _added(frame: F32, correction: F32) -> F32:
+    """Their sum, but white is not darkened nor black lightened: they may have been clipped, and were in the photo."""
+    out = np.subtract(1, frame)
+    np.copyto(out, frame, where=correction >= 0)
+    out *= np.float32(1 / SHOULDER)
+    np.minimum(out, 1, out=out)
+    out *= correction
+    out += frame
+    return out
 
 
 def _background(away: F32) -> NDArray[np.bool_]:
