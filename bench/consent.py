@@ -78,6 +78,11 @@ def copies() -> dict[str, Callable[[U8], U8]]:
         edits[f"scaled to {scale:.0%}, JPEG 50"] = lambda x, s=scale: saved(scaled(x, s), "JPEG", 50)
     for trim in TRIMS:
         edits[f"trimmed by {', '.join(f'{t:.1%}' for t in trim)}"] = lambda x, t=trim: trimmed(x, t)
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        edits[f"trimmed by up to 2 % on each side, draw {number}"] = lambda x: trimmed(
+            x, tuple(rng.uniform(0, 0.02, 4))
+        )
     edits["trimmed by 2 %, 70 %, JPEG 60"] = lambda x: saved(scaled(trimmed(x, (0.02,) * 4), 0.7), "JPEG", 60)
     for trim in (0.03, 0.05):
         edits[f"beyond the promise: trimmed by {trim:.0%} all around"] = lambda x, t=trim: trimmed(x, (t,) * 4)

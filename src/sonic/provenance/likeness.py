@@ -11,6 +11,7 @@ It recognises copies; it is no protection against somebody who makes a picture i
 
 import base64
 import binascii
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -33,10 +34,11 @@ PART = 6
 MAX_STRETCH = 0.05
 """Most by which the proportions of a copy may differ."""
 
-_MIN_CHANGES = 10  # a part of the picture with fewer changes says nothing
+_MIN_CHANGES = 16  # a part of the picture with fewer changes says nothing
 _TRIMS = (0.0, 0.5 * MAX_TRIM, MAX_TRIM)
-_FINER = (0.005, 0.0025)  # a quarter of a cell is lost in the doubt between two values
+_FINER = (0.005, 0.0025, 0.00125, 0.0006)
 _WORKING_PX = 4 * GRID
+_ENOUGH = 3 * STEP  # a stronger change says no more about where the picture lies
 
 Changes = NDArray[np.int8]
 """(2, GRID, GRID): to the right neighbour and to the lower one; -1 darker, 0 the same, 1 brighter."""
@@ -63,10 +65,10 @@ class Likeness:
         if not 1 / (1 + MAX_STRETCH) <= rgb.shape[1] / rgb.shape[0] / self.aspect <= 1 + MAX_STRETCH:
             return 1.0
         grey = _grey(rgb)
-        best = min(product(_TRIMS, repeat=4), key=lambda trim: self._mean(grey, trim))
+        best = min(product(_TRIMS, repeat=4), key=lambda trim: self._misfit(grey, trim))
         for step in _FINER:
-            near = (sorted({max(0.0, edge - step), edge, edge + step}) for edge in best)
-            best = min(product(*near), key=lambda trim: self._mean(grey, trim))
+            for sides in ((0, 2), (1, 3)) * 2:  # left and right, top and bottom: the two hardly depend on each other
+                best = min(_near(best, step, sides), key=lambda trim: self._misfit(grey, trim))
         return _worst_part(*self._compare(grey, best))
 
     def is_copy(self, rgb: U8) -> bool:
@@ -91,9 +93,11 @@ class Likeness:
         darker, brighter = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(2, 2, GRID, GRID).astype(np.int8)
         return cls(float(aspect), brighter - darker)
 
-    def _mean(self, grey: F32, trim: tuple[float, ...]) -> float:
-        wrong, counted = self._compare(grey, trim)
-        return float(wrong.sum() / max(1, counted.sum()))
+    def _misfit(self, grey: F32, trim: tuple[float, ...]) -> float:
+        """Smaller the better the kept changes lie on those of the candidate."""
+        found = np.clip(_differences(_cells(grey, trim)), -_ENOUGH, _ENOUGH)
+        # The same cells for every trim, which all of them show: else leaving out a weak edge would look like a fit.
+        return -float((self.changes * found)[:, 2:-2, 2:-2].mean())
 
     def _compare(self, grey: F32, trim: tuple[float, ...]) -> tuple[F32, F32]:
         """(GRID, GRID) each: changes that disagree, and changes that either picture has.
@@ -115,6 +119,15 @@ def _grey(rgb: U8) -> F32:
     small = cv2.resize(rgb, (min(width, _WORKING_PX), min(height, _WORKING_PX)), interpolation=cv2.INTER_AREA)
     grey: F32 = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return grey
+
+
+def _near(trim: tuple[float, ...], step: float, sides: tuple[int, int]) -> Iterator[tuple[float, ...]]:
+    """The trim itself, and those with one or both of these sides a step wider or narrower, never below zero."""
+    for moves in product((0.0, -step, step), repeat=2):
+        moved = list(trim)
+        for side, move in zip(sides, moves, strict=True):
+            moved[side] = max(0.0, moved[side] + move)
+        yield tuple(moved)
 
 
 def _cells(grey: F32, trim: tuple[float, ...]) -> F32:

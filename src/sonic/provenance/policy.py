@@ -188,7 +188,9 @@ def _require(holds: object, name: str, rule: str) -> None:
 
 
 def _shown(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
+    if isinstance(value, bool):
+        return str(value).lower()  # as TOML writes it
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _system_path() -> Path:

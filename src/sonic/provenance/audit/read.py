@@ -33,7 +33,7 @@ class Verdict:
 def entries() -> Iterator[Entry]:
     """Every entry that can be read, in order; ``verify`` tells of the others. Raises OutputError."""
     for _, line in _lines():
-        if entry := parsed(line):
+        if entry := _whole(line):
             yield entry
 
 
@@ -57,7 +57,7 @@ def verify() -> Verdict:
     problems, notices = _Told(), _Told()
     with while_nobody_writes():
         for number, line in _lines():
-            if entry := parsed(line):
+            if entry := _whole(line):
                 for what in _faults(entry, last):
                     problems.add(f"line {number} {what}")
                 if entry.kind == "repair":
@@ -87,6 +87,11 @@ class _Told:
 
     def lines(self) -> tuple[str, ...]:
         return (*self._lines, f"and {self._more} more") if self._more else tuple(self._lines)
+
+
+def _whole(line: bytes) -> Entry | None:
+    """The entry of a line that was finished; None if it is none, or lacks its line feed: that is about to be undone."""
+    return parsed(line) if line.endswith(b"\n") else None
 
 
 def _faults(entry: Entry, last: Entry | None) -> list[str]:
