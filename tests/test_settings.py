@@ -76,11 +76,12 @@ def test_every_knob_can_be_offered_by_a_front_end() -> None:
 
 
 def test_presets_are_there_and_valid_and_do_not_warn_about_themselves() -> None:
-    assert preset_names() == ("fast", "quality")
-    fast, quality = (Settings(**preset(name)) for name in preset_names())
+    assert preset_names() == ("fast", "official", "quality")
+    fast, official, quality = (Settings(**preset(name)) for name in preset_names())
     assert fast.inference_steps < Settings().inference_steps <= quality.inference_steps
     assert quality.min_resolution == 1024
-    assert fast.notices() == quality.notices() == ()
+    assert official.engine == "svd"
+    assert fast.notices() == official.notices() == quality.notices() == ()
 
 
 def test_a_users_own_preset_is_read_from_a_file(tmp_path: Path) -> None:
