@@ -19,11 +19,12 @@ def own_files(
     ends_days: float = 365,
     purpose: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.EMAIL_PROTECTION,
     password: bytes | None = None,
+    signer: str = "Example Studio",
 ) -> tuple[Path, Path]:
-    """(certificate chain, key) of "Example Studio", valid between these days from now."""
+    """(certificate chain, key) of ``signer``, valid between these days from now."""
     folder.mkdir(parents=True, exist_ok=True)
     authority, key = ec.generate_private_key(ec.SECP256R1()), key or ec.generate_private_key(ec.SECP256R1())
-    root, name = _name("Example Authority"), _name("Example Studio")
+    root, name = _name("Example Authority"), _name(signer)
     ca = _builder(root, root, authority.public_key(), starts_days, ends_days)
     ca = ca.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     ca = ca.add_extension(x509.SubjectKeyIdentifier.from_public_key(authority.public_key()), critical=False)

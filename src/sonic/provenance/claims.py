@@ -4,7 +4,7 @@
                             inputs placed, the face moved by the engine, the visible label, the watermark
     c2pa.ai-disclosure      the kind and the name of the model (C2PA 2.4)
     cawg.training-mining    no training and no mining: the consent is for this video
-    c2pa.soft-binding       the content id that the watermark carries, if there is one
+    c2pa.soft-binding       the content id that the watermark carries
     org.sonic-talk.made     {"produce_id", "record_sha256", "engine", "weights": [{"name", "sha256"}],
                             "photo": {"sha256"}, "speech": {"sha256"}}
     org.sonic-talk.consent  {"sha256", "basis", "given_on", "expires_on", "languages", "purposes"}
@@ -16,7 +16,6 @@ canonical JSON (sorted names, no spaces, ASCII) with its signature, so that nobo
 
 import hashlib
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from sonic.provenance.consent import Consent
@@ -39,27 +38,20 @@ NOT_FOR = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.data_mining"
 """Uses that no video allows. Inference stays open: detectors of generated video must be able to look at it."""
 
 
-def definition(record: Record, title: str, ingredients: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
-    """The manifest definition of the video of this record.
-
-    ``ingredients`` are those that are given by definition, see ``ingredient``; the library adds the others from their
-    files, under the labels "photo" and "speech".
-    """
+def definition(record: Record, title: str) -> dict[str, Any]:
+    """The manifest definition of the video of this record; its two ingredients are added from their files."""
     assertions = {
         "c2pa.actions": {"actions": _actions(record), "allActionsIncluded": True},
         DISCLOSURE: _disclosure(record),
         TRAINING: {"entries": {use: {"use": "notAllowed"} for use in NOT_FOR}},
         MADE: _made(record),
         CONSENT: _consent(record.consent),
+        SOFT_BINDING: {"alg": WATERMARK_ALGORITHM, "blocks": [{"scope": {}, "value": record.watermark}]},
     }
-    if record.watermark is not None:
-        block = {"scope": {}, "value": record.watermark}
-        assertions[SOFT_BINDING] = {"alg": WATERMARK_ALGORITHM, "blocks": [block]}
     return {
         "claim_generator_info": [_software("Sonic")],
         "format": "video/mp4",
         "title": title,
-        "ingredients": list(ingredients),
         "assertions": [{"label": label, "data": data, "created": True} for label, data in assertions.items()],
     }
 
@@ -82,7 +74,7 @@ def consent_sha256(consent: Consent) -> str:
 
 def _actions(record: Record) -> list[dict[str, Any]]:
     synthetic = record.consent.basis == "synthetic"
-    actions: list[dict[str, Any]] = [
+    return [
         {
             "action": "c2pa.created",
             "when": record.made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -99,10 +91,8 @@ def _actions(record: Record) -> list[dict[str, Any]]:
             "description": "A trained model moves the face to the recording.",
         },
         {"action": "c2pa.addedText", "description": f"The visible label: {TEXT} {SUBTEXT}"},
+        {"action": "c2pa.watermarked.bound", "description": "An invisible content id in every frame."},
     ]
-    if record.watermark is not None:
-        actions.append({"action": "c2pa.watermarked.bound", "description": "An invisible content id."})
-    return actions
 
 
 def _disclosure(record: Record) -> dict[str, Any]:

@@ -70,8 +70,8 @@ class Record:
     """File name -> SHA-256."""
     clip: Clip
     notices: tuple[str, ...]
-    watermark: str | None = None
-    """Content id that the pixels carry, hexadecimal; None if they carry none."""
+    watermark: str
+    """Content id that the pixels carry, hexadecimal."""
 
     @classmethod
     def of(

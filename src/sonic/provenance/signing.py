@@ -43,30 +43,23 @@ def sign(
     """Write the MP4 ``unsigned`` with Content Credentials to ``signed``.
 
     The inputs become ingredients, with the Content Credentials that they may bring along; an input that the library
-    cannot read is named by its hash alone, with a notice. Without an answer of the signer's time-stamping authority the
-    video is signed without an attested time, with a notice. Raises OutputError.
+    cannot read is named by its hash alone, with a notice. Without a timestamp of the signer's authority that reads
+    back as valid, the video is signed without one, with a notice. Raises OutputError.
     """
     inputs = (
         _Input("photo", photo_file, record.photo_sha256),
         _Input("speech", record.clip.sound.source, record.audio_sha256),
     )
-    definition = claims.definition(record, title)
-    for timestamp_url in dict.fromkeys((signer.timestamp_url, None)):
-
-        def embed(timestamp_url: str | None = timestamp_url) -> list[str]:
-            return _embed(unsigned, signed, definition, inputs, signer, timestamp_url)
-
+    work = _Work(unsigned, signed, claims.definition(record, title), inputs, signer)
+    if signer.timestamp_url is not None:
         try:
-            for notice in toolkit.call(embed):
-                on_notice(notice)
-            return Signed(signer, timestamp_url)
-        except toolkit.ToolkitError as error:
-            if timestamp_url is None:
-                raise OutputError(f"the Content Credentials cannot be written ({error}); is the disk full?") from error
-            on_notice(
-                f"nobody attests the time of the signature: {timestamp_url} does not answer as it should ({error})"
-            )
-    raise AssertionError("the last attempt returns or raises")
+            made = work.done(signer.timestamp_url, on_notice)
+            verify_signature(signed, made)
+            return made
+        except OutputError as error:
+            reason = error.__cause__ or error
+            on_notice(f"nobody attests the time of the signature: {signer.timestamp_url} is of no help ({reason})")
+    return work.done(None, on_notice)
 
 
 def verify_signature(video: Path, signed: Signed) -> None:
@@ -89,50 +82,66 @@ class _Input:
     sha256: str
 
 
-def _embed(
-    unsigned: Path,
-    signed: Path,
-    definition: dict[str, Any],
-    inputs: tuple[_Input, ...],
-    signer: Identity,
-    timestamp_url: str | None,
-) -> list[str]:
-    """One attempt; returns the notices about inputs."""
-    import c2pa
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One file to sign."""
 
-    info = c2pa.C2paSignerInfo(
-        signer.algorithm.lower(),
-        signer.certificates_pem.encode("ascii"),
-        signer.private_key_pem.encode("ascii"),
-        timestamp_url,
-    )
-    blocks = {"merkle_tree_chunk_size_in_kb": BLOCK_KB, "merkle_tree_max_proofs": 0}
-    core = blocks if unsigned.stat().st_size > WHOLE_HASH_BYTES else {}
-    with (
-        toolkit.context(core=core) as context,
-        c2pa.Signer.from_info(info) as c2pa_signer,
-        c2pa.Builder(json.dumps(definition), context) as builder,
-    ):
-        notices = [notice for one in inputs if (notice := _add(builder, one))]
-        with unsigned.open("rb") as source, signed.open("w+b") as target:
-            builder.sign(c2pa_signer, "video/mp4", source, target)
-    return notices
+    unsigned: Path
+    signed: Path
+    definition: dict[str, Any]
+    inputs: tuple[_Input, ...]
+    signer: Identity
+
+    def done(self, timestamp_url: str | None, on_notice: OnNotice) -> Signed:
+        try:
+            notices = toolkit.call(lambda: self._embed(timestamp_url))
+        except (toolkit.ToolkitError, OSError) as error:
+            raise OutputError(f"the Content Credentials cannot be written ({error}); is the disk full?") from error
+        for notice in notices:
+            on_notice(notice)
+        return Signed(self.signer, timestamp_url)
+
+    def _embed(self, timestamp_url: str | None) -> list[str]:
+        """Returns the notices about inputs."""
+        import c2pa
+
+        signer = self.signer
+        info = c2pa.C2paSignerInfo(
+            signer.algorithm.lower(),
+            signer.certificates_pem.encode("ascii"),
+            signer.private_key_pem.encode("ascii"),
+            timestamp_url,
+        )
+        blocks = {"merkle_tree_chunk_size_in_kb": BLOCK_KB, "merkle_tree_max_proofs": 0}
+        core = blocks if self.unsigned.stat().st_size > WHOLE_HASH_BYTES else {}
+        with (
+            toolkit.context(core=core) as context,
+            c2pa.Signer.from_info(info) as c2pa_signer,
+            c2pa.Builder(json.dumps(self.definition), context) as builder,
+        ):
+            notices = [notice for one in self.inputs if (notice := _add(builder, one))]
+            with self.unsigned.open("rb") as source, self.signed.open("w+b") as target:
+                builder.sign(c2pa_signer, "video/mp4", source, target)
+        return notices
 
 
 def _add(builder: Any, one: _Input) -> str | None:
     """Add an input as an ingredient; returns a notice if it can only be named."""
     import c2pa
 
-    with one.path.open("rb") as file:
-        kind = sniff_file(file)
-        description = json.dumps(claims.ingredient(one.label, kind, one.sha256))
-        reason = "that kind of file holds none"
-        if media_type := toolkit.MEDIA_TYPES.get(kind):
-            try:
-                builder.add_ingredient(description, media_type, file)
+    kind, reason = "unknown", "that kind of file holds none"
+    try:
+        with one.path.open("rb") as file:
+            kind = sniff_file(file)
+            if media_type := toolkit.MEDIA_TYPES.get(kind):
+                builder.add_ingredient(_description(one, kind), media_type, file)
                 return None
-            except c2pa.C2paError as error:
-                reason = toolkit.one_line(error)
+    except (OSError, c2pa.C2paError) as error:
+        reason = toolkit.one_line(error)
     # An empty stream of no particular type: the library takes the description as it is.
-    builder.add_ingredient(description, "application/octet-stream", BytesIO())
+    builder.add_ingredient(_description(one, kind), "application/octet-stream", BytesIO())
     return f"the {one.label} is named by its hash alone, its own Content Credentials are not taken over: {reason}"
+
+
+def _description(one: _Input, kind: str) -> str:
+    return json.dumps(claims.ingredient(one.label, kind, one.sha256))
