@@ -98,9 +98,11 @@ def _inside(region: Region, shape: tuple[int, ...]) -> F64:
     """(h, w) of the region: 1, falling to 0 towards those of its sides that are not the picture's."""
     ramps = []
     for low, high, end in ((region[1], region[3], shape[0]), (region[0], region[2], shape[1])):
-        at = np.arange(high - low, dtype=np.float64)
-        reach = max(1.0, EDGE * (high - low))
-        first = smoothstep(0, reach, at) if low > 0 else np.ones_like(at)
-        last = smoothstep(0, reach, at[::-1]) if high < end else np.ones_like(at)
-        ramps.append(first * last)
+        at, reach = np.arange(high - low, dtype=np.float64), EDGE * (high - low)
+        # A strip of the photo that is left beyond a side is hidden by a slope in proportion: wide ones show twice what
+        # moves in them.
+        first, last = (max(1.0, min(reach, 4 * left_over)) for left_over in (low, end - high))
+        rise = smoothstep(0, first, at) if low > 0 else np.ones_like(at)
+        fall = smoothstep(0, last, at[::-1]) if high < end else np.ones_like(at)
+        ramps.append(rise * fall)
     return np.asarray(ramps[0][:, None] * ramps[1])
