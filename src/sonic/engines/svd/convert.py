@@ -69,7 +69,7 @@ def _converted(part: str, source: Path, *, half: bool) -> Converted:
         return Converted(part, source, target, target.stat().st_size, fresh=False)
     _require_room(target.parent, source.stat().st_size)
     state = tensorfiles.tensors(source)
-    _save({name: _halved(name, value) if half else value.contiguous() for name, value in state.items()}, target, notes)
+    _save({name: _halved(name, value) if half else value for name, value in state.items()}, target, notes)
     return Converted(part, source, target, target.stat().st_size, fresh=True)
 
 
@@ -78,10 +78,7 @@ def _save(state: "dict[str, Tensor]", target: Path, notes: dict[str, str]) -> No
 
     unfinished = target.with_name(f".{target.name}.part")
     try:
-        # A view of a larger tensor, or one tensor under two names, is refused by the format.
-        save_file(
-            {name: value.clone() if _is_view(value) else value for name, value in state.items()}, unfinished, notes
-        )
+        save_file(_apart(state), unfinished, notes)
         os.replace(unfinished, target)
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
@@ -100,8 +97,16 @@ def _halved(name: str, value: "Tensor") -> "Tensor":
     return halved
 
 
-def _is_view(value: "Tensor") -> bool:
-    return bool(value.untyped_storage().nbytes() != value.numel() * value.element_size())
+def _apart(state: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """Tensors that share no memory: the format has neither views nor one tensor under two names."""
+    seen: set[int] = set()
+    apart = {}
+    for name, value in state.items():
+        storage = value.untyped_storage()
+        is_own = storage.nbytes() == value.numel() * value.element_size() and storage.data_ptr() not in seen
+        seen.add(storage.data_ptr())
+        apart[name] = value.contiguous() if is_own else value.contiguous().clone()
+    return apart
 
 
 def _require_room(folder: Path, n_bytes: int) -> None:

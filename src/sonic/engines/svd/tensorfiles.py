@@ -87,13 +87,15 @@ def _end(entry: dict[str, Any]) -> int:
 
 def _unpickle(file: Path, device: str) -> "dict[str, Tensor]":
     import pickle
+    import warnings
     import zipfile
 
     import torch
 
     try:
-        # Mapped, the file is not read twice; PyTorch maps only its format since 1.6, which is a zip archive.
-        state = torch.load(file, map_location=device, weights_only=True, mmap=zipfile.is_zipfile(file))
+        with warnings.catch_warnings(action="ignore"):  # of unusual pickles, which are read or refused all the same
+            # Mapped, the file is not read twice; PyTorch maps only its format since 1.6, which is a zip archive.
+            state = torch.load(file, map_location=device, weights_only=True, mmap=zipfile.is_zipfile(file))
     except OSError as error:
         raise InstallError(f"weights {file} cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
