@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -242,11 +243,43 @@ def test_a_home_that_cannot_be_written_stops_the_work_before_it_begins(
     monkeypatch.setenv("SONIC_HOME", str(tmp_path / "file" / "home"))
     with pytest.raises(OutputError, match="SONIC_HOME"):
         audit.ready()
-    from datetime import date
-
     grounds = sonic.Consent(subject="nobody", basis="synthetic", given_on=date(2026, 1, 1))
     with pytest.raises(OutputError, match="audit log"):
         sonic.generate("no.png", "no.wav", tmp_path / "out.mp4", consent=grounds)
+
+
+KILLED = """
+import os, sys, sonic, sonic.write
+from datetime import date
+sonic.write._publish = lambda *names: os._exit(9)
+portrait, speech, out = sys.argv[1:]
+consent = sonic.Consent(subject="nobody", basis="synthetic", given_on=date(2026, 1, 1))
+settings = sonic.Settings(min_resolution=128, duration=0.2, inference_steps=1)
+sonic.generate(portrait, speech, out, consent=consent, settings=settings)
+"""
+ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
+INPUTS = (ASSETS / "portrait.png", ASSETS / "speech.flac")
+
+
+def test_killed_while_a_video_gets_its_name_there_is_its_entry(log: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    process = subprocess.run([sys.executable, "-c", KILLED, *map(str, INPUTS), str(out)], capture_output=True)
+    assert process.returncode == 9 and not out.exists()
+    assert [e.kind for e in audit.entries()] == ["consent", "video"] and audit.verify().problems == ()
+
+
+def test_without_its_entry_no_video_is_published(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(kind: str, facts: object) -> None:
+        raise OutputError("the audit log cannot be written")
+
+    grounds = sonic.Consent(subject="nobody", basis="synthetic", given_on=date(2026, 1, 1))
+    monkeypatch.setattr(audit, "append", full)
+    folder = tmp_path / "out"
+    folder.mkdir()
+    small = Settings(min_resolution=128, duration=0.2, inference_steps=1)
+    with pytest.raises(OutputError, match="audit log"):
+        sonic.generate(*INPUTS, folder / "out.mp4", consent=grounds, settings=small)
+    assert not list(folder.iterdir())
 
 
 def test_an_entry_that_no_line_holds_is_refused(log: Path) -> None:

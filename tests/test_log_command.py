@@ -59,7 +59,7 @@ def test_filters(log: Path, capsys: pytest.CaptureFixture[str], options: list[st
     assert [e["n"] for e in entries(capsys)] == numbers
 
 
-@pytest.mark.parametrize(("options", "code"), [(["--since", "May"], 5), (["--kind", "film"], 2)])
+@pytest.mark.parametrize(("options", "code"), [(["--since", "May"], 2), (["--kind", "film"], 2)])
 def test_wrong_filters_are_one_line(
     log: Path, capsys: pytest.CaptureFixture[str], options: list[str], code: int
 ) -> None:

@@ -2,8 +2,9 @@
 
 import argparse
 import sys
+from datetime import date
 
-from sonic.errors import ConsentError
+from sonic.errors import ConsentError, SonicError
 
 YES = "yes"
 """The one answer that confirms."""
@@ -31,6 +32,14 @@ def confirm(arguments: argparse.Namespace, statement: str) -> None:
         raise ConsentError(f"somebody has to confirm: {statement} Run it in a terminal, or add --confirmed")
     if ask(f"{statement}\nType {YES} to confirm:").casefold() != YES:
         raise ConsentError("not confirmed; nothing was done")
+
+
+def day(text: str | None, option: str, *, error: type[SonicError] = ConsentError) -> date | None:
+    """The date that an option holds. Raises ``error``."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as failure:
+        raise error(f"{option} is {text!r}; write a date as YYYY-MM-DD") from failure
 
 
 def add_confirmed(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:

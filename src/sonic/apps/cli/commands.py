@@ -5,8 +5,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.ask import confirm
-from sonic.apps.cli.consent import day, statement
+from sonic.apps.cli.ask import confirm, day
+from sonic.apps.cli.consent import statement
 from sonic.apps.cli.show import Reporter
 from sonic.errors import ConsentError, InstallError, OutputError
 from sonic.settings import Settings, knobs, preset

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm
+from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
 from sonic.apps.cli.show import Reporter
 from sonic.errors import ConsentError, OutputError
 
@@ -182,14 +182,6 @@ def statement(consent: "Consent") -> str:
     """What somebody confirms for this consent."""
     evidence = " ".join(filter(None, (consent.evidence, consent.evidence_name)))
     return STATEMENTS[consent.basis].format(subject=consent.subject, evidence=evidence)
-
-
-def day(text: str | None, option: str) -> date | None:
-    """The date that an option holds. Raises ConsentError."""
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as error:
-        raise ConsentError(f"{option} is {text!r}; write a date as YYYY-MM-DD") from error
 
 
 def _asked(arguments: argparse.Namespace) -> "Consent":

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sonic.apps.cli.consent import day
+from sonic.apps.cli.ask import day
 from sonic.apps.cli.show import Reporter
 from sonic.errors import OutputError, SettingError, SonicError
 
@@ -125,7 +125,8 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def _filtered(arguments: argparse.Namespace) -> "Iterator[Entry]":
     from sonic.provenance import audit
 
-    since, until = day(arguments.since, "--since"), day(arguments.until, "--until")
+    since = day(arguments.since, "--since", error=SettingError)
+    until = day(arguments.until, "--until", error=SettingError)
     if arguments.kind is not None and arguments.kind not in audit.KINDS:
         raise SettingError(f"--kind is {arguments.kind!r}; choose one of {', '.join(audit.KINDS)}")
     for entry in audit.entries():
