@@ -18,6 +18,7 @@ from sonic.engines.svd import (  # noqa: E402
     check,
     checkpoints,
     convert,
+    fetch,
     parts,
     signatures,
     single_file,
@@ -404,3 +405,44 @@ def test_a_changed_number_is_found_by_its_hash(weights: Path, monkeypatch: pytes
     assert len(found.problems) == 1
     assert "not the published" in found.problems[0]
     assert found.good == ("all names and shapes",)
+
+
+# Downloading, with nothing behind it
+
+
+@pytest.mark.parametrize("own_folder", [True, False])
+def test_the_hub_is_asked_for_the_known_revision(
+    own_folder: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[tuple[object, ...], dict[str, object]]] = []
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *g, **n: asked.append((g, n)) or "file")
+    item = fetch.Wanted(PARTS["vae"], PARTS["vae"].files[0])
+    assert fetch.from_hub(item, tmp_path if own_folder else None) == Path("file")
+    place = (
+        {"local_dir": tmp_path / "stable-video-diffusion-img2vid-xt"}
+        if own_folder
+        else {"cache_dir": tmp_path / "no cache"}
+    )
+    assert asked == [((parts.SVD, "vae/config.json"), {"revision": PARTS["vae"].revision, **place})]
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("gated", r"agree to its licence: do so on https://huggingface\.co/LeonJoe13/Sonic"),
+        ("offline", "HF_HUB_OFFLINE is set"),
+        ("broken", "cannot be downloaded: no route to host; what has arrived is kept"),
+    ],
+)
+def test_a_failed_download_is_one_line(kind: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub import errors
+
+    def fail(*given: object, **named: object) -> None:
+        if kind == "gated":
+            raise errors.GatedRepoError.__new__(errors.GatedRepoError)
+        raise errors.OfflineModeIsEnabled("offline") if kind == "offline" else ConnectionError("no route to host\nmore")
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
+    with pytest.raises(InstallError, match=words) as caught:
+        fetch.from_hub(fetch.Wanted(PARTS["unet"], PARTS["unet"].files[0]), None)
+    assert "\n" not in str(caught.value)
