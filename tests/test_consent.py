@@ -213,7 +213,7 @@ def test_what_a_program_states_is_bound_signed_and_kept(home: Path) -> None:
     used = authorise(stated, PHOTO, language=None, purpose=None, policy=Policy())
     assert used.photo_sha256 == PHOTO.sha256 and used.is_signed()
     assert [c.id for c in store.kept()] == [used.id]
-    assert authorise(stated, PHOTO, language=None, purpose=None, policy=Policy()).id == used.id
+    assert authorise(stated, PHOTO, language=None, purpose=None, policy=Policy()) == used
     assert [e.kind for e in audit.entries()] == ["consent"], "the same words for the same photo are one consent"
     assert "Ada" not in (home / "audit.jsonl").read_text()
 

@@ -170,6 +170,7 @@ def _write_line(log: IO[bytes], folder: Path, entry: Entry) -> None:
     except BaseException:
         with suppress(OSError):
             log.truncate(end)
+            (folder / f"{HEAD}.part").unlink(missing_ok=True)
         raise
 
 

@@ -46,7 +46,7 @@ def authorise(consent: object, photo: Photo, *, language: str | None, purpose: s
     if purpose is not None:
         words.purpose("purpose", purpose)
     if consent.signature is None:
-        consent = consent.bound_to(photo).signed(identity())
+        consent = _signed(consent.bound_to(photo))
     for problem in problems(consent, policy=policy, photo=photo):
         raise ConsentError(problem.message)
     if message := scope_message(consent, language, purpose):
@@ -78,6 +78,14 @@ def problems(
 def scope_message(consent: Consent, language: str | None, purpose: str | None) -> str | None:
     """Why this consent does not cover a video in this language for this purpose; None if it does."""
     return scope_problem(_who(consent), consent.languages, consent.purposes, language, purpose)
+
+
+def _signed(bound: Consent) -> Consent:
+    """With our signature: that of an earlier time, if the same was said before, so that one consent is one file."""
+    kept = store.copy_of(bound.id)
+    if kept is not None and kept.is_signed() and kept.signer() in our_fingerprints():
+        return kept
+    return bound.signed(identity())
 
 
 def _signature_problems(consent: Consent, policy: Policy) -> list[Problem]:

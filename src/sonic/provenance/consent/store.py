@@ -79,6 +79,13 @@ def revoked_at(consent_id: str) -> str | None:
     return at if isinstance(at, str) and at.isprintable() and len(at) <= words.MAX_PURPOSE else UNKNOWN_DAY
 
 
+def copy_of(consent_id: str) -> Consent | None:
+    """The copy with this id, if there is one that can be read."""
+    with suppress(ConsentError):
+        return Consent.from_file(folder() / f"{consent_id}{_COPY}")
+    return None
+
+
 def kept() -> Iterator[Consent]:
     """Every copy that can be read, oldest first."""
     found = [path for path in _copies() if path.exists()]
