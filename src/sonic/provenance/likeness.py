@@ -38,7 +38,7 @@ _MIN_CHANGES = 16  # a part of the picture with fewer changes says nothing
 _TRIMS = (0.0, 0.5 * MAX_TRIM, MAX_TRIM)
 _FINER = (0.005, 0.0025, 0.00125, 0.0006)
 _WORKING_PX = 4 * GRID
-_ENOUGH = 3 * STEP  # a stronger change says no more about where the picture lies
+_ENOUGH = 2 * STEP  # a stronger one says no more about where the picture lies
 
 Changes = NDArray[np.int8]
 """(2, GRID, GRID): to the right neighbour and to the lower one; -1 darker, 0 the same, 1 brighter."""
@@ -94,10 +94,11 @@ class Likeness:
         return cls(float(aspect), brighter - darker)
 
     def _misfit(self, grey: F32, trim: tuple[float, ...]) -> float:
-        """Smaller the better the kept changes lie on those of the candidate."""
-        found = np.clip(_differences(_cells(grey, trim)), -_ENOUGH, _ENOUGH)
+        """How far the candidate's changes are from having the kept values; 0 where it lies exactly."""
+        found, kept = _differences(_cells(grey, trim)), self.changes
+        beyond = np.where(kept == 0, np.abs(found) - STEP, STEP - kept * found)
         # The same cells for every trim, which all of them show: else leaving out a weak edge would look like a fit.
-        return -float((self.changes * found)[:, 2:-2, 2:-2].mean())
+        return float(np.clip(beyond, 0, _ENOUGH)[:, 2:-2, 2:-2].mean())
 
     def _compare(self, grey: F32, trim: tuple[float, ...]) -> tuple[F32, F32]:
         """(GRID, GRID) each: changes that disagree, and changes that either picture has.
