@@ -28,6 +28,8 @@ UNET_PER_LATENT = 8_980
 """Per row, frame and latent pixel; it is the feed-forward of a temporal block at the finest level."""
 DECODER_PER_LATENT = 65_540
 """Per frame of a chunk and latent pixel."""
+TILES_PER_LATENT = 900
+"""With tiles, for the whole frame besides: what the decoder's middle made, and the tiles' sum."""
 ENCODER_PER_PIXEL = 643
 RIFE_PER_PIXEL = 72
 WHISPER_VALUES = 8_883_000
@@ -143,7 +145,8 @@ class Estimate:
 def estimate(job: Job, plan: Plan) -> Estimate:
     """Bytes of each stage on the device, and on the host."""
     size, pixels = job.value_bytes, job.width_px * job.height_px
-    decoded = min(plan.tile**2, job.latents) if plan.tile else job.latents
+    whole, tile = DECODER_PER_LATENT * job.latents, plan.tile
+    decoded = min(DECODER_PER_LATENT * tile**2 + TILES_PER_LATENT * job.latents, whole) if tile else whole
     hearing = (WHISPER + AUDIO_TOKENS) * 4
     parts = {
         "hear": (0, WHISPER_VALUES * 4),
@@ -151,7 +154,7 @@ def estimate(job: Job, plan: Plan) -> Estimate:
         "denoise": (_unet_bytes(job, plan), UNET_PER_LATENT * plan.rows * job.window * job.latents * size),
         "decode": (
             VAE * size + RIFE * 4,
-            DECODER_PER_LATENT * job.chunk * decoded * size + RIFE_PER_PIXEL * pixels * 4,
+            decoded * job.chunk * size + RIFE_PER_PIXEL * pixels * 4,
         ),
     }
     together = sum(weights for weights, _ in parts.values()) - VAE * size  # seen and decoded by the same
