@@ -168,8 +168,23 @@ def test_the_variable_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SONIC_WEIGHTS", str(lay(tmp_path / "weights", LAYOUTS["as published"])))
     assert sorted(locate().files) == sorted(WITH_WEIGHTS)
     monkeypatch.setenv("SONIC_WEIGHTS", str(tmp_path / "gone"))
-    with pytest.raises(InstallError, match="gone does not exist"):
+    with pytest.raises(InstallError, match="gone is no folder"):
         locate()
+
+
+def test_a_folder_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(InstallError, match=r"cannot be looked for in .*: Permission denied"):
+        search(tmp_path)
+
+
+def test_a_file_in_place_of_a_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "unet.pth").touch()
+    with pytest.raises(InstallError, match=r"unet\.pth is no folder"):
+        search(tmp_path / "unet.pth")
 
 
 def test_the_hub_cache_is_where_its_documentation_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,14 +125,17 @@ def locate(folder: Path | None = None) -> Located:
 
 
 def search(folder: Path | None = None) -> Located:
-    """What is there of the parts, be it nothing. Raises InstallError if a folder that is named does not exist."""
+    """What is there of the parts, be it nothing. Raises InstallError if a folder is none or cannot be read."""
     files: dict[str, Path] = {}
     configs: dict[str, Path] = {}
     for root in roots(folder):
-        for part, file in _weights_in(root):
-            if part not in files:
-                files[part] = file
-                _add_configs(part, file, configs)
+        try:
+            for part, file in _weights_in(root):
+                if part not in files:
+                    files[part] = file
+                    _add_configs(part, file, configs)
+        except OSError as error:
+            raise InstallError(f"weights cannot be looked for in {root}: {error.strerror}; make it readable") from error
     return Located(files, configs)
 
 
@@ -150,11 +153,11 @@ def pickles(folder: Path | None = None) -> dict[str, Path]:
 def roots(folder: Path | None = None) -> list[Path]:
     """The folders that are searched, first to last, those that exist.
 
-    Raises InstallError if the given folder, or the one that SONIC_WEIGHTS names, does not exist.
+    Raises InstallError if the given folder, or what SONIC_WEIGHTS names, is none.
     """
     named = folder or (Path(os.environ[FOLDER_VARIABLE]) if os.environ.get(FOLDER_VARIABLE) else None)
     if named and not named.is_dir():
-        raise InstallError(f"weights folder {named} does not exist; name one that does, or leave it out")
+        raise InstallError(f"weights folder {named} is no folder; name one that is, or leave it out")
     usual = [Path.home() / name for name in COMFYUI_FOLDERS] if _has_home() else []
     found = [*_with_comfyui(named), *(p for p in [*usual, hub_cache()] if p is not None and p.is_dir())]
     return list(dict.fromkeys(found))
