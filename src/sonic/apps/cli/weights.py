@@ -196,9 +196,7 @@ def _licences(parts: Iterable[Any]) -> list[str]:
     licences = list(dict.fromkeys(part.licence for part in parts))
     lines = [f"{licence.name}: {licence.meaning}\n  {licence.url}" for licence in licences]
     if any(licence.meaning.startswith("no commercial") for licence in licences):
-        lines.append(
-            "NOT FOR COMMERCIAL USE: so say the authors of some of these weights; it holds for what is made with them too."
-        )
+        lines.append("NOT FOR COMMERCIAL USE: the authors of some of these weights do not allow it.")
     return lines
 
 
