@@ -6,6 +6,7 @@ follows references to other files: no playlists, no network, and only codecs of 
 claims are not believed.
 """
 
+import itertools
 import os
 import stat
 from collections.abc import Generator, Iterator, Sequence
@@ -30,6 +31,10 @@ MAX_SOUND_S = 36_000
 MAX_VIDEO_PIXELS = 40_000_000
 MAX_CHANNELS = 32
 RATES_HZ = (4_000, 768_000)
+READ_THROUGH_S = 20.0
+"""Of longer videos sample_video looks at keyframes."""
+BEHIND_KEYFRAME = 50
+"""Frames that sample_video decodes at most after a keyframe to find one that it has not given yet."""
 STALL_PACKETS = 2_000
 """Packets in a row that may decode to nothing."""
 
@@ -147,6 +152,28 @@ def decode_video(source: Path) -> Iterator[tuple[float, U8]]:
             yield time_s, np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
 
+def sample_video(source: Path, n_pictures: int) -> Generator[U8, None, None]:
+    """At most ``n_pictures`` of a video, (H, W, 3) as decode_video gives them, spread over all of it, the first first.
+
+    A long video is read at its keyframes, so an hour takes no longer than a minute; a short one from its beginning.
+    Raises MediaError as decode_video.
+    """
+    with _open_media(source, MediaError) as container:
+        stream = _video_stream(container, source)
+        stream.thread_type = "AUTO"
+        duration_s = (container.duration or 0) / av.time_base
+        pick = _at_keyframes if duration_s > READ_THROUGH_S else _every_few
+        for frame in pick(container, stream, source, n_pictures, duration_s):
+            _check_pixels(frame.width, frame.height, source)
+            yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+
+
+def container_tags(source: Path) -> dict[str, str]:
+    """The tags of a recording or video as a whole, such as its title, as the file has them. Raises MediaError."""
+    with _open_media(source, MediaError) as container:
+        return dict(container.metadata)
+
+
 @contextmanager
 def _open_media(source: Path, error: type[MediaError]) -> Iterator[av.container.InputContainer]:
     what = "recording" if error is SpeechError else "video"
@@ -234,6 +261,29 @@ def _frames(
         if barren > STALL_PACKETS:
             raise error(f"{source.name!r} holds no decodable data over {STALL_PACKETS} packets; export it again")
         yield from frames
+
+
+def _every_few(
+    container: av.container.InputContainer, stream: av.VideoStream, source: Path, n: int, duration_s: float
+) -> Iterator[av.VideoFrame]:
+    """``n`` frames from the beginning, so many apart as ``duration_s`` needs at the stream's rate."""
+    step = max(1, round(duration_s * float(stream.average_rate or 25) / n))
+    yield from itertools.islice(_frames(container, stream, source, MediaError), 0, n * step, step)
+
+
+def _at_keyframes(
+    container: av.container.InputContainer, stream: av.VideoStream, source: Path, n: int, duration_s: float
+) -> Iterator[av.VideoFrame]:
+    """The keyframe before each of ``n`` times, or where that was given already, one of the frames behind it."""
+    last_s = -1.0
+    for index in range(n):
+        with suppress(av.error.FFmpegError, ValueError):
+            container.seek(round(index * duration_s / n * av.time_base))
+        for frame in itertools.islice(_frames(container, stream, source, MediaError), BEHIND_KEYFRAME):
+            if frame.time is not None and frame.time > last_s:
+                last_s = frame.time
+                yield frame
+                break
 
 
 def _resampled(frames: Iterator[av.AudioFrame], layout: str | av.AudioLayout, rate_hz: int) -> Iterator[av.AudioFrame]:

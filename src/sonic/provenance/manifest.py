@@ -204,6 +204,15 @@ def content_producer() -> str:
     return producer
 
 
+def core_digest(values: Mapping[str, Any]) -> str:
+    """``core_sha256`` of a record that was read from a file; empty if it cannot have one."""
+    core = {name: value for name, value in values.items() if name not in ("aigc", "credentials", "video")}
+    try:
+        return _digest(core)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+
+
 def is_record(data: bytes) -> bool:
     """Whether these bytes are a record of ours, of any version."""
     try:
