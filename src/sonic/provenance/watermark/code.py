@@ -6,9 +6,12 @@
 
 Each byte becomes one of 256 words of 128 chips, a row of the Hadamard matrix or its negative: the biorthogonal code,
 whose best decoder is one matrix product over soft values. The chips of a byte are spread over all waves of the pattern
-and scrambled by signs.
+and scrambled by signs. Where the likeliest words fail the check, up to MAX_CHANGES of them are replaced by others that
+are nearly as likely (list decoding).
 """
 
+import itertools
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -23,6 +26,12 @@ WORD_CHIPS = 128
 N_CHIPS = N_BYTES * WORD_CHIPS
 CHECK_BITS = 24
 """KIND and CRC: bits that chance must hit."""
+
+MAX_CHANGES = 3
+N_ALTERNATIVES = 12
+"""Other words that are tried: those that lose least."""
+LIST = 1 + 12 + 66 + 220
+"""Payloads at most that are checked for one set of soft values."""
 
 _SEED = 0x50_4F_4E_49_43
 
@@ -44,12 +53,29 @@ def decode(soft: F64) -> int | None:
     """The content id in (N_CHIPS,) soft values of the chips, or None unless kind and CRC are right."""
     place, sign = _spreading()
     score = (soft[place].reshape(N_BYTES, WORD_CHIPS) * sign) @ _hadamard()
-    word = np.abs(score).argmax(axis=1)
-    negative = np.take_along_axis(score, word[:, None], axis=1)[:, 0] < 0
-    payload = (word + 128 * negative).astype(np.uint8).tobytes()
-    if payload[0] != KIND or crc16(payload[:7]) != int.from_bytes(payload[7:], "big"):
-        return None
-    return int.from_bytes(payload[1:7], "big")
+    for payload in _likely(np.concatenate([score, -score], axis=1)):
+        if payload[0] == KIND and crc16(payload[:7]) == int.from_bytes(payload[7:], "big"):
+            return int.from_bytes(payload[1:7], "big")
+    return None
+
+
+def _likely(score: F64) -> Iterator[bytes]:
+    """Payloads by falling likelihood, for the (N_BYTES, 256) scores of all values of all bytes."""
+    best = score.argmax(axis=1)
+    loss = score.max(axis=1, keepdims=True) - score
+    loss[np.arange(N_BYTES), best] = np.inf
+    cheapest = [divmod(int(i), 256) for i in np.argsort(loss, axis=None)[:N_ALTERNATIVES]]
+    changes = [
+        change
+        for n in range(MAX_CHANGES + 1)
+        for change in itertools.combinations(cheapest, n)
+        if len({byte for byte, _ in change}) == n
+    ]
+    for change in sorted(changes, key=lambda change: sum(loss[place] for place in change)):
+        payload = best.astype(np.uint8)
+        for byte, value in change:
+            payload[byte] = value
+        yield payload.tobytes()
 
 
 def crc16(data: bytes) -> int:

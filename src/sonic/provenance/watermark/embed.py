@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from sonic.provenance.watermark.code import ID_BITS, encode
-from sonic.provenance.watermark.pattern import SIDE, TILE, cell_px, tile
+from sonic.provenance.watermark.pattern import TILE, cell_px, tile
 from sonic.types import F32, U8
 
 FLAT = 0.4
@@ -63,8 +63,8 @@ def _pattern(content_id: int, shape: tuple[int, ...]) -> F32:
 def _strength(like: U8) -> F32:
     """(h, w) RMS of the pattern at every pixel, in levels: weak where the picture is smooth, or nearly."""
     height, width = like.shape[:2]
-    scale = SIDE / min(height, width)
-    small = cv2.resize(like, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    cell = cell_px((width, height))
+    small = cv2.resize(like, (math.ceil(width / cell), math.ceil(height / cell)), interpolation=cv2.INTER_AREA)
     luma = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     detail = luma - cv2.GaussianBlur(luma, (0, 0), _DETAIL_CELLS)
     detail = np.clip(detail, -_LOUD, _LOUD)

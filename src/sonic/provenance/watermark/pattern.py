@@ -35,13 +35,12 @@ def cell_px(size_px: tuple[int, int]) -> float:
 class Waves:
     """The waves of a tile of ``side`` x ``side`` samples, as indices into its flattened discrete Fourier transform."""
 
-    pilot: NDArray[np.intp]
-    pilot_value: C128
-    """Of modulus 1."""
-    payload: NDArray[np.intp]
-    """(N_CHIPS / 2,): real and imaginary part of each carry one chip."""
+    place: NDArray[np.intp]
+    """First N_CHIPS / 2 for the payload, of which real and imaginary part carry a chip each, then the pilot's."""
     ring: NDArray[np.intp]
-    """(side * side,) cycles a tile of every wave, rounded."""
+    """Cycles a tile of each, rounded."""
+    pilot: C128
+    """The pilot's values, of modulus 1."""
 
 
 @cache
@@ -56,10 +55,8 @@ def waves(side: int = TILE) -> Waves:
     words = raw(_SEED, 2 * len(used))
     order = used[words[: len(used)].argsort(kind="stable")]
     place = y[order] % side * side + x[order] % side
-    n = N_CHIPS // 2
-    quarter = (words[len(used) + n :] >> np.uint64(62)).astype(float)
-    ring = np.hypot(_cycles(side)[:, None], _cycles(side)).round().astype(np.intp).ravel()
-    return Waves(place[n:], np.exp(0.5j * math.pi * (quarter + 0.5)), place[:n], ring)
+    quarter = (words[len(used) + N_CHIPS // 2 :] >> np.uint64(62)).astype(float)
+    return Waves(place, radius[order].round().astype(np.intp), np.exp(0.5j * math.pi * (quarter + 0.5)))
 
 
 def _cycles(side: int) -> NDArray[np.intp]:
@@ -69,9 +66,9 @@ def _cycles(side: int) -> NDArray[np.intp]:
 def tile(chips: F64) -> F32:
     """(TILE, TILE), periodic, mean 0, RMS 1: the pilot and these (N_CHIPS,) chips."""
     used = waves()
+    payload = (chips[0::2] + 1j * chips[1::2]) * math.sqrt((1 - PILOT_SHARE) / N_CHIPS)
     spectrum = np.zeros(TILE * TILE, np.complex128)
-    spectrum[used.pilot] = used.pilot_value * math.sqrt(PILOT_SHARE / len(used.pilot))
-    spectrum[used.payload] = (chips[0::2] + 1j * chips[1::2]) * math.sqrt((1 - PILOT_SHARE) / N_CHIPS)
+    spectrum[used.place] = np.concatenate([payload, used.pilot * math.sqrt(PILOT_SHARE / len(used.pilot))])
     cells = np.fft.ifft2(spectrum.reshape(TILE, TILE)).real
     scaled: F32 = (cells / cells.std()).astype(np.float32)
     return scaled

@@ -1,14 +1,15 @@
 """Finding the watermark, in frames of any size, cropped, scaled or compressed, and saying how sure it is.
 
-1. Every frame becomes a residual: detail over its local power, so that no edge outweighs the faint pattern.
-2. Residuals are added up; at each of some 360 sizes of a cell the sum is folded into one tile, its spectrum is whitened
-   and correlated with the pilot at all offsets at once, by FFT.
-3. The best few are refined and their payload is decoded.
+1. The luma of all frames is added up: the pattern adds up, what moves and what a codec does to single frames less so.
+2. The sum becomes a residual: detail over its local power, so that no edge outweighs the faint pattern.
+3. At each of some 290 sizes of a cell the residual is folded into one tile, its spectrum is whitened, and correlated
+   with the pilot at all offsets at once, by FFT.
+4. The best few are refined and their payload is decoded.
 
 A payload counts only if chance explains it with at most MAX_FALSE_POSITIVE. That is bounded by the product of: the
 payloads that are decoded; the chance that white noise reaches this correlation with the pilot at any of the sizes and
-offsets; and the smaller of the chance that noise passes KIND and CRC, 2^-24, and that any of the 2^48 possible payloads
-correlates with noise as well as this one (union bounds over normal tails).
+offsets; and the smaller of the chance that noise passes KIND and CRC, LIST / 2^24, and that any of the 2^48 possible
+payloads correlates with noise as well as this one (union bounds over normal tails).
 """
 
 import itertools
@@ -22,12 +23,13 @@ import cv2
 import numpy as np
 
 from sonic.media import decode_video
-from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, decode, encode
+from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, LIST, N_CHIPS, decode, encode
 from sonic.provenance.watermark.pattern import C128, SIDE, TILE, waves
 from sonic.types import F32, F64, U8
 
 MAX_FALSE_POSITIVE = 1e-9
 """Of one call of ``detect``, on frames without a watermark."""
+SURELY = 1e-15
 LOOKS = (4, 24, 96)
 """After so many frames, and at their end, they are searched; more are not looked at."""
 FRAME_STEP = 5
@@ -36,8 +38,9 @@ ZOOMS = (0.5, 2.1)
 """Searched: 1 is a whole picture of any size, a 10 % crop makes 1.11, an upright video between black bars 0.56, a whole
 picture of 128 px 2."""
 
-_ZOOM_STEP = 0.004  # over the 512 cells of a picture an error of at most 1 cell, where the finest wave has 11
-_FINER = np.linspace(-0.006, 0.006, 25)
+_ZOOM_STEP = 0.005  # over the 512 cells of a picture an error of at most 1.3 cells, where the finest wave has 11
+_FINER = np.linspace(-0.006, 0.006, 13)
+_N_PAYLOAD = N_CHIPS // 2  # waves
 _COARSE = TILE // 2  # side of a tile in the first search
 _CANDIDATES = 8
 _WINDOW_CELLS = 6.0  # standard deviation of the residual's window; it and _FLOOR are the best of those tried
@@ -53,7 +56,10 @@ class Found:
     content_id: int
     """The first 12 hexadecimal digits of the record's produce_id."""
     false_positive: float
-    """Bound on the chance that frames without a watermark give anything with as good a correlation."""
+    """Bound on the chance that frames without a watermark give anything with as good a correlation; at least
+    SURELY, because the model of noise behind it is not trusted further."""
+    chip_errors: float
+    """Share of the payload's chips that were received wrong, 0 .. 0.5: how much of the watermark is lost."""
     zoom: float
     """1 if the picture is whole, at any size (2 if it was made with 128 px); 1.11 if 10 % are cropped away."""
     offset_px: tuple[float, float]
@@ -90,24 +96,29 @@ def detect(frames: Iterable[U8]) -> Found | None:
     """
     total, n, looked = np.zeros((0, 0), np.float32), 0, 0
     for n_taken, rgb in enumerate(itertools.islice(frames, LOOKS[-1]), 1):
-        residual = _residual(rgb)
-        total, n = (total + residual, n + 1) if total.shape == residual.shape else (residual, 1)
+        luma = _luma(rgb)
+        total, n = (total + luma, n + 1) if total.shape == luma.shape else (luma, 1)
         if n_taken in LOOKS:
             looked = n_taken
-            if found := _search(total, n, min(rgb.shape[:2])):
+            if found := _search(_residual(total / n), n, min(rgb.shape[:2])):
                 return found
-    return _search(total, n, min(rgb.shape[:2])) if n and looked != n_taken else None
+    return _search(_residual(total / n), n, min(rgb.shape[:2])) if n and looked != n_taken else None
 
 
-def _residual(rgb: U8) -> F32:
-    """(H, W), the shorter side SIDE: detail over its local power, which is the matched filter for a faint pattern."""
+def _luma(rgb: U8) -> F32:
+    """(H, W), the shorter side SIDE."""
     height, width = rgb.shape[:2]
     rgb = rgb[: _MAX_ASPECT * width, : _MAX_ASPECT * height]
     height, width = rgb.shape[:2]
     scale = SIDE / min(height, width)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    luma = cv2.resize(luma, (round(width * scale), round(height * scale)), interpolation=how)
+    whole: F32 = cv2.resize(luma, (round(width * scale), round(height * scale)), interpolation=how)
+    return whole
+
+
+def _residual(luma: F32) -> F32:
+    """Detail over its local power, which is the matched filter for a faint pattern."""
     detail = luma - cv2.GaussianBlur(luma, (0, 0), _WINDOW_CELLS)
     residual: F32 = detail / (cv2.GaussianBlur(detail * detail, (0, 0), _WINDOW_CELLS) + _FLOOR)
     return residual
@@ -125,7 +136,8 @@ def _search(residual: F32, n_frames: int, short_px: int) -> Found | None:
             if chance <= MAX_FALSE_POSITIVE:
                 cell = peak.zoom * short_px / SIDE
                 offset = (peak.x * cell, peak.y * cell)
-                return Found(content_id, chance, peak.zoom, offset, mirrored, n_frames)
+                errors = float(np.mean(soft * encode(content_id) < 0))
+                return Found(content_id, chance, errors, peak.zoom, offset, mirrored, n_frames)
     return None
 
 
@@ -149,35 +161,36 @@ def _zooms() -> F64:
 
 def _pilot_peak(residual: F32, zoom: float, side: int) -> _Peak:
     used = waves(side)
-    match = np.zeros(side * side, np.complex128)
-    match[used.pilot] = _spectrum(residual, zoom, side)[used.pilot] * used.pilot_value.conj()
-    likeness = np.fft.ifft2(match.reshape(side, side)).real
+    match = np.zeros(side * side, np.complex64)
+    match[used.place[_N_PAYLOAD:]] = _waves_of(residual, zoom, side)[_N_PAYLOAD:] * used.pilot.conj()
+    likeness = cv2.dft(match.view(np.float32).reshape(side, side, 2), flags=cv2.DFT_INVERSE)[..., 0]
     y, x = divmod(int(likeness.argmax()), side)
     return _Peak(float(likeness[y, x] / max(likeness.std(), 1e-30)), zoom, x, y)
 
 
 def _chips(residual: F32, peak: _Peak) -> F64:
     """(N_CHIPS,) soft values, with the tile moved back by the peak's offset."""
-    place = waves().payload
+    place = waves().place[:_N_PAYLOAD]
     cycles = np.fft.fftfreq(TILE)
     turn = np.exp(2j * math.pi * (cycles[place // TILE] * peak.y + cycles[place % TILE] * peak.x))
-    payload = _spectrum(residual, peak.zoom, TILE)[place] * turn
+    payload = _waves_of(residual, peak.zoom, TILE)[:_N_PAYLOAD] * turn
     soft: F64 = np.stack([payload.real, payload.imag], axis=1).ravel()
     return soft
 
 
-def _spectrum(residual: F32, zoom: float, side: int) -> C128:
-    """(side * side,) of all tiles on top of each other; every ring of frequencies has the same power, roughly."""
+def _waves_of(residual: F32, zoom: float, side: int) -> C128:
+    """What the used waves are in all tiles on top of each other, whitened: every ring of frequencies has RMS 1."""
     height, width = (max(1, round(n / zoom)) for n in residual.shape)
     how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
     cells = cv2.resize(residual, (width, height), interpolation=how)
     rows, columns = -(-height // side), -(-width // side)
     cells = cv2.copyMakeBorder(cells, 0, rows * side - height, 0, columns * side - width, cv2.BORDER_CONSTANT)
     folded = cells.reshape(rows, side, columns, side).sum(axis=(0, 2))
-    spectrum: C128 = np.fft.fft2(folded).ravel()
-    ring = waves(side).ring
-    power = np.bincount(ring, np.abs(spectrum) ** 2) / np.maximum(np.bincount(ring), 1)
-    white = spectrum / np.sqrt(power + 1e-12)[ring]
+    used = waves(side)
+    transform = cv2.dft(folded, flags=cv2.DFT_COMPLEX_OUTPUT).reshape(-1, 2)[used.place]
+    spectrum = transform[:, 0] + 1j * transform[:, 1]
+    power = np.bincount(used.ring, np.abs(spectrum) ** 2) / np.maximum(np.bincount(used.ring), 1)
+    white = spectrum / np.sqrt(power + 1e-12)[used.ring]
     loud: C128 = white * np.minimum(1, _LOUDEST / np.maximum(np.abs(white), 1e-9))
     return loud
 
@@ -187,7 +200,8 @@ def _false_positive(peak: _Peak, soft: F64, content_id: int) -> float:
     likeness = float(soft @ encode(content_id)) / max(math.sqrt(float(soft @ soft)), 1e-30)
     tries = 2 * (len(LOOKS) + 1) * _CANDIDATES
     pilot = min(1.0, len(_zooms()) * TILE**2 * _normal_tail(peak.height))
-    return tries * pilot * min(2.0**-CHECK_BITS, 2.0**ID_BITS * _normal_tail(likeness))
+    payload = min(LIST * 2.0**-CHECK_BITS, 2.0**ID_BITS * _normal_tail(likeness))
+    return max(tries * pilot * payload, SURELY)
 
 
 def _normal_tail(z: float) -> float:
