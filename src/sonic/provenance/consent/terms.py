@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError
 from sonic.provenance.consent import words
+from sonic.provenance.consent.fields import Signature, checked, read
 from sonic.types import Photo
 
 if TYPE_CHECKING:
@@ -40,16 +41,6 @@ KIND = "sonic-consent/1"
 SHOWN_ID = 12
 """Digits of an id that people are shown."""
 _MAX_FILE_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """Who signed a consent; whether it is true is asked by Consent.is_signed."""
-
-    public_key: str
-    """SubjectPublicKeyInfo in PEM."""
-    value: str
-    """Base64, as keys.Identity.sign makes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +80,8 @@ class Consent:
     """None until signed; another value in any other field makes it false."""
 
     def __post_init__(self) -> None:
-        checked = _checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
-        for name, value in checked.items():
+        values = checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        for name, value in values.items():
             object.__setattr__(self, name, value)
         if not self.subject:
             raise ConsentError(
@@ -200,7 +191,7 @@ class Consent:
         if missing := sorted(names - values.keys()):
             raise ConsentError(f"{where} lacks {', '.join(missing)}; it was changed, or cut off")
         try:
-            return cls(**_read(values))
+            return cls(**read(values))
         except ConsentError as error:
             raise ConsentError(f"{where}: {error}") from error
 
@@ -266,55 +257,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _read(values: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a Consent from the JSON of a file; those that are plain texts are checked by the Consent itself."""
-    fields = {name: value for name, value in values.items() if name != "consent"}
-    fields["given_on"] = words.day("given_on", values["given_on"])
-    if values["expires_on"] is not None:
-        fields["expires_on"] = words.day("expires_on", values["expires_on"])
-    parts = values["signature"]
-    if not isinstance(parts, dict) or set(parts) != {"public_key", "value"}:
-        raise ConsentError("its signature must hold public_key and value; it was changed")
-    fields["signature"] = Signature(**parts)
-    return fields
-
-
-def _checked(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of a Consent, each of its kind; None where a field allows it."""
-    checked = dict(values)
-    for name in ("subject", "basis", "evidence", "confirmed_at"):
-        if values[name] is not None or name in ("subject", "basis"):
-            checked[name] = words.one_line(name, values[name])
-    checked["evidence"] = checked["evidence"] or None
-    if values["evidence_name"] is not None:
-        checked["evidence_name"] = words.file_name("evidence_name", values["evidence_name"])
-    for name in ("photo_sha256", "evidence_sha256"):
-        if values[name] is not None:
-            checked[name] = words.sha256(name, values[name])
-    if values["languages"] is not None:
-        checked["languages"] = words.languages("languages", values["languages"])
-    if values["purposes"] is not None:
-        checked["purposes"] = words.purposes("purposes", values["purposes"])
-    for name in ("given_on", "expires_on"):
-        if type(values[name]) is not date and (values[name] is not None or name == "given_on"):
-            raise ConsentError(f"{name} is {values[name]!r}; it must be a date such as date(2026, 5, 31)")
-    _check_codes(values["photo_likeness"], values["signature"])
-    return checked
-
-
-def _check_codes(likeness: Any, signature: Any) -> None:
-    """Raise ConsentError unless a likeness can be read and a signature is made of two texts of reasonable length."""
-    if likeness is not None:
-        from sonic.provenance.likeness import Likeness
-
-        try:
-            Likeness.from_text(words.code("photo_likeness", likeness))
-        except ValueError as error:
-            raise ConsentError(f"photo_likeness cannot be read ({error}); it was changed, or is newer") from error
-    if signature is not None:
-        if not isinstance(signature, Signature):
-            raise ConsentError("signature must be a Signature")
-        words.code("public_key", signature.public_key)
-        words.code("signature", signature.value)
