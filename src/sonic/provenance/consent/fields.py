@@ -1,4 +1,4 @@
-"""The fields of a consent, each checked for its kind: they come from programs, or from files that anybody may change."""
+"""The fields of a consent, each checked for its kind: they come from programs, or from files that anybody changes."""
 
 from dataclasses import dataclass
 from datetime import date
