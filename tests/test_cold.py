@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 PROBE = "import sys; {statement}; import json; print(json.dumps(sorted(sys.modules)))"
+HEAVY = {"numpy", "cv2", "av", "mediapipe", "onnxruntime", "matplotlib", "torch", "c2pa", "cryptography"}
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -14,12 +15,12 @@ def loaded_by(statement: str) -> set[str]:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    assert not loaded_by("import sonic") & {"numpy", "cv2", "av", "mediapipe", "onnxruntime", "matplotlib"}
+    assert not loaded_by("import sonic") & HEAVY
 
 
 def test_building_the_help_loads_nothing_heavy() -> None:
     statement = "from sonic.apps.cli.parser import build_parser; build_parser().format_help()"
-    assert not loaded_by(statement) & {"numpy", "cv2", "av", "mediapipe", "onnxruntime", "matplotlib"}
+    assert not loaded_by(statement) & HEAVY
 
 
 def test_finding_faces_loads_no_matplotlib_and_leaves_the_real_one_usable() -> None:
@@ -30,3 +31,8 @@ def test_finding_faces_loads_no_matplotlib_and_leaves_the_real_one_usable() -> N
 
 def test_generating_needs_no_torch() -> None:
     assert not loaded_by("from sonic import generate") & {"torch", "matplotlib", "jax", "scipy"}
+
+
+def test_credentials_and_keys_load_when_they_are_used() -> None:
+    statement = "import sonic.provenance.signing, sonic.provenance.credentials, sonic.provenance.keys, sonic.pipeline"
+    assert not loaded_by(statement) & {"c2pa", "cryptography"}

@@ -15,8 +15,8 @@ from sonic.provenance.manifest import Record
 from sonic.types import OnNotice
 
 WHOLE_HASH_BYTES = 32 * 1024**2
-"""Larger files are hashed in blocks of BLOCK_KB (a Merkle tree): the library loads what it hashes at once. In its version
-0.91.3 blocks go wrong, now and then, with more than one box of media data; the MP4 that is written here has one.
+"""Larger files are hashed in blocks of BLOCK_KB (a Merkle tree): the library loads what it hashes at once. With version
+0.91.3 blocks go wrong, now and then, in files with more than one box of media data; what is written here has one.
 """
 BLOCK_KB = 4096
 
