@@ -76,23 +76,39 @@ def test_one_tile_is_the_whole_picture(vae: Any) -> None:
     assert torch.equal(decode_chunk(vae, z, tile=6, **CPU), decode_chunk(vae, z, **CPU))
 
 
-@pytest.mark.parametrize("size", [(16, 16), (13, 21), (8, 30)])
+@pytest.mark.parametrize("size", [(24, 24), (14, 21), (8, 30)])
 def test_tiles_cover_every_size_without_seams(vae: Any, size: tuple[int, int]) -> None:
-    z = latents(2, *size)
-    whole, tiled = decode_chunk(vae, z, **CPU), decode_chunk(vae, z, tile=8, **CPU)
+    z = scene(2, *size)
+    whole, tiled = decode_chunk(vae, z, **CPU), decode_chunk(vae, z, tile=16, **CPU)
     assert tiled.shape == whole.shape
-    # Random weights and one channel to a norm: the hardest case for norms that see a tile instead of the picture.
-    assert (tiled - whole).abs().mean() < 0.02 * (whole.max() - whole.min())
+    # Random weights and one channel to a norm: the hardest case for statistics that are estimated.
+    assert (tiled - whole).abs().mean() < 0.03 * (whole.max() - whole.min())
     for axis in (-1, -2):
         step, own = (x.diff(dim=axis).abs().amax() for x in (tiled, whole))
-        assert step < 1.25 * own
+        assert step < 1.5 * own
 
 
 def test_larger_tiles_are_nearer_to_the_whole_picture(vae: Any) -> None:
-    z = latents(1, 24, 24)
+    z = scene(1, 24, 24)
     whole = decode_chunk(vae, z, **CPU)
-    errors = [float((decode_chunk(vae, z, tile=tile, **CPU) - whole).abs().mean()) for tile in (8, 12, 20)]
-    assert errors == sorted(errors, reverse=True)
+    errors = [float((decode_chunk(vae, z, tile=tile, **CPU) - whole).abs().mean()) for tile in (8, 20)]
+    assert errors[1] < errors[0] / 2
+    assert errors[1] < 0.005 * (whole.max() - whole.min())
+
+
+def scene(n: int, height: int, width: int) -> Any:
+    """Latents of a picture that is calm on one side and busy on the other, as pictures are."""
+    z = 0.3 * latents(n, height, width)
+    z[..., width // 2 :] *= 4
+    z[..., : width // 3] += 1.5
+    return z
+
+
+def test_tiles_leave_the_decoder_as_it_was(vae: Any) -> None:
+    z = latents(1, 12, 12)
+    before = decode_chunk(vae, z, **CPU)
+    decode_chunk(vae, z, tile=8, **CPU)
+    assert torch.equal(decode_chunk(vae, z, **CPU), before)
 
 
 def test_a_chunk_that_overflows_is_made_again_in_float32(vae: Any, caplog: pytest.LogCaptureFixture) -> None:

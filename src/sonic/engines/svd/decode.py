@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from sonic.errors import SettingError
 
@@ -52,8 +54,8 @@ def decode_chunk(
     """The decoder's output (n, 3, 8h, 8w), about -1..1, float32 on the device, of latents (n, 4, h, w).
 
     The decoder's middle block, whose attention spans the picture, always sees all of it. With ``tile`` the blocks
-    after it, which take nearly all of the memory, see squares of this side (latent px), whose overlaps are blended;
-    these differ from the whole picture by their norms' statistics, which are then a square's own.
+    after it, which take nearly all of the memory, see squares of this side (latent px), whose overlaps are blended.
+    What differs from the whole picture are their norms' statistics, which are estimated (see _norms_of_the_whole).
     """
     scaled = latents.to(device) / vae.config.scaling_factor
 
@@ -85,18 +87,64 @@ def _tiled(decoder: Any, z: Tensor, tile: int) -> Tensor:
     height, width = z.shape[-2:]
     total = torch.zeros(len(z), 3, 8 * height, 8 * width, dtype=torch.float32, device=z.device)
     weight = torch.zeros(8 * height, 8 * width, dtype=torch.float32, device=z.device)
-    for top in _starts(height, tile):
-        for left in _starts(width, tile):
-            part = middle[:, :, top : top + tile, left : left + tile]
-            for block in decoder.up_blocks:
-                part = block(part, image_only_indicator=still)
-            part = decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(part)))
-            part = decoder.time_conv_out(part.transpose(0, 1)[None])[0].transpose(0, 1)
-            share = _hill(part.shape[-2], tile, z.device)[:, None] * _hill(part.shape[-1], tile, z.device)
-            rows, columns = slice(8 * top, 8 * (top + tile)), slice(8 * left, 8 * (left + tile))
-            total[:, :, rows, columns] += part.float() * share
-            weight[rows, columns] += share
+    with _norms_of_the_whole(decoder, middle, still, tile):
+        for top in _starts(height, tile):
+            for left in _starts(width, tile):
+                part = _after_the_middle(decoder, middle[:, :, top : top + tile, left : left + tile], still)
+                share = _hill(part.shape[-2], tile, z.device)[:, None] * _hill(part.shape[-1], tile, z.device)
+                rows, columns = slice(8 * top, 8 * (top + tile)), slice(8 * left, 8 * (left + tile))
+                total[:, :, rows, columns] += part.float() * share
+                weight[rows, columns] += share
     return total / weight
+
+
+def _after_the_middle(decoder: Any, part: Tensor, still: Tensor) -> Tensor:
+    for block in decoder.up_blocks:
+        part = block(part, image_only_indicator=still)
+    part = decoder.conv_out(decoder.conv_act(decoder.conv_norm_out(part)))
+    return decoder.time_conv_out(part.transpose(0, 1)[None])[0].transpose(0, 1)
+
+
+@contextmanager
+def _norms_of_the_whole(decoder: Any, middle: Tensor, still: Tensor, tile: int) -> Iterator[None]:
+    """Within, the norms after the middle block use the whole picture's statistics instead of a tile's own.
+
+    These are taken from the picture thinned out to a tile's size: every so many pixels, not averages, which would have
+    less contrast.
+    """
+    norms = [module for module in decoder.up_blocks.modules() if isinstance(module, nn.GroupNorm)]
+    norms.append(decoder.conv_norm_out)
+    affine: dict[nn.Module, tuple[Tensor, Tensor]] = {}
+
+    def note(norm: nn.Module, inputs: tuple[Tensor], _: Tensor) -> None:
+        grouped = inputs[0].float().reshape(len(inputs[0]), norm.num_groups, -1)
+        variance, mean = torch.var_mean(grouped, -1, correction=0)
+        scale = (variance + norm.eps).rsqrt()
+        each = norm.num_channels // norm.num_groups
+        scale, shift = scale.repeat_interleave(each, 1), (-mean * scale).repeat_interleave(each, 1)
+        affine[norm] = scale * norm.weight, shift * norm.weight + norm.bias
+
+    def apply(norm: nn.Module, inputs: tuple[Tensor], _: Tensor) -> Tensor:
+        x = inputs[0]
+        scale, shift = (v.to(x.dtype).reshape(*v.shape, *[1] * (x.ndim - 2)) for v in affine[norm])
+        return torch.addcmul(shift, x, scale)
+
+    shrink = tile / max(middle.shape[-2:])
+    size = [max(1, round(side * shrink)) for side in middle.shape[-2:]]
+    with _hooked(norms, note):
+        _after_the_middle(decoder, F.interpolate(middle, size, mode="nearest"), still)
+    with _hooked(norms, apply):
+        yield
+
+
+@contextmanager
+def _hooked(modules: list[nn.Module], hook: Callable[..., Tensor | None]) -> Iterator[None]:
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _starts(length: int, tile: int) -> list[int]:
