@@ -262,6 +262,45 @@ def test_a_cache_that_cannot_be_written_costs_a_notice_only(
     assert any("progress cannot be kept" in line for line in notices)
 
 
+def test_states_that_nobody_came_back_to_are_removed(
+    portrait: Portrait, speech: Speech, settings: Settings, cache: Path
+) -> None:
+    import os
+
+    (cache / "svd").mkdir(parents=True)
+    names = ("old.safetensors", "young.safetensors", "old.txt")
+    for name in names:
+        (cache / "svd" / name).write_bytes(b"")
+        if name.startswith("old"):
+            os.utime(cache / "svd" / name, (0, 0))
+    next(SvdEngine().drive(portrait, speech, settings, DURATION_S, Watch()))
+    assert {path.name for path in (cache / "svd").iterdir()} == set(names[1:])
+
+
+def test_a_gpu_that_runs_full_is_one_line_with_remedies(
+    portrait: Portrait, speech: Speech, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    monkeypatch.setattr(engine_module, "denoise", full)
+    with pytest.raises(SettingError, match="rows_per_call to 1"):
+        list(frames(portrait, speech, settings))
+
+
+@pytest.mark.parametrize("offload", ["models", "none"])
+def test_networks_leave_after_their_turn_unless_they_may_stay(weights: Path, offload: str) -> None:
+    from sonic.engines.svd.checkpoints import locate
+
+    shelf = Shelf(locate(weights), Way((torch.device("cpu"),), torch.float32, offload=offload))
+    with shelf.at_work("vae") as first:
+        assert not any(value.is_meta for value in first.parameters())
+    with shelf.at_work("vae") as second:
+        assert not any(value.is_meta for value in second.parameters())
+    assert (first is second) == (offload == "none")
+    assert all(value.is_meta for value in first.parameters()) == (offload == "models")
+
+
 def test_closing_the_frames_stops_the_work(portrait: Portrait, speech: Speech, settings: Settings) -> None:
     with closing(frames(portrait, speech, settings)) as made:  # type: ignore[type-var]
         assert next(made).index == 0

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from sonic.engines.svd.resume import Unfinished
 from sonic.engines.svd.retime import retime
 from sonic.engines.svd.rife import interpolator
 from sonic.engines.svd.shelf import Shelf, Way
-from sonic.errors import SpeechError
+from sonic.errors import SettingError, SpeechError
 from sonic.settings import Settings
 from sonic.types import Frame, Portrait, Speech, Watch
 
@@ -155,12 +155,19 @@ def _what_runs(take: Take, way: Way) -> str:
 
 
 def _latents(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech, watch: Watch) -> Iterator[Latents]:
-    settings, inference = take.settings, take.inference
     unfinished = Unfinished(_made_from(shelf, take, portrait, speech), watch.notice)
+    with _remedy_for_memory("to denoise"):
+        values = _denoised(shelf, take, _picture(portrait, take), speech, unfinished, watch)
+    yield Latents(values, take, unfinished)
+
+
+def _denoised(
+    shelf: Shelf, take: Take, picture: Picture, speech: Speech, unfinished: Unfinished, watch: Watch
+) -> Tensor:
+    settings, inference, way = take.settings, take.inference, shelf.way
     heard = hear(speech.sound, offset_ms=settings.audio_offset_ms, duration_s=take.duration_s)
     with shelf.at_work("whisper") as encoder:
         features = listen(heard, encoder, watch.progress)
-    picture = _picture(portrait, take)
     generator = torch.Generator().manual_seed(settings.seed)
     noise = torch.randn(picture.reference.shape, generator=generator)
     with shelf.at_work("audio2token") as hearing:
@@ -172,9 +179,9 @@ def _latents(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech, watch
             watch.notice(f"going on after denoising step {found.step} of {len(schedule.timesteps)} of an earlier run")
             state = found
         with shelf.unets() as unets:
-            pairs = zip(unets, shelf.way.devices, strict=True)
-            values = denoise(
-                [Denoiser(*unet, scene, inference, device=d, dtype=shelf.way.dtype) for unet, d in pairs],
+            pairs = zip(unets, way.devices, strict=True)
+            return denoise(
+                [Denoiser(*unet, scene, inference, device=device, dtype=way.dtype) for unet, device in pairs],
                 state,
                 schedule,
                 inference,
@@ -182,7 +189,18 @@ def _latents(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech, watch
                 watch=watch,
                 on_step=unfinished.save,
             )
-    yield Latents(values, take, unfinished)
+
+
+@contextmanager
+def _remedy_for_memory(purpose: str) -> Iterator[None]:
+    """The estimate was too low, or something else took the memory meanwhile."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SettingError(
+            f"the GPU ran out of memory {purpose}; set rows_per_call to 1, vae_tiling to on, offload to blocks or a "
+            "lower min_resolution, or close what else uses the GPU"
+        ) from error
 
 
 def _picture(portrait: Portrait, take: Take) -> Picture:
@@ -230,7 +248,7 @@ def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Fra
     with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
         made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
         timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))
-        with closing(timed):  # type: ignore[type-var]
+        with closing(timed), _remedy_for_memory("to decode"):  # type: ignore[type-var]
             for index, frame in enumerate(timed):
                 yield Frame(paster.paste(frame.numpy()), index)
 

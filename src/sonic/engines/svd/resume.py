@@ -16,6 +16,8 @@ from sonic.types import OnNotice
 
 FOLDER_VARIABLE = "SONIC_CACHE"
 """Environment variable: folder for work that was not finished."""
+KEPT_DAYS = 14
+"""States of videos that nobody finished are removed after this time."""
 EVERY_S = 60.0
 """A state is written at most this often: after a step, so that a kill costs a minute and a step."""
 
@@ -40,6 +42,8 @@ class Unfinished:
         self._path = cache_folder() / "svd" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
         self._on_notice = on_notice
         self._last_s = time.monotonic()
+        self._was_told = False
+        _forget_old(self._path.parent)
 
     def load(self) -> State | None:
         """The state of an earlier run, or None; a file that cannot be read counts as none."""
@@ -74,15 +78,28 @@ class Unfinished:
             numbers = {"step": str(state.step), "sigma": repr(state.earlier.sigma)}
             save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=numbers)
             os.replace(temporary, self._path)
+            self._tell("if this run is stopped, the same command goes on from its last minute")
         except OSError as error:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
-            self._on_notice(
-                f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it"
-            )
+            self._tell(f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it")
         self._last_s = time.monotonic()
+
+    def _tell(self, line: str) -> None:
+        """Once is enough."""
+        if not self._was_told:
+            self._on_notice(line)
+        self._was_told = True
 
     def done(self) -> None:
         """The video is finished: nothing is kept."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
+
+
+def _forget_old(folder: Path) -> None:
+    oldest_s = time.time() - KEPT_DAYS * 24 * 3600
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.suffix in (".safetensors", ".part") and path.stat().st_mtime < oldest_s:
+                path.unlink()

@@ -61,9 +61,8 @@ class Shelf:
         try:
             yield network
         finally:
-            del network
             if self.way.offload != "none":
-                _release(device)
+                _emptied(network[0] if part == "unet" else network, device)
 
     def _made(self, part: str, device: torch.device) -> Any:
         state = self.located.state(part)
@@ -95,7 +94,9 @@ class Shelf:
         return (torch.compile(unet) if way.compile == "on" else unet), context
 
 
-def _release(device: torch.device) -> None:
+def _emptied(network: Any, device: torch.device) -> None:
+    """Gives back the memory of the weights, whoever still holds the network."""
+    nn.Module.to(network, "meta")
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
