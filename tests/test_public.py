@@ -20,8 +20,10 @@ PUBLIC = [
     "Settings",
     "SonicError",
     "SpeechError",
+    "Verification",
     "generate",
     "stream",
+    "verify",
 ]
 
 

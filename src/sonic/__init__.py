@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
     from sonic.settings import Settings
     from sonic.types import Frame, Progress
+    from sonic.verification import Verification, verify
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,7 @@ _HOME = {
     "sonic.provenance.consent": ("Consent",),
     "sonic.settings": ("Settings",),
     "sonic.types": ("Frame", "Progress"),
+    "sonic.verification": ("Verification", "verify"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
@@ -67,8 +69,10 @@ __all__ = [
     "Settings",
     "SonicError",
     "SpeechError",
+    "Verification",
     "generate",
     "stream",
+    "verify",
 ]
 
 

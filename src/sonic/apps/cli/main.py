@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     reporter = Reporter(json_lines=arguments.json, quiet=getattr(arguments, "quiet", False))
     with _Stops() as stops:
         try:
-            arguments.run(arguments, reporter)
+            return arguments.run(arguments, reporter) or 0
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_BROKEN_PIPE
@@ -63,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             failure = InstallError(f"{error}; {_install_remedy(error)}") if isinstance(error, ImportError) else error
             reporter.error(failure)
             return failure.exit_code
-    return 0
 
 
 def _install_remedy(error: ImportError) -> str:

@@ -10,6 +10,7 @@ from sonic.apps.cli.ask import add_confirmed
 from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.log import add_log
 from sonic.apps.cli.train import add_train
+from sonic.apps.cli.verify import add_verify
 from sonic.apps.cli.weights import add_weights
 from sonic.settings import Knob, knobs, preset_names
 
@@ -47,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_evaluate(commands_)
     _add_doctor(commands_)
     _add_demo(commands_)
+    add_verify(commands_)
     add_consent(commands_)
     add_log(commands_)
     add_train(commands_)
