@@ -43,11 +43,11 @@ REPEATS = 60
 PAUSE_S = 0.2  # the sound's last packet reaches beyond the picture
 LARGE_BYTES = 200_000_000
 LAYERS = {
-    "consent checked and signed": ("sonic.pipeline._grounds",),
-    "visible label": ("sonic.finish.LabelledFrames._draw_label", "sonic.pipeline.make_label"),
+    "consent checked and signed": ("sonic.stages.grounds",),
+    "visible label": ("sonic.finish.LabelledFrames._draw_label", "sonic.stages.make_label"),
     "watermark": ("sonic.finish.Watermark.embed", "sonic.finish.Watermark.of"),
     "AIGC metadata read back, twice": ("sonic.write.verify",),
-    "Content Credentials signed": ("sonic.write.sign", "sonic.pipeline.identity"),
+    "Content Credentials signed": ("sonic.write.sign", "sonic.stages.identity"),
     "Content Credentials read back": ("sonic.write.verify_signature",),
     "audit log": ("sonic.provenance.audit.append",),
 }

@@ -74,7 +74,7 @@ def frames(**changes: object) -> np.ndarray:
 @pytest.fixture
 def one_id(monkeypatch: pytest.MonkeyPatch) -> None:
     """All videos get the same id, so that their watermarks are alike."""
-    monkeypatch.setattr("sonic.pipeline.uuid.uuid4", lambda: uuid.UUID(int=1))
+    monkeypatch.setattr("sonic.stages.uuid.uuid4", lambda: uuid.UUID(int=1))
 
 
 @pytest.mark.usefixtures("one_id")

@@ -1,0 +1,73 @@
+"""Pictures and sound that a program holds as arrays become files: the steps read files, hash them and sign for them.
+
+Files are named by their content, so that the same array is the same file; whoever owns the folder removes them.
+"""
+
+import hashlib
+import io
+import os
+import secrets
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sonic.errors import OutputError, PhotoError, SpeechError
+from sonic.types import F32, U8
+
+_IEEE_FLOAT = 3
+_MAX_WAV_BYTES = 2**32 - 64
+"""Sizes in a WAV header have 32 bits."""
+
+
+def picture_file(pixels: U8, folder: Path) -> Path:
+    """(H, W, 3) RGB or (H, W, 4) RGBA with straight alpha -> a PNG in ``folder``.
+
+    Raises PhotoError for another shape, OutputError if it cannot be written.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.dtype != np.uint8:
+        raise PhotoError(f"picture is {pixels.dtype} of shape {pixels.shape}; give uint8 of shape (H, W, 3 or 4)")
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "PNG", compress_level=1)
+    return _stored(data.getvalue(), folder, "picture", ".png")
+
+
+def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
+    """(channels, N) samples in [-1, 1] -> a WAV of 32-bit floats in ``folder``, at this rate and in these channels.
+
+    Raises SpeechError for another shape or more than 4 GB, OutputError if it cannot be written.
+    """
+    if samples.ndim != 2 or not samples.shape[0] or rate_hz < 1:
+        raise SpeechError(f"sound is of shape {samples.shape} at {rate_hz} Hz; give (channels, N) at 8000 Hz or more")
+    interleaved = np.ascontiguousarray(samples.T, "<f4")
+    if interleaved.nbytes > _MAX_WAV_BYTES:
+        raise SpeechError(f"sound has {interleaved.nbytes / 1e9:.1f} GB; at most 4.2 are possible, cut it in parts")
+    n_channels = samples.shape[0]
+    frame_bytes = 4 * n_channels
+    form = struct.pack("<HHIIHHH", _IEEE_FLOAT, n_channels, rate_hz, rate_hz * frame_bytes, frame_bytes, 32, 0)
+    chunks = [(b"fmt ", form), (b"fact", struct.pack("<I", len(interleaved))), (b"data", interleaved.tobytes())]
+    body = b"".join(name + struct.pack("<I", len(data)) + data for name, data in chunks)
+    return _stored(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body, folder, "sound", ".wav")
+
+
+def pixels_of(picture: F32) -> U8:
+    """(H, W, C) in 0 .. 1, as programs that compute with pictures have them -> uint8, rounded, and no NaN."""
+    return (np.nan_to_num(picture, nan=0.0).clip(0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
+    path = folder / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
+    part = folder / f".{secrets.token_hex(6)}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            part.write_bytes(data)
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{str(folder)!r} cannot be written ({error.strerror}); make room or change its rights"
+        ) from (error)
+    return path
