@@ -96,7 +96,7 @@ def test_from_photo_to_mp4(settings: Settings, tmp_path: Path) -> None:
     assert (result.n_frames, result.size_px) == (15, video_format(out).size_px)
     assert len(list(decode_video(out))) == 15
     assert any("128x128" in line and "float32 on cpu" in line and "non-commercial" in line for line in notices)
-    assert {report.stage for report in seen} == {"analyse", "listen", "denoise", "video"}
+    assert {report.stage for report in seen} == {"analyse", "weights", "listen", "denoise", "video"}
     record = sonic_record(result.record)
     assert record["engine"] == "svd"
     assert {"unet/unet.safetensors", "vae/diffusion_pytorch_model.safetensors"} <= set(record["weights"])

@@ -212,7 +212,7 @@ class Progress:
     """One report from a running job."""
 
     stage: str
-    """analyse | listen | denoise | video, or what a command of its own counts"""
+    """analyse | weights | listen | denoise | video, or what a command of its own counts"""
     done: int
     total: int
     """Both count the stage's own units: steps, frames."""

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sonic.engines.svd import tensorfiles
 from sonic.engines.svd.parts import CONFIGS, PARTS, SONIC, SVD, WHISPER
 from sonic.errors import InstallError
+from sonic.types import OnProgress, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,10 +86,15 @@ class Located:
             return single_file.state(self.files[part], part, self.config(part))
         return _renamed(part, tensorfiles.tensors(self.files[part]))
 
-    def digests(self) -> dict[str, str]:
+    def digests(self, on_progress: OnProgress = lambda report: None) -> dict[str, str]:
         """``part/file`` -> SHA-256 of all that was found, weights and settings: for the record beside the video."""
         found = {f"{part}/{file.name}": file for files in (self.configs, self.files) for part, file in files.items()}
-        return {name: digest(file) for name, file in sorted(found.items())}
+        digests = {}
+        for done, (name, file) in enumerate(sorted(found.items())):
+            on_progress(Progress("weights", done, len(found)))
+            digests[name] = digest(file)
+        on_progress(Progress("weights", len(found), len(found)))
+        return digests
 
     def _audio_config(self, part: str) -> dict[str, Any]:
         """Of two small networks that have no config.json: what their first layer's shape tells."""

@@ -93,6 +93,7 @@ class SvdEngine:
         if self._shelf is None or (self._shelf.located, self._shelf.way) != (located, way):
             self._shelf = Shelf(located, way)
         watch.notice(_what_runs(take, way))
+        located.digests(watch.progress)  # for the record; read now, while somebody is told
         return _latents(self._shelf, take, portrait, speech, watch)
 
     def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Iterator[Frame]:
