@@ -31,8 +31,8 @@ OWN_SIDE_PX = 512
 """Shorter side of the picture that the model works on, where nobody chose; it was trained at this size."""
 SMALL_FACE = 0.25
 """A face less high than this share of the picture's shorter side is made in a square of its own and pasted back."""
-SQUARE_EXPAND = 0.5
-"""How far that square reaches beyond the face's box, as published."""
+SQUARE_EXPAND = 1.0
+"""How far that square reaches beyond the face's box, in its sides: room for hair that moves."""
 MIN_DURATION_S = 0.08
 """One frame of the model."""
 
