@@ -13,7 +13,7 @@ ROWS = (
     {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "weights", "provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},
     {"engines"},
-    {"stages", "pipeline", "evaluate", "inspection", "sheet", "doctor", "verification"},
+    {"stages", "curves", "demo", "pipeline", "evaluate", "inspection", "sheet", "doctor", "verification"},
     {"apps"},
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}

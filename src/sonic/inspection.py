@@ -35,7 +35,7 @@ class Inspection:
     """What was found on a photo."""
 
     picture: str
-    """Where the drawing is."""
+    """Where the drawing is; empty where it is no file."""
     photo: str
     size_px: tuple[int, int]
     """(width, height) of the photo, upright."""
@@ -56,7 +56,8 @@ class Inspection:
 
     def to_text(self) -> str:
         """A few lines, for people."""
-        lines = [f"{self.picture}: {self.photo}, {_size(self.size_px)} px", *(f"  {a:14}{b}" for a, b in _facts(self))]
+        where = f"{self.picture}: " if self.picture else ""
+        lines = [f"{where}{self.photo}, {_size(self.size_px)} px", *(f"  {a:14}{b}" for a, b in _facts(self))]
         lines += [f"  ! {line}" for line in self.notices] or ["  nothing to improve"]
         return "\n".join(lines)
 
@@ -68,27 +69,32 @@ def inspect_photo(path: Path, out: Path, settings: Settings | None = None) -> In
     FaceError if there is no face at all, and OutputError.
     """
     check_picture_name(out)
-    photo = load_photo(path)
+    seen, drawing = drawn(load_photo(path), settings or Settings())
+    save_picture(drawing, out)
+    return dataclasses.replace(seen, picture=str(out))
+
+
+def drawn(photo: Photo, settings: Settings) -> tuple[Inspection, U8]:
+    """What was found on a photo, and the (h, w, 3) drawing of it. Raises FaceError if there is no face at all."""
     faces = all_faces(photo)
     notices: list[str] = []
     try:
-        portrait = analyse(photo, settings or Settings(), notices.append)
+        portrait = analyse(photo, settings, notices.append)
     except FaceError as error:
-        seen = Inspection(str(out), photo.name, photo.size_px, len(faces), notices=(str(error), *notices))
+        seen = Inspection("", photo.name, photo.size_px, len(faces), notices=(str(error), *notices))
         drawing = _Drawing(photo, (0, 0, *photo.size_px))
     else:
-        seen = _inspection(portrait, out, len(faces), tuple(notices))
+        seen = _inspection(portrait, len(faces), tuple(notices))
         drawing = _Drawing(photo, _shown_box(portrait))
         drawing.portrait(portrait)
     drawing.faces(faces, drawn=seen.video_px is not None)
-    save_picture(_with_panel(drawing.canvas, seen), out)
-    return seen
+    return seen, _with_panel(drawing.canvas, seen)
 
 
-def _inspection(portrait: Portrait, out: Path, n_faces: int, notices: tuple[str, ...]) -> Inspection:
+def _inspection(portrait: Portrait, n_faces: int, notices: tuple[str, ...]) -> Inspection:
     quality, photo = portrait.face.quality, portrait.photo
     return Inspection(
-        str(out),
+        "",
         photo.name,
         photo.size_px,
         n_faces,

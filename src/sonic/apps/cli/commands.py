@@ -27,16 +27,9 @@ def generate(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def demo(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic demo``"""
-    from sonic.provenance.consent import Consent
+    from sonic import demo
 
-    assets = Path(__file__).parents[2] / "assets" / "demo"
-    consent = Consent(
-        subject="Mira Sonic, a fictional person",
-        basis="synthetic",
-        given_on=date.today(),
-        evidence="drawn by code that ships with Sonic",
-    )
-    _generate(assets / "portrait.png", assets / "speech.flac", arguments.out, consent, _settings(arguments), reporter)
+    _generate(demo.PORTRAIT, demo.SPEECH, arguments.out, demo.consent(), _settings(arguments), reporter)
 
 
 def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:

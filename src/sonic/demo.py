@@ -1,0 +1,20 @@
+"""The portrait and the recording that ship with Sonic, and the consent for this portrait and no other."""
+
+from datetime import date
+from pathlib import Path
+
+from sonic.load import load_photo
+from sonic.provenance.consent import Consent
+
+_FOLDER = Path(__file__).parent / "assets" / "demo"
+PORTRAIT = _FOLDER / "portrait.png"
+SPEECH = _FOLDER / "speech.flac"
+SUBJECT = "Mira Sonic, a fictional person"
+
+
+def consent() -> Consent:
+    """The grounds to animate PORTRAIT or a copy of it; unsigned, bound to that photo."""
+    stated = Consent(
+        subject=SUBJECT, basis="synthetic", given_on=date.today(), evidence="drawn by code that ships with Sonic"
+    )
+    return stated.bound_to(load_photo(PORTRAIT))
