@@ -5,6 +5,7 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -27,7 +28,7 @@ from PIL import Image
 from certificate_files import own_files
 from small_videos import Job
 from sonic.errors import MediaError, OutputError, SettingError
-from sonic.provenance import certificates, credentials, signing
+from sonic.provenance import certificates, credentials, signing, toolkit
 from sonic.provenance.claims import DISCLOSURE, TRAINING, consent_sha256
 from sonic.provenance.credentials import Credentials, read_credentials
 from sonic.provenance.jumbf import signer_certificate
@@ -461,6 +462,14 @@ def visitors() -> Iterator[tuple[str, list[None]]]:
         listener.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}/manifest.c2pa", came
         listener.join()
+
+
+def test_ctrl_c_is_heard_while_the_library_works() -> None:
+    start = time.monotonic()
+    threading.Timer(0.2, signal.raise_signal, [signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        toolkit.call(lambda: time.sleep(3))
+    assert time.monotonic() - start < 2
 
 
 def test_nothing_is_fetched(tmp_path: Path) -> None:

@@ -119,17 +119,18 @@ def read_credentials(path: Path, *, longest_s: float | None = None) -> Credentia
     anchors = _anchors()
     try:
         size, media_type = path.stat().st_size, toolkit.media_type(path) if path.is_file() else None
+        if media_type is None:
+            return None
+        limit_s = SHORTEST_LIMIT_S + size / SLOW_BYTES_S if longest_s is None else longest_s
+        found = toolkit.call(lambda: _report(path, media_type, anchors), limit_s)
+        return None if found is None else _credentials(*found)
+    except toolkit.ToolkitError as error:
+        return Credentials(state="invalid", codes=(str(error),), **_UNKNOWN_FACTS)
+    except (KeyError, TypeError, RecursionError):
+        return Credentials(state="invalid", codes=("the manifest has no meaning",), **_UNKNOWN_FACTS)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise MediaError(f"{str(path)!r} cannot be read ({reason}); give a picture, a video or a recording") from error
-    if media_type is None:
-        return None
-    limit_s = SHORTEST_LIMIT_S + size / SLOW_BYTES_S if longest_s is None else longest_s
-    try:
-        found = toolkit.call(lambda: _report(path, media_type, anchors), limit_s)
-    except toolkit.ToolkitError as error:
-        return Credentials(state="invalid", codes=(str(error),), **_UNKNOWN_FACTS)
-    return None if found is None else _credentials(*found)
 
 
 def _report(path: Path, media_type: str, anchors: str | None) -> tuple[dict[str, Any], bytes] | None:
@@ -147,10 +148,19 @@ def _report(path: Path, media_type: str, anchors: str | None) -> tuple[dict[str,
                 return None
             raise
         with reader:
-            report = json.loads(reader.json())
+            report = _object(reader.json())
             store = BytesIO()
             reader.resource_to_stream(f"/c2pa/{report['active_manifest']}/c2pa.signature", store)
     return report, store.getvalue()
+
+
+def _object(text: str) -> dict[str, Any]:
+    """The library's JSON; raises ToolkitError for what is none, such as numbers of thousands of digits."""
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise toolkit.ToolkitError("the manifest cannot be shown") from error
+    return dict(values)
 
 
 def _holds_nothing(path: Path) -> bool:
