@@ -306,6 +306,17 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path, n_bytes: int
     assert job.closed
 
 
+def test_a_disk_that_is_full_when_it_comes_to_signing_leaves_nothing(tmp_path: Path) -> None:
+    size = Job(tmp_path).write(tmp_path / "out.mp4").stat().st_size
+    (tmp_path / "out.mp4").unlink()
+    record_path(tmp_path / "out.mp4").unlink()
+    job = Job(tmp_path)
+    with small_disk(size - 3000), pytest.raises(OutputError, match="Credentials cannot be written") as caught:
+        job.write(tmp_path / "out.mp4")
+    assert "\n" not in str(caught.value)
+    assert left_behind(tmp_path) == []
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir()
