@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sonic.media import decode_video
+from sonic.media import sample_video
 from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, LIST, N_CHIPS, decode, encode
 from sonic.provenance.watermark.pattern import C128, SIDE, TILE, waves
 from sonic.types import F32, F64, U8
@@ -32,8 +32,6 @@ MAX_FALSE_POSITIVE = 1e-9
 SURELY = 1e-15
 LOOKS = (4, 24, 96)
 """After so many frames, and at their end, they are searched; more are not looked at."""
-FRAME_STEP = 5
-"""detect_video takes every fifth frame: neighbours are nearly alike."""
 ZOOMS = (0.5, 2.1)
 """Searched: 1 is a whole picture of any size, a 10 % crop makes 1.11, an upright video between black bars 0.56, a whole
 picture of 128 px 2."""
@@ -63,7 +61,8 @@ class Found:
     zoom: float
     """1 if the picture is whole, at any size (2 if it was made with 128 px); 1.11 if 10 % are cropped away."""
     offset_px: tuple[float, float]
-    """(x, y) by which the pattern is moved to the right and down, in px of these frames, modulo a tile."""
+    """(x, y) by which the pattern is moved to the right and down, in px of these frames, to within half a tile: a crop
+    at the left makes x negative, a border positive."""
     mirrored: bool
     """Whether left and right are exchanged."""
     n_frames: int
@@ -83,9 +82,9 @@ class _Peak:
 
 
 def detect_video(path: Path) -> Found | None:
-    """As ``detect``, on the first LOOKS[-1] * FRAME_STEP frames of a video. Raises MediaError as decode_video."""
-    with closing(decode_video(path)) as frames:  # type: ignore[type-var]  # a generator
-        return detect(rgb for _, rgb in itertools.islice(frames, 0, LOOKS[-1] * FRAME_STEP, FRAME_STEP))
+    """As ``detect``, on frames spread over a video. Raises MediaError as sample_video."""
+    with closing(sample_video(path, LOOKS[-1])) as frames:
+        return detect(frames)
 
 
 def detect(frames: Iterable[U8]) -> Found | None:
@@ -135,10 +134,15 @@ def _search(residual: F32, n_frames: int, short_px: int) -> Found | None:
             chance = _false_positive(peak, soft, content_id)
             if chance <= MAX_FALSE_POSITIVE:
                 cell = peak.zoom * short_px / SIDE
-                offset = (peak.x * cell, peak.y * cell)
+                offset = (_signed(peak.x) * cell, _signed(peak.y) * cell)
                 errors = float(np.mean(soft * encode(content_id) < 0))
                 return Found(content_id, chance, errors, peak.zoom, offset, mirrored, n_frames)
     return None
+
+
+def _signed(place: int) -> int:
+    """A place in the tile, -TILE / 2 .. TILE / 2 - 1 instead of 0 .. TILE - 1."""
+    return (place + TILE // 2) % TILE - TILE // 2
 
 
 def _candidates(residual: F32) -> list[_Peak]:
