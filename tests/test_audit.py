@@ -244,7 +244,7 @@ def test_a_home_that_cannot_be_written_stops_the_work_before_it_begins(
     with pytest.raises(OutputError, match="SONIC_HOME"):
         audit.ready()
     grounds = sonic.Consent(subject="nobody", basis="synthetic", given_on=date(2026, 1, 1))
-    with pytest.raises(OutputError, match="audit log"):
+    with pytest.raises(OutputError, match="set SONIC_HOME"):
         sonic.generate("no.png", "no.wav", tmp_path / "out.mp4", consent=grounds)
 
 
