@@ -54,6 +54,7 @@ class Job:
         speech: Sound | None = None,
         photo_file: Path = PORTRAIT,
         basis: str = "self",
+        label_frames: int | None = None,
         **settings: Any,
     ) -> None:
         self.speech = speech or save_sound(folder / "speech.wav", tone(duration_s, 16_000), 16_000)
@@ -62,7 +63,7 @@ class Job:
         self.taken, self.closed = 0, False
         self.notices: list[str] = []
         self._draw, self._size_px = draw or (lambda index, rgb: None), size_px
-        label = LabelStyle(label_pixels(size_px), 4, 4, self.n_frames)
+        label = LabelStyle(label_pixels(size_px), 4, 4, label_frames or self.n_frames)
         self.clip = finish(
             self._frames(), size_px=size_px, n_frames=self.n_frames, fps=fps, sound=self.speech,
             duration_s=duration_s, label=label, produce_id=uuid.uuid4().hex,
