@@ -12,9 +12,10 @@ run: the engine's own loop, decoder and interpolation on one device, with random
 on a GPU, eager, the three passes of a window in one call, all networks on the device) but for what it names; on a
 processor those that compile are left out unless named. The last steps of the schedule, as many as guidance_refresh is,
 stand for all of them; two chunks of decoding and two interpolated frames stand for all. "ms a UNet call" is the wall
-time of these steps over their calls, moving windows to the device and merging them included; one step of up to four
-windows goes before, uncounted, and compiles. Peak: the most that torch.cuda.max_memory_allocated says of denoising and
-decoding. Difference: latents after these steps against the plain loop's, the largest over the range.
+time of these steps over their calls (on a processor, the processor time), moving windows to the device and merging them
+included; one step of up to four windows goes before, uncounted, and compiles. Peak: the most that
+torch.cuda.max_memory_allocated says of denoising and decoding. Difference: latents after these steps against the plain
+loop's, the largest over the range.
 """
 
 import argparse
