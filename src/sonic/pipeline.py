@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from sonic import stages
-from sonic.engines import Engine
 from sonic.provenance.consent import Consent
 from sonic.provenance.keys import identity
 from sonic.settings import Settings
@@ -23,7 +21,6 @@ def generate(
     *,
     consent: Consent,
     settings: Settings | None = None,
-    engine: Engine[Any] | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     on_frame: OnFrame | None = None,
@@ -31,12 +28,12 @@ def generate(
     """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
     The output appears under its final name only when it is complete; ``on_frame`` sees each labelled frame on its way
-    there. ``engine`` is one of settings.engine that is open already, for many videos in a row. Raises a SonicError for anything a user can mend.
+    there. Raises a SonicError for anything a user can mend.
     """
     check_output(Path(out), Path(portrait), Path(speech))
     identity()  # a certificate that cannot sign is refused before the work
     job = _job(settings, on_progress, on_notice)
-    take, signed = _permitted(job, Path(portrait), Path(speech), consent, engine)
+    take, signed = stages.permitted(job, Path(portrait), Path(speech), consent)
     return stages.save(take, out, consent=signed, job=job, on_frame=on_frame)
 
 
@@ -54,7 +51,7 @@ def stream(
     Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
     job = _job(settings, on_progress, on_notice)
-    take, signed = _permitted(job, Path(portrait), Path(speech), consent)
+    take, signed = stages.permitted(job, Path(portrait), Path(speech), consent)
     return stages.give(take, consent=signed, job=job).frames
 
 
@@ -77,14 +74,3 @@ def preview(
 def _job(settings: Settings | None, on_progress: OnProgress | None, on_notice: OnNotice | None) -> Listener:
     heard = Watch(on_progress or (lambda progress: None), on_notice or (lambda line: None))
     return Listener(heard, settings or Settings())
-
-
-def _permitted(
-    job: Listener, portrait: Path, speech: Path, consent: Consent, engine: Engine[Any] | None = None
-) -> tuple[stages.Take, Consent]:
-    """Steps 1 to 3, refused as early as is known that there will be no video; and the consent, signed."""
-    policy = stages.ready(consent, job.settings)
-    photo, recording = stages.load(portrait, speech, job.watch)
-    signed = stages.grounds(consent, photo, job.settings, policy)
-    prepared = stages.framed(portrait, photo, recording, job.settings, job.watch)
-    return stages.drive(prepared, job.watch, engine), signed

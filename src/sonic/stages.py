@@ -208,6 +208,16 @@ def grounds(consent: Consent, photo: Photo, settings: Settings, policy: Policy) 
     return authorise(consent, photo, language=settings.language, purpose=settings.purpose, policy=policy)
 
 
+def permitted(
+    job: Listener, portrait: Path, speech: Path, consent: Consent, engine: Engine[Any] | None = None
+) -> tuple[Take, Consent]:
+    """Steps 1 to 3, refused as early as is known that there will be no video; and the consent, signed."""
+    policy = ready(consent, job.settings)
+    photo, recording = load(portrait, speech, job.watch)
+    signed = grounds(consent, photo, job.settings, policy)
+    return drive(framed(portrait, photo, recording, job.settings, job.watch), job.watch, engine), signed
+
+
 def save(take: Take, out: str | Path, *, consent: Consent, job: Listener, on_frame: OnFrame | None = None) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
