@@ -104,20 +104,23 @@ class RandomWeights:
 
     def __init__(self, size: Size, dtype: torch.dtype) -> None:
         self._size, self._dtype = size, dtype
+        self._made: dict[str, dict[str, Tensor]] = {}
 
     def config(self, part: str) -> dict[str, Any]:
         """Constructor arguments."""
         return dict(self._size.configs[part])
 
     def state(self, part: str) -> dict[str, Tensor]:
-        """Weights, the same each time."""
-        shapes = {
-            "unet": lambda: bare_unet(self._size, self._dtype)[0],
-            "vae": lambda: bare_vae(self._size, self._dtype),
-            "flownet": bare_rife,
-        }[part]().state_dict()
-        generator = torch.Generator().manual_seed(0)
-        return {name: _value(name, shape, generator) for name, shape in shapes.items()}
+        """Weights on the host: made once, which takes longest, and used by every case."""
+        if part not in self._made:
+            network = {
+                "unet": lambda: bare_unet(self._size, self._dtype)[0],
+                "vae": lambda: bare_vae(self._size, self._dtype),
+                "flownet": bare_rife,
+            }[part]()
+            generator = torch.Generator().manual_seed(0)
+            self._made[part] = {n: _value(n, shape, generator) for n, shape in network.state_dict().items()}
+        return self._made[part]
 
 
 def _value(name: str, like: Tensor, generator: torch.Generator) -> Tensor:

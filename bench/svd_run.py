@@ -69,6 +69,8 @@ CASES = (
     ),
     Case("leanest: 1 row, fp8, tiles, offload models", {"weights_precision": "fp8", "offload": "models"}, {}, 1, 40),
 )
+Weights = dict[str, RandomWeights]
+"""Number format -> random weights in it."""
 HEADS = (
     *("case", "ms a UNet call", "rows a second", "denoise, s per s", "decode and RIFE, s per s"),
     *("times faster than plain", "peak, GB", "difference"),
@@ -104,13 +106,14 @@ def measure(arguments: argparse.Namespace) -> Iterator[str]:
     yield f"device: {machine.device(device)}; networks: {size.name}\nmethod: see python bench/svd.py --help"
     wanted = arguments.only or [c.name for c in CASES if device.type == "cuda" or c.way.get("compile") != "on"]
     cases = [case for case in CASES if case is CASES[0] or case.name in wanted]
+    weights = {name: RandomWeights(size, dtype) for name, dtype in DTYPES.items()}
     for side in arguments.sides:
         for seconds in arguments.durations:
             yield f"\n### {side} x {side} px, {seconds:g} s of video\n"
             yield table(HEADS, [])
             plain: Result | None = None
             for case in cases:
-                result = _tried(case, size, device, side, seconds, arguments.window)
+                result = _tried(case, size, weights, device, side, seconds, arguments.window)
                 plain = plain or (result if isinstance(result, Result) else None)
                 cells = _cells(result, plain) if isinstance(result, Result) else [case.name, *["-"] * 6, result]
                 yield table(HEADS, [cells]).splitlines()[-1]
@@ -128,10 +131,12 @@ def _cells(result: Result, plain: Result | None) -> list[str]:
     ]
 
 
-def _tried(case: Case, size: Size, device: torch.device, side_px: int, seconds: float, window: int) -> Result | str:
+def _tried(
+    case: Case, size: Size, weights: Weights, device: torch.device, side_px: int, seconds: float, window: int
+) -> Result | str:
     """What the case took, or why it could not be run."""
     try:
-        return _measured(case, size, device, side_px, seconds, window)
+        return _measured(case, size, weights, device, side_px, seconds, window)
     except (torch.OutOfMemoryError, RuntimeError, NotImplementedError, ImportError) as error:
         return f"failed: {str(error).splitlines()[0][:80]}"
     finally:
@@ -140,11 +145,14 @@ def _tried(case: Case, size: Size, device: torch.device, side_px: int, seconds: 
             torch.cuda.empty_cache()
 
 
-def _measured(case: Case, size: Size, device: torch.device, side_px: int, seconds: float, window: int) -> Result:
-    dtype = DTYPES[case.dtype or ("fp16" if device.type == "cuda" else "fp32")]
+def _measured(
+    case: Case, size: Size, weights: Weights, device: torch.device, side_px: int, seconds: float, window: int
+) -> Result:
+    name = case.dtype or ("fp16" if device.type == "cuda" else "fp32")
+    dtype = DTYPES[name]
     inference = Inference(**{"steps": STEPS, "window": window, **case.inference})
     n_frames = int(seconds * float(FPS))
-    shelf = Shelf(RandomWeights(size, dtype), Way((device,), dtype, **({"offload": "none"} | case.way)))  # type: ignore[arg-type]
+    shelf = Shelf(weights[name], Way((device,), dtype, **({"offload": "none"} | case.way)))  # type: ignore[arg-type]
     scene = _scene(size, side_px, n_frames)
     n_steps = min(inference.guidance_refresh, inference.steps)
     clock = _clock(device)
