@@ -1,10 +1,10 @@
 """The portrait and the recording that ship with Sonic, and the consent for this portrait and no other."""
 
-from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sonic.load import load_photo
-from sonic.provenance.consent import Consent
+if TYPE_CHECKING:
+    from sonic.provenance.consent import Consent
 
 _FOLDER = Path(__file__).parent / "assets" / "demo"
 PORTRAIT = _FOLDER / "portrait.png"
@@ -12,8 +12,13 @@ SPEECH = _FOLDER / "speech.flac"
 SUBJECT = "Mira Sonic, a fictional person"
 
 
-def consent() -> Consent:
+def consent() -> "Consent":
     """The grounds to animate PORTRAIT or a copy of it; unsigned, bound to that photo."""
+    from datetime import date
+
+    from sonic.load import load_photo
+    from sonic.provenance.consent import Consent
+
     stated = Consent(
         subject=SUBJECT, basis="synthetic", given_on=date.today(), evidence="drawn by code that ships with Sonic"
     )

@@ -1,0 +1,176 @@
+"""Where frames leave: a signed file, a batch of images, and everything in one node."""
+
+from typing import Any
+
+from comfy_api.latest import InputImpl, io, ui
+
+from . import bridge, schemas
+
+FILE_PREFIX = io.String.Input(
+    "filename_prefix",
+    default="sonic/talk",
+    tooltip="Name and folder in ComfyUI's output folder; a number is added, and the record lies beside the video.",
+)
+CONSENT = schemas.CONSENT.Input("consent", tooltip="From Sonic Consent: nothing leaves without grounds.")
+VIDEO = (
+    "The finished file, labelled, watermarked, with AIGC metadata and signed. Save Video writes it anew and loses "
+    "signature and record: they belong to the file that this node has written."
+)
+
+
+def outputs() -> list[io.Output]:
+    """Of a node that writes a file."""
+    return [
+        io.Video.Output("video", display_name="video", tooltip=VIDEO),
+        io.String.Output(
+            "file", display_name="file", tooltip="Where the video lies; its record is beside it, with .json."
+        ),
+        io.String.Output("report", display_name="report", tooltip="Length, size, and everything a person should read."),
+    ]
+
+
+class SonicVideoOutput(io.ComfyNode):
+    """Steps 5 and 6: the labelled, signed file."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicVideoOutput",
+            "Sonic Video Output",
+            description=(
+                "Writes the MP4 into ComfyUI's output folder, with the visible AI label, the invisible watermark, AIGC "
+                "metadata, Content Credentials, a record beside it and an entry in this machine's audit log."
+            ),
+            search_aliases=["Sonic save video", "video combine", "provenance"],
+            is_output_node=True,
+            inputs=[
+                schemas.FRAMES.Input("frames", tooltip="From Latent Decoder or Post-Processing."),
+                CONSENT,
+                FILE_PREFIX,
+                *schemas.inputs(schemas.ENCODING + schemas.MARKING, advanced=("encoder_preset", "language", "purpose")),
+            ],
+            outputs=outputs(),
+        )
+
+    @classmethod
+    def execute(cls, frames: bridge.Step, consent: Any, filename_prefix: str, **widgets: Any) -> io.NodeOutput:
+        from sonic import stages
+
+        settings = frames.value.settings.replace(**schemas.chosen(widgets))
+        screen = bridge.Screen()
+        job = bridge.listener(screen, settings, frames.notices)
+        path, subfolder = bridge.output_file(filename_prefix, frames.value.prepared.portrait.size_px)
+        with bridge.engine(settings.engine):
+            take = stages.changed(frames.value, settings, job.watch)
+            result = stages.save(take, path, consent=consent, job=job, on_frame=screen.frame)
+        return _written(result, subfolder)
+
+
+class SonicFramesToImages(io.ComfyNode):
+    """Step 5 alone: labelled frames for other nodes."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicFramesToImages",
+            "Sonic Frames To Images",
+            description=f"Labelled frames for other nodes. {schemas.LOST_AS_IMAGES}",
+            search_aliases=["Sonic IMAGE", "frames batch"],
+            inputs=[
+                schemas.FRAMES.Input("frames", tooltip="From Latent Decoder or Post-Processing."),
+                CONSENT,
+                *schemas.inputs(schemas.MARKING, advanced=("language", "purpose")),
+            ],
+            outputs=[
+                io.Image.Output("image", display_name="image", tooltip=schemas.LOST_AS_IMAGES),
+                io.Audio.Output("audio", display_name="audio", tooltip="The recording, as long as the frames."),
+                io.Float.Output(
+                    "fps", display_name="fps", tooltip="For Create Video: another value changes the speed."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, frames: bridge.Step, consent: Any, **widgets: Any) -> io.NodeOutput:
+        from contextlib import closing
+
+        from sonic import stages
+
+        settings = frames.value.settings.replace(**schemas.chosen(widgets))
+        screen = bridge.Screen()
+        job = bridge.listener(screen, settings, frames.notices)
+        with bridge.engine(settings.engine):
+            take = stages.changed(frames.value, settings, job.watch)
+            screen.total = take.n_frames
+
+            def counted(frame: Any) -> None:
+                screen.done = frame.index + 1
+                screen.frame(frame)
+
+            clip = stages.give(take, consent=consent, job=job, on_frame=counted)
+            with closing(clip.frames):
+                images = bridge.images(clip)
+        return io.NodeOutput(images, bridge.audio_of(clip), float(settings.fps))
+
+
+class SonicTalkingPortrait(io.ComfyNode):
+    """All steps in one node."""
+
+    SETTINGS = (
+        *("inference_steps", "dynamic_scale", "motion_scale", "seed", "min_resolution", "framing", "expand_ratio"),
+        *("duration", "fps", "audio_offset_ms", "smoothing", "blink_scale", "face", "engine"),
+        *schemas.ENCODING,
+        *schemas.MARKING,
+    )
+    FOLDED = SETTINGS[SETTINGS.index("fps") :]
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicTalkingPortrait",
+            "Sonic Talking Portrait",
+            description=(
+                "One picture and one recording become the signed video, in one node. The same settings in the single "
+                "steps give the same frames."
+            ),
+            search_aliases=["Sonic", "talking head", "lip sync", "digital human", "avatar"],
+            is_output_node=True,
+            inputs=[
+                io.Image.Input("image", tooltip="One picture of a person, from Load Image."),
+                io.Audio.Input("audio", tooltip="One recording; it decides the length."),
+                CONSENT,
+                FILE_PREFIX,
+                *schemas.inputs(cls.SETTINGS, advanced=cls.FOLDED),
+                schemas.SVD.Input(
+                    "svd_options", optional=True, tooltip="Only for engine svd; without it, as published."
+                ),
+            ],
+            outputs=outputs(),
+        )
+
+    @classmethod
+    def execute(
+        cls, image: Any, audio: Any, consent: Any, filename_prefix: str, svd_options: Any = None, **widgets: Any
+    ) -> io.NodeOutput:
+        from sonic import stages
+
+        settings = schemas.settings_of(svd_options or {}, widgets)
+        if settings.engine == "svd":
+            settings = settings.replace(weights_folder=bridge.weights_folder(settings.weights_folder))
+        screen = bridge.Screen()
+        job = bridge.listener(screen, settings)
+        photo, sound = bridge.photo_file(image), bridge.sound_file(audio)
+        path, subfolder = bridge.output_file(filename_prefix, (image.shape[2], image.shape[1]))
+        with bridge.engine(settings.engine) as engine:
+            take, signed = stages.permitted(job, photo, sound, consent, engine)
+            result = stages.save(take, path, consent=signed, job=job, on_frame=screen.frame)
+        return _written(result, subfolder)
+
+
+def _written(result: Any, subfolder: str) -> io.NodeOutput:
+    width, height = result.size_px
+    lines = [f"{result.video.name}: {result.duration_s:.2f} s, {result.n_frames} frames of {width}x{height}"]
+    report = "\n".join([*lines, *(f"! {line}" for line in result.notices)])
+    saved = ui.SavedResult(result.video.name, subfolder, io.FolderType.output)
+    shown = {**ui.PreviewVideo([saved]).as_dict(), "text": (report,)}
+    return io.NodeOutput(InputImpl.VideoFromFile(str(result.video)), str(result.video), report, ui=shown)

@@ -1,0 +1,39 @@
+"""What ComfyUI asks the pack for: its nodes, and what happens when it is loaded."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from comfy_api.latest import ComfyExtension, io
+
+INSTALL = "Sonic's nodes need the library: pip install sonic-talk, with the Python that runs ComfyUI"
+EXAMPLES = {"sonic-demo-portrait.png": "PORTRAIT", "sonic-demo-speech.flac": "SPEECH"}
+"""Names in ComfyUI's input folder -> the files of sonic.demo; the example workflows start from them."""
+
+
+class SonicExtension(ComfyExtension):
+    """All nodes of the category Sonic."""
+
+    async def on_load(self) -> None:
+        """Put the fictional portrait and her recording into ComfyUI's input folder, where they are not there yet."""
+        import folder_paths
+
+        from sonic import demo
+
+        folder = Path(folder_paths.get_input_directory())
+        for name, constant in EXAMPLES.items():
+            if folder.is_dir() and not (folder / name).exists():
+                shutil.copyfile(getattr(demo, constant), folder / name)
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """In the order of the work."""
+        from .nodes import NODES
+
+        return list(NODES)
+
+
+async def comfy_entrypoint() -> SonicExtension:
+    """The extension; ComfyUI shows the message where the library is missing."""
+    if find_spec("sonic") is None:
+        raise ImportError(INSTALL)
+    return SonicExtension()

@@ -1,0 +1,245 @@
+"""The steps as nodes: portrait, prepared job, motion, frames, timing."""
+
+from typing import Any
+
+from comfy_api.latest import io, ui
+
+from . import bridge, schemas
+
+
+class SonicPortrait(io.ComfyNode):
+    """Step 1: the face of a picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicPortrait",
+            "Sonic Portrait",
+            description="Finds the face, draws what was found, and says what would make a better photo.",
+            search_aliases=["face detection", "Sonic image loader", "talking head"],
+            inputs=[
+                io.Image.Input(
+                    "image", tooltip="One picture of a person, from Load Image. A batch of several is refused."
+                ),
+                schemas.knob_input("face"),
+            ],
+            outputs=[
+                schemas.PORTRAIT.Output("portrait", tooltip="For SONIC_PreData."),
+                io.Image.Output("preview", display_name="preview", tooltip="What was found, drawn on the picture."),
+                io.String.Output(
+                    "report", display_name="report", tooltip="What was measured, and what would be better."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, image: Any, face: int) -> io.NodeOutput:
+        from sonic.errors import FaceError
+        from sonic.inspection import drawn
+        from sonic.load import load_photo
+
+        chosen = bridge.Chosen(bridge.photo_file(image), schemas.chosen({"face": face})["face"])
+        seen, drawing = drawn(load_photo(chosen.photo_file), schemas.settings_of({"face": face}))
+        if seen.video_px is None:
+            bridge.Screen().picture(drawing)  # the faces with their numbers, before the node fails
+            raise FaceError(seen.notices[0])
+        preview = bridge.image(drawing)
+        return io.NodeOutput(chosen, preview, seen.to_text(), ui=ui.PreviewImage(preview, cls=cls))
+
+
+class SonicPreData(io.ComfyNode):
+    """Step 2: picture and sound become a job."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicPreData",
+            "SONIC_PreData",
+            description=(
+                "Frames the portrait and reads the recording, which decides the length: duration only shortens. "
+                "The clip_vision, vae and weight_dtype of older nodes are not needed."
+            ),
+            search_aliases=["SONIC_PreData", "Sonic audio", "expand_ratio", "min_resolution"],
+            inputs=[
+                io.MultiType.Input(
+                    "portrait",
+                    [schemas.PORTRAIT, io.Image],
+                    tooltip="From Sonic Portrait, or a picture straight from Load Image if it shows one face.",
+                ),
+                io.Audio.Input("audio", tooltip="One recording, at any rate; its sound goes into the video as it is."),
+                *schemas.inputs(("duration", "min_resolution", "framing", "expand_ratio")),
+            ],
+            outputs=[
+                schemas.PREPARED.Output("data_dict", display_name="data_dict", tooltip="For Sonic Inference."),
+                io.Image.Output("framed", display_name="framed", tooltip="What the video will show, at its size."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
+        from sonic.stages import prepare
+
+        chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
+        settings = schemas.settings_of(widgets).replace(face=chosen.face)
+        job = bridge.listener(bridge.Screen(), settings)
+        prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.watch)
+        framed = bridge.image(prepared.portrait.crop)
+        return io.NodeOutput(bridge.Step(prepared, tuple(job.notices)), framed)
+
+
+class SonicSvdOptions(io.ComfyNode):
+    """What only the published model heeds."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicSvdOptions",
+            "Sonic Official Weights Options",
+            description=(
+                "For engine svd, the published Sonic weights on Stable Video Diffusion: a GPU, pip install "
+                "'sonic-talk[gpu]' and the weights in models/sonic are needed; `sonic weights fetch` gets them. The "
+                "weights are for non-commercial use."
+            ),
+            search_aliases=["SONICTLoader", "SVD", "official Sonic"],
+            inputs=schemas.inputs(schemas.SVD_ONLY),
+            outputs=[schemas.SVD.Output("svd_options", display_name="svd_options")],
+        )
+
+    @classmethod
+    def execute(cls, **widgets: Any) -> io.NodeOutput:
+        schemas.settings_of(widgets)
+        return io.NodeOutput(widgets)
+
+
+class SonicInference(io.ComfyNode):
+    """Step 3: motion from speech."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicInference",
+            "Sonic Inference",
+            description="Makes the motion of lips, head and eyes from the speech; plotted before any frame is made.",
+            search_aliases=["SONICSampler", "inference_steps", "dynamic_scale", "motion_scale", "lip sync"],
+            inputs=[
+                schemas.PREPARED.Input("data_dict", tooltip="From SONIC_PreData."),
+                *schemas.inputs(schemas.DRIVING),
+                schemas.SVD.Input(
+                    "svd_options", optional=True, tooltip="Only for engine svd; without it, as published."
+                ),
+            ],
+            outputs=[
+                schemas.MOTION.Output("motion", tooltip="Motion latents, for Latent Decoder."),
+                io.Image.Output(
+                    "plot", display_name="plot", tooltip="Lips beside the loudness, head and lids over time."
+                ),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, data_dict: bridge.Step, svd_options: Any = None, **widgets: Any) -> io.NodeOutput:
+        import dataclasses
+
+        from sonic import curves, stages
+
+        options = dict(svd_options or {})
+        changes = schemas.chosen(options) | schemas.chosen(widgets)
+        if changes["engine"] == "svd":
+            changes["weights_folder"] = bridge.weights_folder(changes.get("weights_folder"))
+        settings = data_dict.value.settings.replace(**changes)
+        prepared = dataclasses.replace(data_dict.value, settings=settings)
+        job = bridge.listener(bridge.Screen(), settings, data_dict.notices)
+        with bridge.engine(settings.engine) as engine:
+            take = stages.kept(stages.drive(prepared, job.watch, engine), job.watch)
+        plot = bridge.image(curves.draw(take))
+        return io.NodeOutput(bridge.Step(take, tuple(job.notices)), plot, ui=ui.PreviewImage(plot, cls=cls))
+
+
+class SonicLatentDecoder(io.ComfyNode):
+    """Step 4: motion becomes frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicLatentDecoder",
+            "Latent Decoder (Sonic)",
+            description=(
+                "Frames from motion, made one by one by whoever takes them: memory does not grow with the length. Here "
+                "the opening is decoded, with live preview, to look at."
+            ),
+            search_aliases=["Latent Decoder", "Sonic VAE decode"],
+            inputs=[
+                schemas.MOTION.Input("motion", tooltip="From Sonic Inference."),
+                io.Int.Input(
+                    "preview_frames",
+                    default=8,
+                    min=1,
+                    max=24,
+                    tooltip="Pictures of the opening on the sheet, four a second, labelled and watermarked.",
+                ),
+            ],
+            outputs=[
+                schemas.FRAMES.Output("frames", tooltip="For Post-Processing, Sonic Video Output or Frames To Images."),
+                io.Image.Output("sheet", display_name="sheet", tooltip="The opening as one picture, labelled."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, motion: bridge.Step, preview_frames: int) -> io.NodeOutput:
+        from contextlib import closing
+
+        from sonic.pictures import tile
+        from sonic.stages import clip_of
+
+        screen, shown = bridge.Screen(), []
+        clip = clip_of(motion.value, screen.frame)
+        every = max(1, round(float(clip.fps) / 4))
+        screen.total = min(clip.n_frames, 1 + every * (preview_frames - 1))
+        with bridge.engine(motion.value.settings.engine), closing(clip.frames) as frames:
+            for frame in frames:
+                screen.done = frame.index + 1
+                if frame.index % every == 0:
+                    shown.append(frame.rgb)
+                if screen.done >= screen.total:
+                    break
+        sheet = bridge.image(tile(shown, columns=4))
+        return io.NodeOutput(motion, sheet, ui=ui.PreviewImage(sheet, cls=cls))
+
+
+class SonicPostProcessing(io.ComfyNode):
+    """Between steps 4 and 5: when the lips move, and how smoothly."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return schemas.schema(
+            "SonicPostProcessing",
+            "Post-Processing (Sonic)",
+            description=(
+                "Lip calibration and smoothing. The measured offset is shown first: change audio_offset_ms only "
+                "where it is certain. Colours need no switch: they are held to the photo's in every video."
+            ),
+            search_aliases=["lip-sync calibration", "motion smoothing", "color lock", "audio offset"],
+            inputs=[
+                schemas.FRAMES.Input("frames", tooltip="From Latent Decoder."),
+                *schemas.inputs(schemas.TIMING),
+            ],
+            outputs=[
+                schemas.FRAMES.Output("frames", tooltip="For Sonic Video Output or Frames To Images."),
+                io.String.Output("report", display_name="report", tooltip="The measured lip offset before and after."),
+                io.Image.Output("plot", display_name="plot", tooltip="The motion as it is now."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, frames: bridge.Step, **widgets: Any) -> io.NodeOutput:
+        from sonic import curves, stages
+
+        take = frames.value
+        settings = take.settings.replace(**schemas.chosen(widgets))
+        job = bridge.listener(bridge.Screen(), settings, frames.notices)
+        with bridge.engine(settings.engine):
+            after = stages.changed(take, settings, job.watch)
+        report = f"before: {curves.told(curves.lag_of(take))}\nafter: {curves.told(curves.lag_of(after))}"
+        plot = bridge.image(curves.draw(after))
+        shown = {**ui.PreviewImage(plot, cls=cls).as_dict(), "text": (report,)}
+        return io.NodeOutput(bridge.Step(after, tuple(job.notices)), report, plot, ui=shown)
