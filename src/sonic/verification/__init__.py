@@ -106,6 +106,9 @@ def _with_pixels(
     if found.kind not in pixels.PICTURES + pixels.VIDEOS:
         skipped |= dict.fromkeys(("label", "watermark"), f"a file of the kind {found.kind} is not decoded")
         return found
+    if "metadata" in skipped:
+        skipped |= dict.fromkeys(("label", "watermark"), skipped["metadata"])
+        return found
     total = 2 if found.kind in pixels.PICTURES else pixels.LABEL_FRAMES + pixels.WATERMARK_FRAMES
     done = 0
 
@@ -117,7 +120,8 @@ def _with_pixels(
     clock = pixels.Clock(longest_s, count)
     label = _or_skipped(skipped, "label", lambda: pixels.look_for_label(file, found.kind, clock))
     mark = _or_skipped(skipped, "watermark", lambda: pixels.look_for_watermark(file, found.kind, clock))
-    on_progress(Progress("pictures", total, total))
+    if done:
+        on_progress(Progress("pictures", total, total))
     if clock.rang and mark is None:
         skipped.setdefault("watermark", f"the time of {longest_s:g} s was over; it may be there")
     if label is not None and not label.n_frames and label.best is None and clock.rang:

@@ -71,13 +71,8 @@ def _layouts(short_px: int) -> list[tuple[int, int]]:
     Made for this size or twice it and scaled down: in small pictures the English line is larger.
     """
     n = round(np.log(CROPS[1] / CROPS[0]) / np.log(_STEP))
-    sizes = np.geomspace(*CROPS, n + 1)
-    made = {
-        (min(round(larger * short_px * size), _LAYOUT_PX), round(_SHORT_PX * size))
-        for size in sizes
-        for larger in (1, 2)
-    }
-    return sorted(made)
+    made = {min(larger * short_px, _LAYOUT_PX) for larger in (1, 2)}
+    return sorted((one, round(_SHORT_PX * size)) for one in made for size in np.geomspace(*CROPS, n + 1))
 
 
 @cache

@@ -1,7 +1,7 @@
 """What this machine knows of a file: the record beside it, its audit log, and the consents that it keeps."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -74,25 +74,26 @@ def find_permission(found: Findings) -> Permission | None:
     """
     claim = found.credentials.consent if found.credentials and found.credentials.signature_ok else {}
     recorded = found.beside.values.get("consent") if found.beside else None
-    stated = recorded if isinstance(recorded, dict) and _belongs(found) else {}
+    stated: dict[str, Any] = recorded if isinstance(recorded, dict) and _belongs(found) else {}
     entry = found.logged.entry if found.logged else None
     if claim:
-        return _known(Permission("credentials", claim), lambda one: consent_sha256(one) == claim.get("sha256"), stated)
+        merged = {**stated, **claim}
+        return _known(Permission("credentials", merged), lambda one: consent_sha256(one) == claim.get("sha256"))
     if stated:
-        return _known(Permission("record", stated), lambda one: one.id == stated.get("id"), stated)
+        return _known(Permission("record", stated), lambda one: one.id == stated.get("id"))
     if entry is not None:
         facts = _of_entry(entry)
-        return _known(Permission("log", facts), lambda one: one.id == facts["id"], facts)
+        return _known(Permission("log", facts), lambda one: one.id == facts["id"])
     return None
 
 
-def _known(permission: Permission, is_it: Any, stated: Mapping[str, Any]) -> Permission:
+def _known(permission: Permission, is_it: Callable[[Consent], bool]) -> Permission:
     """With the copy of this machine's store, and what keeps it from holding today."""
     copy = next((one for one in store.kept() if is_it(one)), None)
     if copy is not None:
         told = tuple((one.kind, one.message) for one in problems(copy, policy=active(), today=date.today()))
         return replace(permission, consent=copy, problems=told)
-    name = stated.get("id")
+    name = permission.stated.get("id")
     at = store.revoked_at(name) if isinstance(name, str) and _is_hash(name) else None
     return replace(permission, problems=(("revoked", f"it was revoked on {at}"),) if at else ())
 
