@@ -150,7 +150,7 @@ def denoise(
             rows = (pair for rows, values in zip(calls[number], made, strict=True) for pair in count(rows, values))
             velocity, directions = steps[number].merged(rows, state)
             # v-prediction (Salimans and Ho 2022) as an estimate of the clean latents.
-            clean = state.latents / (sigma**2 + 1) - velocity * (sigma / (sigma**2 + 1) ** 0.5)
+            clean = velocity.mul_(-sigma / (sigma**2 + 1) ** 0.5).add_(state.latents, alpha=1 / (sigma**2 + 1))
             stepped = sampler(state.latents, clean, sigma, following, state.earlier)
             state = State(number + 1, stepped, Earlier(sigma, clean), directions)
             on_step(state)
