@@ -35,6 +35,7 @@ from sonic.errors import SonicError
 from sonic.load import load_photo, load_speech
 from sonic.media import decode_video
 from sonic.provenance.watermark import Watermark, detect, embed, search
+from sonic.provenance.watermark.reading import luma, residual
 from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import U8
@@ -151,15 +152,15 @@ EDITS: dict[str, Callable[[Frames], Frames]] = {
 
 
 def _print_edits(photos: list[Path], side: int, strengths: list[float]) -> None:
-    ours = embed.FLAT, embed.PER_ACTIVITY, embed.MOST
+    ours = embed.FLAT, embed.PER_ACTIVITY, embed.MOST, embed.MOST_OF_ALL
     for strength in strengths:
-        embed.FLAT, embed.PER_ACTIVITY, embed.MOST = (value * strength for value in ours)
+        embed.FLAT, embed.PER_ACTIVITY, embed.MOST, embed.MOST_OF_ALL = (value * strength for value in ours)
         print(f"### Shorter side {side} px, strength {strength:g}\n")
         rows = [row for photo in photos if (row := _edited(photo, side))]
         counts = [f"{sum('F' not in row[i] and 'W' not in row[i] for row in rows)}/{len(rows)}"
                   for i in range(3, len(EDITS) + 3)]  # fmt: skip
         print(table(("portrait", "PSNR dB", "bytes", *EDITS), [*rows, ["found", "", "", *counts]]) + "\n", flush=True)
-    embed.FLAT, embed.PER_ACTIVITY, embed.MOST = ours
+    embed.FLAT, embed.PER_ACTIVITY, embed.MOST, embed.MOST_OF_ALL = ours
 
 
 def _edited(photo: Path, side: int) -> list[str] | None:
@@ -197,9 +198,9 @@ def _print_unmarked(photos: list[Path], folders: list[Path], n_frames: int) -> N
             n_videos, n_seen = n_videos + 1, n_seen + len(frames)
             found += detect(frames) is not None
             for rgb in frames[:: max(1, len(frames) // 3)]:  # each by itself, as a screenshot would be
-                residual = search._residual(search._luma(rgb))
-                peaks.append(max(search._candidates(residual)).height)
-                found += search._search(residual, 1, min(rgb.shape[:2])) is not None
+                seen = residual(luma(rgb))
+                peaks.append(max(search._candidates(seen)).height)
+                found += search._search(seen, 1, min(rgb.shape[:2])) is not None
         rows.append([name, f"{n_videos}", f"{n_seen}", f"{len(peaks) - 1}", f"{max(peaks):.2f}", f"{found}"])
         print(rows[-1], file=sys.stderr, flush=True)
     heads = ("unmarked", "videos and photos", "their frames", "frames searched singly", "highest pilot", "found")

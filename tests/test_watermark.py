@@ -15,7 +15,7 @@ from PIL import Image
 
 from sonic.provenance.watermark import Watermark, content_id_of, detect, detect_video
 from sonic.provenance.watermark.code import N_CHIPS, WORD_CHIPS, crc16, decode, encode
-from sonic.provenance.watermark.pattern import tile, waves
+from sonic.provenance.watermark.pattern import amplitudes, tile, waves
 from sonic.types import U8
 
 ID = 0x123456789ABC
@@ -265,4 +265,4 @@ def test_what_is_in_old_videos_stays_readable() -> None:
     assert used.place[:3].tolist() == [64776, 63492, 3090] and used.place[576:579].tolist() == [5381, 62986, 64775]
     chips = encode(ID)
     assert "".join("+-"[int(c < 0)] for c in chips[:24]) == "+------++------++-+++--+"
-    assert tile(chips)[0, :4] == pytest.approx([-0.6473, -0.4257, -0.1716, 0.0744], abs=1e-3)
+    assert tile(amplitudes(chips))[0, :4] == pytest.approx([-0.6473, -0.4257, -0.1716, 0.0744], abs=1e-3)

@@ -6,18 +6,20 @@ import cv2
 import numpy as np
 
 from sonic.provenance.watermark.code import ID_BITS, encode
-from sonic.provenance.watermark.pattern import TILE, cell_px, tile
+from sonic.provenance.watermark.pattern import TILE, amplitudes, cell_px, tile
 from sonic.types import F32, U8
 
 FLAT = 0.4
 """RMS of the pattern where the picture is smooth, in levels of 255."""
 PER_ACTIVITY = 0.22
 """What each level of local activity (RMS of detail) adds: detail hides the pattern."""
-MOST = 2.4
+MOST = 3.2
 """RMS of the pattern where there is most detail."""
+MOST_OF_ALL = 1.9
+"""RMS of the pattern over the picture, at most: a PSNR of 42.5 dB."""
 
 _DETAIL_CELLS = 4.0  # standard deviation of the window in which detail is measured
-_LOUD = 10.0  # levels: detail above counts as this, or an edge would allow the pattern on the smooth side too
+_LOUD = 14.0  # levels: detail above counts as this, or an edge would allow the pattern on the smooth side too
 _SHY_CELLS = 6  # this near to a smooth place the pattern is as weak as there: what moves must not uncover it
 
 
@@ -52,7 +54,7 @@ def _pattern(content_id: int, shape: tuple[int, ...]) -> F32:
     height, width = shape
     cell = cell_px((width, height))
     rows, columns = (math.ceil(n / cell / TILE) + 1 for n in shape)
-    cells = np.tile(tile(encode(content_id)), (rows, columns))
+    cells = np.tile(tile(amplitudes(encode(content_id))), (rows, columns))
     shift = 0.5 / cell - 0.5  # corners on corners, not centres on centres
     to_cells = np.array([[1 / cell, 0, shift], [0, 1 / cell, shift]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -72,7 +74,7 @@ def _strength(like: U8) -> F32:
     near = cv2.erode(activity, np.ones((2 * _SHY_CELLS + 1, 2 * _SHY_CELLS + 1), np.uint8))
     strength = np.minimum(FLAT + PER_ACTIVITY * cv2.GaussianBlur(near, (0, 0), _SHY_CELLS / 2), MOST)
     full: F32 = cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR)
-    return full
+    return full * min(1.0, MOST_OF_ALL / float(np.sqrt(np.mean(full * full))))
 
 
 def _grey(levels: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> U8:

@@ -63,12 +63,17 @@ def _cycles(side: int) -> NDArray[np.intp]:
     return np.fft.fftfreq(side, 1 / side).round().astype(np.intp)
 
 
-def tile(chips: F64) -> F32:
-    """(TILE, TILE), periodic, mean 0, RMS 1: the pilot and these (N_CHIPS,) chips."""
-    used = waves()
+def amplitudes(chips: F64) -> C128:
+    """All used waves for these (N_CHIPS,) chips: the payload's, then the pilot's."""
+    pilot = waves().pilot
     payload = (chips[0::2] + 1j * chips[1::2]) * math.sqrt((1 - PILOT_SHARE) / N_CHIPS)
+    return np.concatenate([payload, pilot * math.sqrt(PILOT_SHARE / len(pilot))])
+
+
+def tile(amplitude: C128) -> F32:
+    """(TILE, TILE), periodic, mean 0, RMS 1: the sum of the used waves with these amplitudes."""
     spectrum = np.zeros(TILE * TILE, np.complex128)
-    spectrum[used.place] = np.concatenate([payload, used.pilot * math.sqrt(PILOT_SHARE / len(used.pilot))])
+    spectrum[waves().place] = amplitude
     cells = np.fft.ifft2(spectrum.reshape(TILE, TILE)).real
     scaled: F32 = (cells / cells.std()).astype(np.float32)
     return scaled

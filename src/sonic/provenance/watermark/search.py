@@ -24,7 +24,8 @@ import numpy as np
 
 from sonic.media import sample_video
 from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, LIST, N_CHIPS, decode, encode
-from sonic.provenance.watermark.pattern import C128, SIDE, TILE, waves
+from sonic.provenance.watermark.pattern import SIDE, TILE, waves
+from sonic.provenance.watermark.reading import luma, residual, waves_of
 from sonic.types import F32, F64, U8
 
 MAX_FALSE_POSITIVE = 1e-9
@@ -41,10 +42,6 @@ _FINER = np.linspace(-0.006, 0.006, 13)
 _N_PAYLOAD = N_CHIPS // 2  # waves
 _COARSE = TILE // 2  # side of a tile in the first search
 _CANDIDATES = 8
-_WINDOW_CELLS = 6.0  # standard deviation of the residual's window; it and _FLOOR are the best of those tried
-_FLOOR = 4.0  # squared levels: noise of 8 bits and of codecs
-_LOUDEST = 2.0  # whitened waves are clipped to this many times the RMS of their ring
-_MAX_ASPECT = 4  # of longer pictures this much is looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +92,18 @@ def detect(frames: Iterable[U8]) -> Found | None:
     """
     total, n, looked = np.zeros((0, 0), np.float32), 0, 0
     for n_taken, rgb in enumerate(itertools.islice(frames, LOOKS[-1]), 1):
-        luma = _luma(rgb)
-        total, n = (total + luma, n + 1) if total.shape == luma.shape else (luma, 1)
+        one = luma(rgb)
+        total, n = (total + one, n + 1) if total.shape == one.shape else (one, 1)
         if n_taken in LOOKS:
             looked = n_taken
-            if found := _search(_residual(total / n), n, min(rgb.shape[:2])):
+            if found := _search(residual(total / n), n, min(rgb.shape[:2])):
                 return found
-    return _search(_residual(total / n), n, min(rgb.shape[:2])) if n and looked != n_taken else None
+    return _search(residual(total / n), n, min(rgb.shape[:2])) if n and looked != n_taken else None
 
 
-def _luma(rgb: U8) -> F32:
-    """(H, W), the shorter side SIDE."""
-    height, width = rgb.shape[:2]
-    rgb = rgb[: _MAX_ASPECT * width, : _MAX_ASPECT * height]
-    height, width = rgb.shape[:2]
-    scale = SIDE / min(height, width)
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    whole: F32 = cv2.resize(luma, (round(width * scale), round(height * scale)), interpolation=how)
-    return whole
-
-
-def _residual(luma: F32) -> F32:
-    """Detail over its local power, which is the matched filter for a faint pattern."""
-    detail = luma - cv2.GaussianBlur(luma, (0, 0), _WINDOW_CELLS)
-    residual: F32 = detail / (cv2.GaussianBlur(detail * detail, (0, 0), _WINDOW_CELLS) + _FLOOR)
-    return residual
-
-
-def _search(residual: F32, n_frames: int, short_px: int) -> Found | None:
+def _search(seen: F32, n_frames: int, short_px: int) -> Found | None:
     for mirrored in (False, True):
-        seen = np.ascontiguousarray(residual[:, ::-1]) if mirrored else residual
+        seen = np.ascontiguousarray(seen[:, ::-1]) if mirrored else seen
         for peak in _candidates(seen):
             soft = _chips(seen, peak)
             content_id = decode(soft)
@@ -145,9 +123,9 @@ def _signed(place: int) -> int:
     return (place + TILE // 2) % TILE - TILE // 2
 
 
-def _candidates(residual: F32) -> list[_Peak]:
+def _candidates(seen: F32) -> list[_Peak]:
     """The best zooms of the coarse search, refined, best first."""
-    half = cv2.resize(residual, None, fx=_COARSE / TILE, fy=_COARSE / TILE, interpolation=cv2.INTER_AREA)
+    half = cv2.resize(seen, None, fx=_COARSE / TILE, fy=_COARSE / TILE, interpolation=cv2.INTER_AREA)
     coarse = sorted((_pilot_peak(half, zoom, _COARSE) for zoom in _zooms()), reverse=True)
     best: list[_Peak] = []
     for peak in coarse:
@@ -155,7 +133,7 @@ def _candidates(residual: F32) -> list[_Peak]:
             best.append(peak)
         if len(best) == _CANDIDATES:
             break
-    return [max(_pilot_peak(residual, peak.zoom * (1 + finer), TILE) for finer in _FINER) for peak in best]
+    return [max(_pilot_peak(seen, peak.zoom * (1 + finer), TILE) for finer in _FINER) for peak in best]
 
 
 def _zooms() -> F64:
@@ -163,40 +141,23 @@ def _zooms() -> F64:
     return zooms
 
 
-def _pilot_peak(residual: F32, zoom: float, side: int) -> _Peak:
+def _pilot_peak(seen: F32, zoom: float, side: int) -> _Peak:
     used = waves(side)
     match = np.zeros(side * side, np.complex64)
-    match[used.place[_N_PAYLOAD:]] = _waves_of(residual, zoom, side)[_N_PAYLOAD:] * used.pilot.conj()
+    match[used.place[_N_PAYLOAD:]] = waves_of(seen, zoom, side)[_N_PAYLOAD:] * used.pilot.conj()
     likeness = cv2.dft(match.view(np.float32).reshape(side, side, 2), flags=cv2.DFT_INVERSE)[..., 0]
     y, x = divmod(int(likeness.argmax()), side)
     return _Peak(float(likeness[y, x] / max(likeness.std(), 1e-30)), zoom, x, y)
 
 
-def _chips(residual: F32, peak: _Peak) -> F64:
+def _chips(seen: F32, peak: _Peak) -> F64:
     """(N_CHIPS,) soft values, with the tile moved back by the peak's offset."""
     place = waves().place[:_N_PAYLOAD]
     cycles = np.fft.fftfreq(TILE)
     turn = np.exp(2j * math.pi * (cycles[place // TILE] * peak.y + cycles[place % TILE] * peak.x))
-    payload = _waves_of(residual, peak.zoom, TILE)[:_N_PAYLOAD] * turn
+    payload = waves_of(seen, peak.zoom, TILE)[:_N_PAYLOAD] * turn
     soft: F64 = np.stack([payload.real, payload.imag], axis=1).ravel()
     return soft
-
-
-def _waves_of(residual: F32, zoom: float, side: int) -> C128:
-    """What the used waves are in all tiles on top of each other, whitened: every ring of frequencies has RMS 1."""
-    height, width = (max(1, round(n / zoom)) for n in residual.shape)
-    how = cv2.INTER_AREA if zoom > 1 else cv2.INTER_LINEAR
-    cells = cv2.resize(residual, (width, height), interpolation=how)
-    rows, columns = -(-height // side), -(-width // side)
-    cells = cv2.copyMakeBorder(cells, 0, rows * side - height, 0, columns * side - width, cv2.BORDER_CONSTANT)
-    folded = cells.reshape(rows, side, columns, side).sum(axis=(0, 2))
-    used = waves(side)
-    transform = cv2.dft(folded, flags=cv2.DFT_COMPLEX_OUTPUT).reshape(-1, 2)[used.place]
-    spectrum = transform[:, 0] + 1j * transform[:, 1]
-    power = np.bincount(used.ring, np.abs(spectrum) ** 2) / np.maximum(np.bincount(used.ring), 1)
-    white = spectrum / np.sqrt(power + 1e-12)[used.ring]
-    loud: C128 = white * np.minimum(1, _LOUDEST / np.maximum(np.abs(white), 1e-9))
-    return loud
 
 
 def _false_positive(peak: _Peak, soft: F64, content_id: int) -> float:
