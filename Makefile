@@ -8,7 +8,7 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test check format bench weights clean
+.PHONY: setup demo test test-comfyui check format bench weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
@@ -16,6 +16,11 @@ demo: setup  ## make demo.mp4 from the bundled portrait and recording
 test: setup .venv-torch/.locked  ## the tests: the base install's, then those of engine svd and of training
 	$(RUN) pytest -m "not svd and not train"
 	$(TORCH) -m pytest -m "svd or train"
+
+# The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
+COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
+test-comfyui: setup  ## every example workflow in a ComfyUI that is there already, with sonic-talk installed in its Python
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs -m comfyui
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check

@@ -27,13 +27,9 @@ def icon() -> Image.Image:
     for eye in (0.39, 0.61):
         draw.ellipse(box(eye - 0.035, 0.37, eye + 0.035, 0.42), fill=BACK)
     for reach in (0.10, 0.17):
-        width = round(0.025 * side)
-        draw.arc(
-            box(0.5 - 0.26 - reach, 0.64 - reach, 0.5 + 0.26 + reach, 0.64 + reach), -22, 22, fill=WAVES, width=width
-        )
-        draw.arc(
-            box(0.5 - 0.26 - reach, 0.64 - reach, 0.5 + 0.26 + reach, 0.64 + reach), 158, 202, fill=WAVES, width=width
-        )
+        wave = box(0.24 - reach, 0.64 - reach, 0.76 + reach, 0.64 + reach)
+        for start_deg in (-22, 158):
+            draw.arc(wave, start_deg, start_deg + 44, fill=WAVES, width=round(0.025 * side))
     return picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)
 
 
