@@ -41,17 +41,18 @@ def renamed(video: Path, out: Path) -> Path:
 
 
 def one_bit(box: str) -> Callable[[Path, Path], Path]:
-    """An edit that turns one bit in the middle of a box at the top of the file."""
+    """An edit that turns one bit in the middle of a box at the top of the file; LookupError where there is none."""
 
     def edit(video: Path, out: Path) -> Path:
         data, at = bytearray(video.read_bytes()), 0
-        while True:
+        while at < len(data):
             size, name = struct.unpack(">I4s", data[at : at + 8])
             if name == box.encode():
                 data[at + size // 2] ^= 1
                 out.with_suffix(".mp4").write_bytes(data)
                 return out.with_suffix(".mp4")
             at += size
+        raise LookupError(f"no {box}")
 
     return edit
 
@@ -148,9 +149,7 @@ def rate_of(video: Path) -> Fraction:
         return Fraction(container.streams.video[0].average_rate or 25)
 
 
-def _remuxed(
-    video: Path, out: Path, *, options: Mapping[str, str], keep: bool, share: Fraction = Fraction(1)
-) -> Path:
+def _remuxed(video: Path, out: Path, *, options: Mapping[str, str], keep: bool, share: Fraction = Fraction(1)) -> Path:
     with av.open(str(video)) as source, av.open(str(out), "w", options=dict(options)) as target:
         if keep:
             target.metadata.update(source.metadata)

@@ -24,7 +24,7 @@ from sonic.provenance.toolkit import MEDIA_TYPES
 from sonic.types import OnProgress, Progress
 from sonic.verification import judge, machine, pixels
 from sonic.verification.findings import Findings, text
-from sonic.verification.metadata import TAGGED, read_tag
+from sonic.verification.metadata import PICTURES, TAGGED, read_tag
 from sonic.verification.report import STATES, VERDICTS, Layer, Verification
 from sonic.verification.tell import layers
 
@@ -55,7 +55,7 @@ def verify(
     file = Path(path)
     kind, sha256 = _identified(file, on_progress)
     found = Findings(path=text(str(file), 300), kind=kind, sha256=sha256)
-    skipped: dict[str, str] = {}
+    skipped = {} if kind in (*TAGGED, *PICTURES) else {"metadata": f"it is not read in files of the kind {kind}"}
     found = replace(
         found,
         credentials=read_credentials(file),
@@ -106,7 +106,7 @@ def _with_pixels(
     if found.kind not in pixels.PICTURES + pixels.VIDEOS:
         skipped |= dict.fromkeys(("label", "watermark"), f"a file of the kind {found.kind} is not decoded")
         return found
-    if "metadata" in skipped:
+    if "metadata" in skipped and found.kind in TAGGED:  # it cannot even be opened
         skipped |= dict.fromkeys(("label", "watermark"), skipped["metadata"])
         return found
     total = 2 if found.kind in pixels.PICTURES else pixels.LABEL_FRAMES + pixels.WATERMARK_FRAMES
@@ -141,6 +141,6 @@ def _or_skipped(skipped: dict[str, str], name: str, look: Callable[[], _T | None
 def _check_readable(found: Findings) -> None:
     """Raise MediaError if the file cannot be decoded and no layer around it says anything either."""
     told = found.credentials or found.tag or found.logged or (found.beside and found.beside.names_this_file)
-    reason = found.skipped.get("label" if found.kind in pixels.PICTURES else "metadata")
-    if reason and not told:
-        raise MediaError(reason)
+    layer = "label" if found.kind in pixels.PICTURES else "metadata" if found.kind in TAGGED else ""
+    if layer in found.skipped and not told:
+        raise MediaError(found.skipped[layer])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sonic.provenance.toolkit import MEDIA_TYPES
 from sonic.verification.findings import Findings, text
 from sonic.verification.judge import TAG_LABELS, facts_of_credentials, is_sealed, is_unread, says_ai
 from sonic.verification.labels import MIN_LIKENESS
@@ -43,7 +44,9 @@ _Told = tuple[str, str, str, Mapping[str, Any]]
 def _credentials(found: Findings) -> _Told:
     signed = found.credentials
     if signed is None:
-        return "absent", "none", "most programs drop them when they save a file anew", {}
+        if found.kind not in MEDIA_TYPES:
+            return "absent", f"none that can be read: a file of the kind {found.kind}", "", {}
+        return "absent", "none in the file", "most programs drop them when they save a file anew", {}
     facts = facts_of_credentials(found)
     if is_unread(found):
         return "not looked at", f"not looked at: they were {text(signed.codes[0])}", "", facts
