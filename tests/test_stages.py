@@ -19,6 +19,7 @@ from sonic.errors import ConsentError, PhotoError, SpeechError
 from sonic.load import load_photo, load_speech
 from sonic.media.arrays import picture_file, pixels_of, sound_file
 from sonic.motion import Motion
+from sonic.provenance.audit.read import entries
 from sonic.provenance.watermark import detect
 from sonic.settings import Settings
 from sonic.stages import Listener, Take
