@@ -14,7 +14,7 @@ from matplotlib import cbook
 from PIL import Image
 
 from sonic.provenance.watermark import Watermark, content_id_of, detect, detect_video
-from sonic.provenance.watermark.code import N_CHIPS, WORD_CHIPS, crc16, decode, encode
+from sonic.provenance.watermark.code import CHECK_BITS, LIST, N_CHIPS, WORD_CHIPS, crc16, decode, encode
 from sonic.provenance.watermark.pattern import amplitudes, tile, waves
 from sonic.types import U8
 
@@ -240,10 +240,10 @@ def test_the_code_reads_what_noise_leaves(content_id: int, seed: int) -> None:
     assert decode(encode(content_id) + noise) == content_id
 
 
-@given(st.integers(0, 2**32 - 1))
-@examples(max_examples=50, deadline=None)
-def test_the_code_reads_nothing_in_noise(seed: int) -> None:
-    assert decode(np.random.default_rng(seed).normal(0, 1, N_CHIPS)) is None
+def test_the_code_seldom_reads_anything_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    read = sum(decode(rng.normal(0, 1, N_CHIPS)) is not None for _ in range(200))
+    assert read <= 3 * 200 * LIST / 2**CHECK_BITS  # and what it reads, detect refuses: it fits too badly
 
 
 @pytest.mark.parametrize("content_id", [-1, 2**48])

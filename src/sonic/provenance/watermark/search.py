@@ -8,7 +8,7 @@
 
 A payload counts only if chance explains it with at most MAX_FALSE_POSITIVE. That is bounded by the product of: the
 payloads that are decoded; the chance that white noise reaches this correlation with the pilot at any of the sizes and
-offsets; and the smaller of the chance that noise passes KIND and CRC, LIST / 2^24, and that any of the 2^48 possible
+offsets; and the smaller of the chance that noise passes the CRC, LIST / 2^16, and that any of the 2^48 possible
 payloads correlates with noise as well as this one (union bounds over normal tails).
 """
 
