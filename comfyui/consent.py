@@ -65,7 +65,9 @@ class SonicConsent(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, basis: str, subject: str, evidence: str, confirmed: bool, saved: str) -> io.NodeOutput:
+    def execute(
+        cls, basis: str, subject: str, evidence: str, confirmed: bool, saved: str, **others: Any
+    ) -> io.NodeOutput:
         if saved.strip():
             return io.NodeOutput(_saved(saved.strip()))
         if basis == DEMO:

@@ -32,6 +32,8 @@ def outputs() -> list[io.Output]:
 class SonicVideoOutput(io.ComfyNode):
     """Steps 5 and 6: the labelled, signed file."""
 
+    KNOBS = schemas.ENCODING + schemas.MARKING
+
     @classmethod
     def define_schema(cls) -> io.Schema:
         return schemas.schema(
@@ -47,7 +49,7 @@ class SonicVideoOutput(io.ComfyNode):
                 schemas.FRAMES.Input("frames", tooltip="From Latent Decoder or Post-Processing."),
                 CONSENT,
                 FILE_PREFIX,
-                *schemas.inputs(schemas.ENCODING + schemas.MARKING, advanced=("encoder_preset", "language", "purpose")),
+                *schemas.inputs(cls.KNOBS, advanced=("encoder_preset", "language", "purpose")),
             ],
             outputs=outputs(),
         )
@@ -56,9 +58,9 @@ class SonicVideoOutput(io.ComfyNode):
     def execute(cls, frames: bridge.Step, consent: Any, filename_prefix: str, **widgets: Any) -> io.NodeOutput:
         from sonic import stages
 
-        settings = frames.value.settings.replace(**schemas.chosen(widgets))
+        settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
         screen = bridge.Screen()
-        job = bridge.listener(screen, settings, frames.notices)
+        job = bridge.listener(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
         path, subfolder = bridge.output_file(filename_prefix, frames.value.prepared.portrait.size_px)
         with bridge.engine(settings.engine):
             take = stages.changed(frames.value, settings, job.watch)
@@ -68,6 +70,8 @@ class SonicVideoOutput(io.ComfyNode):
 
 class SonicFramesToImages(io.ComfyNode):
     """Step 5 alone: labelled frames for other nodes."""
+
+    KNOBS = schemas.MARKING
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -79,7 +83,7 @@ class SonicFramesToImages(io.ComfyNode):
             inputs=[
                 schemas.FRAMES.Input("frames", tooltip="From Latent Decoder or Post-Processing."),
                 CONSENT,
-                *schemas.inputs(schemas.MARKING, advanced=("language", "purpose")),
+                *schemas.inputs(cls.KNOBS, advanced=("language", "purpose")),
             ],
             outputs=[
                 io.Image.Output("image", display_name="image", tooltip=schemas.LOST_AS_IMAGES),
@@ -96,9 +100,9 @@ class SonicFramesToImages(io.ComfyNode):
 
         from sonic import stages
 
-        settings = frames.value.settings.replace(**schemas.chosen(widgets))
+        settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
         screen = bridge.Screen()
-        job = bridge.listener(screen, settings, frames.notices)
+        job = bridge.listener(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
         with bridge.engine(settings.engine):
             take = stages.changed(frames.value, settings, job.watch)
             screen.total = take.n_frames
@@ -116,13 +120,13 @@ class SonicFramesToImages(io.ComfyNode):
 class SonicTalkingPortrait(io.ComfyNode):
     """All steps in one node."""
 
-    SETTINGS = (
+    KNOBS = (
         *("inference_steps", "dynamic_scale", "motion_scale", "seed", "min_resolution", "framing", "expand_ratio"),
         *("duration", "fps", "audio_offset_ms", "smoothing", "blink_scale", "face", "engine"),
         *schemas.ENCODING,
         *schemas.MARKING,
     )
-    FOLDED = SETTINGS[SETTINGS.index("fps") :]
+    FOLDED = KNOBS[KNOBS.index("fps") :]
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -140,7 +144,7 @@ class SonicTalkingPortrait(io.ComfyNode):
                 io.Audio.Input("audio", tooltip="One recording; it decides the length."),
                 CONSENT,
                 FILE_PREFIX,
-                *schemas.inputs(cls.SETTINGS, advanced=cls.FOLDED),
+                *schemas.inputs(cls.KNOBS, advanced=cls.FOLDED),
                 schemas.SVD.Input(
                     "svd_options", optional=True, tooltip="Only for engine svd; without it, as published."
                 ),
@@ -153,12 +157,13 @@ class SonicTalkingPortrait(io.ComfyNode):
         cls, image: Any, audio: Any, consent: Any, filename_prefix: str, svd_options: Any = None, **widgets: Any
     ) -> io.NodeOutput:
         from sonic import stages
+        from sonic.settings import Settings
 
-        settings = schemas.settings_of(svd_options or {}, widgets)
+        settings = Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS)))
         if settings.engine == "svd":
             settings = settings.replace(weights_folder=bridge.weights_folder(settings.weights_folder))
         screen = bridge.Screen()
-        job = bridge.listener(screen, settings)
+        job = bridge.listener(screen, settings, schemas.answers(widgets, cls.KNOBS))
         photo, sound = bridge.photo_file(image), bridge.sound_file(audio)
         path, subfolder = bridge.output_file(filename_prefix, (image.shape[2], image.shape[1]))
         with bridge.engine(settings.engine) as engine:

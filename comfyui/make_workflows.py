@@ -136,7 +136,7 @@ def whole(about: dict[str, Any], name: str, note: str, **settings: Any) -> None:
         "SonicTalkingPortrait", 2, preview_rows=12, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
         filename_prefix=f"sonic/{name.removeprefix('sonic-')}", **settings,
     )  # fmt: skip
-    flow.node("PreviewAny", 1, preview_rows=3, source=(made, 2))
+    flow.node("PreviewAny", 3, preview_rows=3, source=(made, 2))
     flow.save(name)
 
 

@@ -30,7 +30,7 @@ class SonicQualityReport(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, video: Any) -> io.NodeOutput:
+    def execute(cls, video: Any, **others: Any) -> io.NodeOutput:
         from sonic.evaluate import draw_curves, evaluate_video
         from sonic.verification import verify
 

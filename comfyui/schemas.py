@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from sonic.settings import DEFAULTS, Knob, Settings, knobs
+from sonic.settings import DEFAULTS, Knob, knobs
 
 PORTRAIT = io.Custom("SONIC_PORTRAIT")
 PREPARED = io.Custom("SONIC_PREPARED")
@@ -27,6 +27,23 @@ ENCODING = ("crf", "encoder_preset")
 """Settings of what writes a file."""
 SVD_ONLY = tuple(name for name, knob in knobs().items() if knob.engine == "svd")
 """Settings of SVD Options."""
+ELSEWHERE = {
+    "clip_vision": "it is not needed",
+    "vae": "it is not needed",
+    "model": "it is not needed",
+    "weight_dtype": "see precision of Sonic Official Weights Options",
+    "dtype": "see precision of Sonic Official Weights Options",
+    "ip_audio_scale": "see audio_guidance of Sonic Official Weights Options",
+    "use_interframe": "frames in between are always made",
+    "image": "it goes into portrait",
+    "frame_num": "see duration of SONIC_PreData",
+    "lip_sync_calibration": "see audio_offset_ms of Post-Processing, 0.02 s are 20",
+    "lip_sync_offset": "see audio_offset_ms of Post-Processing, 0.02 s are 20",
+    "motion_smoothing": "see smoothing of Post-Processing",
+    "color_lock": "colours are always held",
+    "colour_lock": "colours are always held",
+}
+"""What workflows of other Sonic nodes and of tutorials give -> where it is now."""
 LOST_AS_IMAGES = (
     "The pictures carry the drawn label and the invisible watermark. What is lost when frames leave as IMAGE: the "
     "signature (Content Credentials), the AIGC metadata and the record; a file that another node saves has none of "
@@ -92,10 +109,10 @@ def tooltip(name: str) -> str:
     return " ".join(parts)
 
 
-def chosen(widgets: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings from widgets: what shows that nobody chose is None; anything that is no setting is left out."""
+def chosen(widgets: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """The settings ``names`` from widgets: what shows that nobody chose is None; anything else is left out."""
     table = knobs()
-    values = {name: value for name, value in widgets.items() if name in table}
+    values = {name: value for name, value in widgets.items() if name in names}
     for name, value in values.items():
         if table[name].unset and value == unset_value(table[name]):
             values[name] = None
@@ -104,9 +121,10 @@ def chosen(widgets: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def settings_of(*widgets: Mapping[str, Any]) -> Settings:
-    """Settings from widgets of one or more nodes. Raises SettingError."""
-    return Settings(**{name: value for one in widgets for name, value in chosen(one).items()})
+def answers(widgets: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:
+    """One line for each input that a workflow gives and a node does not have, so that none is ignored in silence."""
+    unknown = [name for name in widgets if name not in names]
+    return tuple(f"{name} is no input of this node: {ELSEWHERE.get(name, 'it is ignored')}" for name in unknown)
 
 
 def schema(node_id: str, display_name: str, **parts: Any) -> io.Schema:
@@ -114,5 +132,6 @@ def schema(node_id: str, display_name: str, **parts: Any) -> io.Schema:
     import dataclasses
 
     known = {field.name for field in dataclasses.fields(io.Schema)}
+    parts["accept_all_inputs"] = True  # see answers()
     parts = {name: value for name, value in parts.items() if name in known}
     return io.Schema(node_id=node_id, display_name=display_name, category="Sonic", **parts)

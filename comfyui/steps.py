@@ -33,22 +33,27 @@ class SonicPortrait(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, image: Any, face: int) -> io.NodeOutput:
+    def execute(cls, image: Any, face: int, **others: Any) -> io.NodeOutput:
         from sonic.errors import FaceError
         from sonic.inspection import drawn
         from sonic.load import load_photo
+        from sonic.settings import Settings
 
-        chosen = bridge.Chosen(bridge.photo_file(image), schemas.chosen({"face": face})["face"])
-        seen, drawing = drawn(load_photo(chosen.photo_file), schemas.settings_of({"face": face}))
+        settings = Settings(**schemas.chosen({"face": face}, ("face",)))
+        chosen = bridge.Chosen(bridge.photo_file(image), settings.face)
+        seen, drawing = drawn(load_photo(chosen.photo_file), settings)
         if seen.video_px is None:
             bridge.Screen().picture(drawing)  # the faces with their numbers, before the node fails
             raise FaceError(seen.notices[0])
         preview = bridge.image(drawing)
-        return io.NodeOutput(chosen, preview, seen.to_text(), ui=ui.PreviewImage(preview, cls=cls))
+        report = "\n".join([seen.to_text(), *schemas.answers(others, ())])
+        return io.NodeOutput(chosen, preview, report, ui=ui.PreviewImage(preview, cls=cls))
 
 
 class SonicPreData(io.ComfyNode):
     """Step 2: picture and sound become a job."""
+
+    KNOBS = ("duration", "min_resolution", "framing", "expand_ratio")
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -67,7 +72,7 @@ class SonicPreData(io.ComfyNode):
                     tooltip="From Sonic Portrait, or a picture straight from Load Image if it shows one face.",
                 ),
                 io.Audio.Input("audio", tooltip="One recording, at any rate; its sound goes into the video as it is."),
-                *schemas.inputs(("duration", "min_resolution", "framing", "expand_ratio")),
+                *schemas.inputs(cls.KNOBS),
             ],
             outputs=[
                 schemas.PREPARED.Output("data_dict", display_name="data_dict", tooltip="For Sonic Inference."),
@@ -77,11 +82,12 @@ class SonicPreData(io.ComfyNode):
 
     @classmethod
     def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
+        from sonic.settings import Settings
         from sonic.stages import prepare
 
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
-        settings = schemas.settings_of(widgets).replace(face=chosen.face)
-        job = bridge.listener(bridge.Screen(), settings)
+        settings = Settings(**schemas.chosen(widgets, cls.KNOBS), face=chosen.face)
+        job = bridge.listener(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
         prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.watch)
         framed = bridge.image(prepared.portrait.crop)
         return io.NodeOutput(bridge.Step(prepared, tuple(job.notices)), framed)
@@ -107,8 +113,11 @@ class SonicSvdOptions(io.ComfyNode):
 
     @classmethod
     def execute(cls, **widgets: Any) -> io.NodeOutput:
-        schemas.settings_of(widgets)
-        return io.NodeOutput(widgets)
+        from sonic.settings import Settings
+
+        values = schemas.chosen(widgets, schemas.SVD_ONLY)
+        Settings(**values)
+        return io.NodeOutput(values)
 
 
 class SonicInference(io.ComfyNode):
@@ -142,13 +151,13 @@ class SonicInference(io.ComfyNode):
 
         from sonic import curves, stages
 
-        options = dict(svd_options or {})
-        changes = schemas.chosen(options) | schemas.chosen(widgets)
+        changes = (svd_options or {}) | schemas.chosen(widgets, schemas.DRIVING)
         if changes["engine"] == "svd":
             changes["weights_folder"] = bridge.weights_folder(changes.get("weights_folder"))
         settings = data_dict.value.settings.replace(**changes)
         prepared = dataclasses.replace(data_dict.value, settings=settings)
-        job = bridge.listener(bridge.Screen(), settings, data_dict.notices)
+        said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
+        job = bridge.listener(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine) as engine:
             take = stages.kept(stages.drive(prepared, job.watch, engine), job.watch)
         plot = bridge.image(curves.draw(take))
@@ -185,7 +194,7 @@ class SonicLatentDecoder(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, motion: bridge.Step, preview_frames: int) -> io.NodeOutput:
+    def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
         from contextlib import closing
 
         from sonic.pictures import tile
@@ -203,7 +212,8 @@ class SonicLatentDecoder(io.ComfyNode):
                 if screen.done >= screen.total:
                     break
         sheet = bridge.image(tile(shown, columns=4))
-        return io.NodeOutput(motion, sheet, ui=ui.PreviewImage(sheet, cls=cls))
+        carried = bridge.Step(motion.value, (*motion.notices, *schemas.answers(others, ())))
+        return io.NodeOutput(carried, sheet, ui=ui.PreviewImage(sheet, cls=cls))
 
 
 class SonicPostProcessing(io.ComfyNode):
@@ -235,8 +245,9 @@ class SonicPostProcessing(io.ComfyNode):
         from sonic import curves, stages
 
         take = frames.value
-        settings = take.settings.replace(**schemas.chosen(widgets))
-        job = bridge.listener(bridge.Screen(), settings, frames.notices)
+        settings = take.settings.replace(**schemas.chosen(widgets, schemas.TIMING))
+        said = (*frames.notices, *schemas.answers(widgets, schemas.TIMING))
+        job = bridge.listener(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine):
             after = stages.changed(take, settings, job.watch)
         report = f"before: {curves.told(curves.lag_of(take))}\nafter: {curves.told(curves.lag_of(after))}"

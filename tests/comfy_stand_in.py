@@ -43,6 +43,7 @@ class Schema:
     inputs: list[Kept] = dataclasses.field(default_factory=list)
     outputs: list[Kept] = dataclasses.field(default_factory=list)
     is_output_node: bool = False
+    accept_all_inputs: bool = False
 
 
 def modules() -> dict[str, ModuleType]:

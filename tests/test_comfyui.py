@@ -1,8 +1,9 @@
 """The ComfyUI nodes without a ComfyUI: ranges, words, workflows, cost of loading."""
 
 import asyncio
-import importlib
+import importlib.util
 import json
+import re
 import subprocess
 import sys
 import tomllib
@@ -102,11 +103,17 @@ def test_every_exit_asks_for_consent(schemas: dict[str, Schema]) -> None:
 
 def test_widgets_of_nobodys_choice_become_the_defaults(module: Any) -> None:
     shown = {name: module.shown_default(name) for name in knobs()}
-    assert Settings(**module.chosen(shown)) == Settings()
-    assert module.chosen({"seed": 0, "appearance_guidance_start": 0.0, "duration": 0.0, "nonsense": 1}) == {
+    assert Settings(**module.chosen(shown, tuple(knobs()))) == Settings()
+    given = {"seed": 0, "appearance_guidance_start": 0.0, "duration": 0.0, "nonsense": 1}
+    assert module.chosen(given, tuple(knobs())) == {
         "seed": 0, "appearance_guidance_start": 0.0, "duration": None,
     }  # fmt: skip
-    assert module.settings_of({"fps": 29.97}).fps == Fraction(30000, 1001)
+    assert Settings(**module.chosen({"fps": 29.97, "seed": 5}, ("fps",))) == Settings(fps=Fraction(30000, 1001))
+
+
+def test_what_other_nodes_and_tutorials_call_things_gets_an_answer(module: Any) -> None:
+    said = module.answers({"fps": 25, "lip_sync_calibration": 0.02, "nonsense": 1}, ("fps",))
+    assert len(said) == 2 and "audio_offset_ms" in said[0] and "ignored" in said[1]
 
 
 def test_nobody_consents_by_leaving_things_as_they_are(schemas: dict[str, Schema]) -> None:
@@ -172,6 +179,19 @@ def test_loading_is_quick_and_brings_nothing_heavy() -> None:
     seconds, *names = run.stdout.split()
     assert float(seconds) < MAX_LOAD_CPU_S
     assert not set(names) & set(HEAVY)
+
+
+@pytest.mark.parametrize("page", ["comfyui.md", "comfyui.zh-CN.md"])
+def test_pages_hold_the_knobs_as_they_are_and_pictures_that_exist(page: str) -> None:
+    spec = importlib.util.spec_from_file_location("comfyui_pages", PACK / "make_pages.py")
+    assert spec and spec.loader
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    docs = PACK.parent / "docs"
+    text = (docs / page).read_text(encoding="utf-8")
+    assert recipe.filled(page, text) == text, "run: python comfyui/make_pages.py"
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert not [link for link in links if not (docs / link).exists()]
 
 
 def test_the_registry_finds_what_it_needs() -> None:
