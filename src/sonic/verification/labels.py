@@ -21,10 +21,12 @@ CROPS = (0.62, 1.32)
 """Sizes looked for, over the size in a whole picture: from one between black bars to one of which a quarter is gone."""
 
 _SHORT_PX = 288  # shorter side of the picture as it is looked at; the ink is 16 px high there
+_BORDER_PX = 6  # a crop may take a little of the text
 _STEP = 1.035
 _LAYOUT_PX = 640  # labels of larger pictures look alike but for their size
 _MIN_SHORT_PX = 64
 _MAX_ASPECT = 4
+_INK = 128  # luma from which a pixel of the label is text; its plate may be cut by a crop that leaves the text
 _BEHIND = 110  # grey under the plate, which lets a fifth of the picture through
 
 
@@ -53,6 +55,7 @@ def find_label(rgb: U8) -> LabelFound | None:
     luma = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     luma = cv2.resize(luma, (round(width * scale), round(height * scale)), interpolation=how)
+    luma = cv2.copyMakeBorder(luma, _BORDER_PX, _BORDER_PX, _BORDER_PX, _BORDER_PX, cv2.BORDER_REPLICATE)
     best = LabelFound(-1.0, (0, 0, 0, 0))
     for template in map(_template, *zip(*_layouts(short), strict=True)):
         if template.shape[0] > luma.shape[0] or template.shape[1] > luma.shape[1]:
@@ -60,7 +63,8 @@ def find_label(rgb: U8) -> LabelFound | None:
         likeness = cv2.matchTemplate(luma, template, cv2.TM_CCOEFF_NORMED)
         _, highest, _, (x, y) = cv2.minMaxLoc(likeness)
         if highest > best.likeness:
-            left, top, wide, high = (round(v / scale) for v in (x, y, template.shape[1], template.shape[0]))
+            box = (x - _BORDER_PX, y - _BORDER_PX, template.shape[1], template.shape[0])
+            left, top, wide, high = (max(0, round(length / scale)) for length in box)
             best = LabelFound(float(highest), (left, top, wide, high))
     return best
 
@@ -77,13 +81,13 @@ def _layouts(short_px: int) -> list[tuple[int, int]]:
 
 @cache
 def _template(made_px: int, short_px: int) -> U8:
-    """(h, w) luma of the label, without its round corners, of a picture that was made with ``made_px`` and scaled."""
+    """(h, w) luma of the label's text, without the plate around it, of a picture made with ``made_px`` and scaled."""
     scale = short_px / made_px
     rgba = label_pixels((made_px, made_px)).astype(np.float32)
     alpha = rgba[..., 3] / 255
     luma = rgba[..., :3].mean(axis=2) * alpha + _BEHIND * (1 - alpha)
+    rows, columns = (np.flatnonzero((luma > _INK).any(axis=axis)) for axis in (1, 0))
+    luma = luma[rows[0] - 1 : rows[-1] + 2, columns[0] - 1 : columns[-1] + 2]
     size = max(8, round(luma.shape[1] * scale)), max(8, round(luma.shape[0] * scale))
     luma = cv2.resize(luma, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    rim = max(1, round(0.05 * size[1]))
-    cut: U8 = np.ascontiguousarray(luma[rim:-rim, rim:-rim].round().astype(np.uint8))
-    return cut
+    return np.ascontiguousarray(luma.round().astype(np.uint8))

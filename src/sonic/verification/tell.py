@@ -196,9 +196,9 @@ def _label(found: Findings) -> _Told:
     how = f"likeness {seen.best.likeness:.2f} of 1, at least {MIN_LIKENESS} counts"
     if not seen.n_labelled:
         return "absent", f"Sonic's own was not found ({how})", "labels of other tools are not looked for", facts
-    of = f"on {seen.n_labelled} of {seen.n_frames} pictures" if seen.n_frames > 1 else "on the picture"
+    of = f"on {seen.n_labelled} of {seen.n_frames} pictures that were looked at" if seen.n_frames > 1 else "there"
     facts |= {"box_px": list(seen.best.box_px)}
-    return "found", f"Sonic's, {of} that were looked at ({how})", "anybody can draw it", facts
+    return "found", f"Sonic's, {of} ({how})", "anybody can draw it", facts
 
 
 def _consent(found: Findings) -> _Told:
