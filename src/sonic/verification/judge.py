@@ -1,5 +1,6 @@
 """From findings to a verdict and one sentence; nothing is concluded that the findings do not carry."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ TAG_LABELS = {"1": "is", "2": "may be", "3": "is suspected to be"}
 TOO_SLOW = "not ready within"
 """How the reason begins when reading the credentials took too long."""
 PRODUCE_ID_DIGITS = 32
+SHOWN_DIGITS = 12
 
 
 def verdict(found: Findings, conflicts: tuple[str, ...]) -> str:
@@ -32,19 +34,19 @@ def verdict(found: Findings, conflicts: tuple[str, ...]) -> str:
 
 def conflicts(found: Findings) -> tuple[str, ...]:
     """Which layers name different videos: a signed statement, metadata like Sonic's, the pixels."""
-    ids = [("the Content Credentials", found.signed_id)]
     tagged = found.tag.produce_id if found.tag else ""
-    if len(tagged) == PRODUCE_ID_DIGITS and found.tag and found.tag.record_sha256:  # as Sonic writes it, not others
-        ids.append(("the AIGC metadata", tagged))
-    ids.append(("the watermark", found.watermark_id))
-    known = [(name, made) for name, made in ids if made]
-    clashes = []
-    for index, (name, made) in enumerate(known):
-        for other, other_made in known[index + 1 :]:
-            digits = min(len(made), len(other_made))
-            if made[:digits] != other_made[:digits]:
-                clashes.append(f"{name} name video {made[:12]}, {other} names {other_made[:12]}")
-    return tuple(clash.replace("metadata name ", "metadata names ") for clash in clashes)
+    as_sonic_writes = found.tag is not None and len(tagged) == PRODUCE_ID_DIGITS and found.tag.record_sha256 != ""
+    ids = (
+        ("the Content Credentials name", found.signed_id),
+        ("the AIGC metadata names", tagged if as_sonic_writes else ""),
+        ("the watermark names", found.watermark_id),
+    )
+    known = [(who, made) for who, made in ids if made]
+    return tuple(
+        f"{who} video {made[:SHOWN_DIGITS]}, {other} {other_made[:SHOWN_DIGITS]}"
+        for (who, made), (other, other_made) in itertools.combinations(known, 2)
+        if not (made.startswith(other_made) or other_made.startswith(made))
+    )
 
 
 def states_ai(found: Findings) -> bool:
