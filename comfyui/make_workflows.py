@@ -133,7 +133,7 @@ def whole(about: dict[str, Any], name: str, note: str, **settings: Any) -> None:
     audio = flow.node("LoadAudio", 1, preview_rows=3, audio=SPEECH)
     consent = flow.node("SonicConsent", 1, basis="demo portrait")
     made = flow.node(
-        "SonicTalkingPortrait", 2, preview_rows=12, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
+        "SonicTalkingPortrait", 2, preview_rows=17, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
         filename_prefix=f"sonic/{name.removeprefix('sonic-')}", **settings,
     )  # fmt: skip
     flow.node("PreviewAny", 3, preview_rows=3, source=(made, 2))
@@ -162,7 +162,7 @@ def steps(about: dict[str, Any]) -> None:
     frames = flow.node("SonicLatentDecoder", 2, preview_rows=8, motion=(motion, 0))
     timed = flow.node("SonicPostProcessing", 3, preview_rows=8, frames=(frames, 0))
     video = flow.node(
-        "SonicVideoOutput", 3, preview_rows=10, frames=(timed, 0), consent=(consent, 0),
+        "SonicVideoOutput", 3, preview_rows=15, frames=(timed, 0), consent=(consent, 0),
         filename_prefix="sonic/high-quality", crf=values["crf"], encoder_preset=values["encoder_preset"],
     )  # fmt: skip
     flow.node("SonicQualityReport", 4, preview_rows=10, video=(video, 0))
@@ -190,7 +190,7 @@ def languages(about: dict[str, Any]) -> None:
     motion = flow.node("SonicInference", 3, preview_rows=8, data_dict=(job, 0))
     frames = flow.node("SonicLatentDecoder", 4, preview_rows=8, motion=(motion, 0))
     flow.node(
-        "SonicVideoOutput", 4, preview_rows=10, frames=(frames, 0), consent=(consent, 0),
+        "SonicVideoOutput", 4, preview_rows=15, frames=(frames, 0), consent=(consent, 0),
         filename_prefix="sonic/languages",
     )  # fmt: skip
     flow.save("sonic-many-languages")
@@ -221,7 +221,7 @@ def official(about: dict[str, Any]) -> None:
     consent = flow.node("SonicConsent", 2, basis="demo portrait")
     frames = flow.node("SonicLatentDecoder", 3, preview_rows=8, motion=(motion, 0))
     flow.node(
-        "SonicVideoOutput", 3, preview_rows=10, frames=(frames, 0), consent=(consent, 0),
+        "SonicVideoOutput", 3, preview_rows=15, frames=(frames, 0), consent=(consent, 0),
         filename_prefix="sonic/official",
     )  # fmt: skip
     flow.save("sonic-official-weights")

@@ -1,0 +1,46 @@
+"""Recipe of example_workflows/*.jpg: stills of the videos that the workflows themselves made, for the templates.
+
+python comfyui/make_thumbnails.py OUTPUT_FOLDER/sonic
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from sonic.media import decode_video
+from sonic.pictures import tile
+from sonic.types import U8
+
+FOLDER = Path(__file__).with_name("example_workflows")
+HEIGHT_PX = 360
+STILLS = {"sonic-high-quality": 2, "sonic-many-languages": 3}
+"""Stills side by side; else one."""
+AT = (0.42, 0.62, 0.22)
+"""Where in the video they are from."""
+
+
+def stills(video: Path, n: int) -> list[U8]:
+    """``n`` labelled frames of a video, HEIGHT_PX high."""
+    frames = [rgb for _, rgb in decode_video(video)]
+    pictures = []
+    for share in AT[:n]:
+        picture = Image.fromarray(frames[int(share * len(frames))])
+        width = round(picture.width * HEIGHT_PX / picture.height)
+        pictures.append(np.asarray(picture.resize((width, HEIGHT_PX), Image.Resampling.LANCZOS)))
+    return pictures
+
+
+def main(made: Path) -> None:
+    """A thumbnail for each workflow that left a video in ``made``."""
+    for workflow in sorted(FOLDER.glob("*.json")):
+        videos = sorted(made.glob(f"{workflow.stem.removeprefix('sonic-').removeprefix('many-')}_*.mp4"))
+        if not videos:
+            continue
+        n = STILLS.get(workflow.stem, 1)
+        Image.fromarray(tile(stills(videos[-1], n), columns=n)).save(workflow.with_suffix(".jpg"), quality=82)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
