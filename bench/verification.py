@@ -16,7 +16,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -79,14 +79,13 @@ def matrix(folder: Path, size_px: tuple[int, int], fps: Fraction) -> str:
     return table(["edit", *columns], rows)
 
 
-def said(change: object, video: Path, out: Path) -> str:
+def said(change: Callable[[Path, Path], Path], video: Path, out: Path) -> str:
     """The verdict and the letters of the layers that were found; "-" where the edit cannot be made."""
-    assert callable(change)
     try:
         edited = change(video, out)
     except LookupError:
         return "-"
-    return f"{verdict(edited)}"
+    return verdict(edited)
 
 
 def verdict(path: Path) -> str:
@@ -94,7 +93,7 @@ def verdict(path: Path) -> str:
         found = sonic.verify(path)
     except MediaError:
         return "unreadable"
-    return f"**{found.verdict}** {letters(found)}"
+    return f"**{found.verdict}** {letters(found)}".strip()
 
 
 def letters(found: Verification) -> str:
