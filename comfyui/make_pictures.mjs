@@ -19,7 +19,14 @@ const browser = await chromium.launch({
   args: ['--no-sandbox', '--disable-gpu', '--hide-scrollbars'],
 })
 const page = await browser.newPage({ viewport: { width: 1800, height: 1000 } })
-for (const [name, value] of [['Comfy.TutorialCompleted', true], ['Comfy.Minimap.Visible', false]]) {
+const SETTINGS = {
+  'Comfy.TutorialCompleted': true,
+  'Comfy.Minimap.Visible': false,
+  'Comfy.Graph.CanvasMenu': false,
+  'Comfy.Graph.CanvasInfo': false,
+  'Comfy.RightSidePanel.ShowErrorsTab': false
+}
+for (const [name, value] of Object.entries(SETTINGS)) {
   await page.request.post(`${server}/settings/${name}`, { data: JSON.stringify(value) })
 }
 for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
@@ -62,7 +69,8 @@ for (const file of readdirSync(folder).filter((name) => name.endsWith('.json')))
   await page.addStyleTag({ content: '.comfyui-body-top, .comfyui-body-left, .p-toast, .actionbar { opacity: 0 }' })
   const box = await page.evaluate(() => window.app.canvas.canvas.getBoundingClientRect().toJSON())
   const path = join(out, `comfyui-${name.replace('sonic-', '')}.jpg`)
-  await page.screenshot({ path, type: 'jpeg', quality: 68, clip: { ...clip, x: clip.x + box.x, y: clip.y + box.y } })
+  const inner = { ...clip, x: clip.x + box.x, y: clip.y + box.y }
+  await page.screenshot({ path, type: 'jpeg', quality: 68, clip: inner })
   console.log(name)
 }
 await browser.close()

@@ -2,6 +2,9 @@
 import { api } from '../../scripts/api.js'
 import { app } from '../../scripts/app.js'
 
+// Widgets of the canvas that show pictures; a video has one of its own.
+const STILLS = ['$$canvas-image-preview', '$$comfy_animation_preview']
+
 app.registerExtension({
   name: 'sonic.previews',
   setup() {
@@ -10,10 +13,15 @@ app.registerExtension({
       const node = app.graph?.getNodeById(id)
       if (!node?.comfyClass?.startsWith('Sonic') || !detail.output?.images) return
       delete app.nodePreviewImages?.[id]
-      const frame = node.widgets?.find((widget) => widget.name === '$$comfy_animation_preview')
-      if (frame) node.removeWidget ? node.removeWidget(frame) : frame.onRemove?.()
       node.preview = undefined
+      node.imgs = undefined
       node.images = undefined
+      if (detail.output.animated?.[0]) {
+        for (const widget of (node.widgets ?? []).filter(({ name }) => STILLS.includes(name))) {
+          widget.onRemove?.()
+          node.widgets.splice(node.widgets.indexOf(widget), 1)
+        }
+      }
       node.setDirtyCanvas(true, true)
     })
   }
