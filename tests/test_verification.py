@@ -29,7 +29,7 @@ from sonic.provenance.consent import Consent, store
 from sonic.provenance.keys import home as home_folder
 from sonic.provenance.keys import identity
 from sonic.provenance.label import label_pixels
-from sonic.verification import VERDICTS, Verification, verify
+from sonic.verification import MAX_BYTES, VERDICTS, Verification, verify
 from sonic.verification.findings import text
 from sonic.verification.labels import MIN_LIKENESS, find_label
 from sonic.verification.metadata import parsed
@@ -347,6 +347,14 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name in ("pipe.mp4", "missing.mp4", ".", "\0"):
         with pytest.raises(MediaError):
             verify(tmp_path / name)
+
+
+def test_what_is_too_large_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "huge.mp4").open("wb") as file:
+        file.write(b"\0\0\0\x18ftypmp42")
+        file.truncate(MAX_BYTES + 1)  # a hole: it takes no space
+    with pytest.raises(MediaError, match="at most 34360 MB"):
+        verify(tmp_path / "huge.mp4")
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.99])
