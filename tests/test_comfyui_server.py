@@ -207,6 +207,23 @@ def test_what_a_node_does_not_know_gets_an_answer_not_a_crash(server: Server) ->
     assert "weight_dtype is no input" in said and "clip_vision is no input" in said and "audio_offset_ms" in said
 
 
+def test_a_consent_of_this_machine_counts_by_its_id_and_by_its_file(
+    server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sonic.provenance.consent import store
+    from sonic.provenance.keys import identity
+
+    monkeypatch.setenv("SONIC_HOME", str(home / "sonic"))
+    consent = demo.consent().signed(identity())
+    store.keep(consent)
+    consent.save(server.base / "input" / "portrait.consent.json")
+    for saved in (consent.id[:12], "portrait.consent.json"):
+        changes = {"basis": "choose the grounds", "saved": saved, "filename_prefix": f"sonic/saved-{saved[:8]}"}
+        (video,) = videos(server, settled(server, prompt_of(FAST, **SMALL, **changes)))
+        record = json.loads(video.with_suffix(".json").read_text(encoding="utf-8"))
+        assert record["consent"]["id"] == consent.id
+
+
 def test_the_demos_consent_holds_for_no_other_photo(server: Server) -> None:
     from PIL import Image
 
