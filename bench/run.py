@@ -9,7 +9,7 @@ from pathlib import Path
 
 SCRIPTS = (
     *(("speed.py", "--long"), ("pieces.py",), ("render.py",), ("quality.py",)),
-    *(("motion.py", "--only", "languages", "minutes", "weights"), ("noise.py",)),
+    *(("motion.py", "--only", "languages", "minutes", "weights"), ("noise.py",), ("verification.py",)),
 )
 
 if __name__ == "__main__":
