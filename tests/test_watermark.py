@@ -42,6 +42,7 @@ def video(rgb: U8, n_frames: int = N_FRAMES) -> list[U8]:
     for i in range(n_frames):
         frame = rgb.copy()
         frame[200:240, 100 + 8 * i : 140 + 8 * i] = 120
+        watermark.follow(frame)
         watermark.embed(frame)
         frames.append(frame)
     return frames
@@ -108,6 +109,26 @@ def test_a_smooth_place_beside_an_edge_is_smooth_too() -> None:
     change = np.abs(marked(rgb).astype(int) - rgb)
     change[:, 244:268] = 0
     assert change.max() <= 2
+
+
+def test_where_something_moved_away_from_a_wall_it_becomes_as_weak_as_on_the_wall() -> None:
+    wall = np.full((256, 512, 3), 130, np.uint8)
+    busy = np.random.default_rng(0).integers(60, 200, (256, 200, 3), np.uint8)
+    first = wall.copy()
+    first[:, 100:300] = busy
+    watermark = Watermark.of(ID, first)
+    for i in range(1, 8):
+        now = wall.copy()
+        now[:, 100 + 20 * i : 300 + 20 * i] = busy
+        watermark.follow(now)
+    changes = []
+    for picture in (wall, first):
+        frame = picture.copy()
+        watermark.embed(frame)
+        changes.append(np.abs(frame.astype(int) - picture))
+    assert changes[0][:, 100:200].max() <= 2  # uncovered
+    assert changes[1][:, 260:280].std() > 1  # still covered
+    assert np.array_equal(changes[0][:, :60], np.abs(marked(first).astype(int) - first)[:, :60])  # never changed
 
 
 def test_it_is_luma_alone_and_the_same_on_every_frame() -> None:

@@ -92,6 +92,8 @@ class LabelledFrames(Iterator[Frame]):
         rgb = np.require(frame.rgb, requirements=["C", "W"])  # a copy where these cannot be drawn on
         if self._watermark is None:  # before the label: its edges are no detail to hide the pattern in
             self._watermark = Watermark.of(self._content_id, rgb)
+        else:
+            self._watermark.follow(rgb)
         if frame.index < self._label.n_frames:
             self._draw_label(rgb)
         self._watermark.embed(rgb)
