@@ -198,10 +198,13 @@ def weights_folder(given: str | None) -> str | None:
 
 def video_file(video: Any) -> Path:
     """A VIDEO as a file: its own, or one in the temporary folder."""
+    import hashlib
+
     source = video.get_stream_source()
     if isinstance(source, str):
         return Path(source)
     temporary().mkdir(parents=True, exist_ok=True)
-    path = temporary() / f"video-{abs(hash(source.getvalue())):x}.mp4"
-    path.write_bytes(source.getvalue())
+    data = source.getvalue()
+    path = temporary() / f"video-{hashlib.sha256(data).hexdigest()[:16]}.mp4"
+    path.write_bytes(data)
     return path

@@ -1,5 +1,6 @@
 """Consent as a node: who is in the picture, and on what grounds it may be animated."""
 
+from pathlib import Path
 from typing import Any
 
 from comfy_api.latest import io
@@ -77,11 +78,13 @@ class SonicConsent(io.ComfyNode):
         return io.NodeOutput(_stated(basis, subject, evidence, confirmed))
 
     @classmethod
-    def fingerprint_inputs(cls, **widgets: Any) -> str:
-        """A consent that is revoked or has expired counts from the next run on: every day and every file anew."""
+    def fingerprint_inputs(cls, saved: str = "", **others: Any) -> str:
+        """Asked anew every day, for a consent may expire, and when its file changes."""
         from datetime import date
 
-        return f"{date.today()} {widgets}"
+        path = _file(saved.strip())
+        changed = path.stat().st_mtime_ns if path else 0
+        return f"{date.today()} {changed}"
 
 
 def _stated(basis: str, subject: str, evidence: str, confirmed: bool) -> Any:
@@ -100,11 +103,15 @@ def _stated(basis: str, subject: str, evidence: str, confirmed: bool) -> Any:
 
 
 def _saved(name: str) -> Any:
-    import os
-
-    import folder_paths
-
     from sonic.provenance.consent import Consent, store
 
-    path = folder_paths.get_annotated_filepath(os.path.basename(name))
-    return Consent.from_file(path) if os.path.isfile(path) else store.find(name)
+    path = _file(name)
+    return Consent.from_file(path) if path else store.find(name)
+
+
+def _file(name: str) -> Path | None:
+    """The file of this name in ComfyUI's input folder, if there is one."""
+    import folder_paths
+
+    path = Path(folder_paths.get_annotated_filepath(Path(name).name)) if name else None
+    return path if path and path.is_file() else None

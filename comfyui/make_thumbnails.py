@@ -1,6 +1,9 @@
 """Recipe of example_workflows/*.jpg: stills of the videos that the workflows themselves made, for the templates.
 
 python comfyui/make_thumbnails.py OUTPUT_FOLDER/sonic
+
+Frames for other nodes are no file: what its report measured, temp/sonic/video-*.mp4, is copied there as
+frames-for-other-nodes_1.mp4.
 """
 
 import sys
