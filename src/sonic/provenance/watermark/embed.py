@@ -21,7 +21,7 @@ MOST_OF_ALL = 1.9
 _DETAIL_CELLS = 4.0  # standard deviation of the window in which detail is measured
 _LOUD = 14.0  # levels: detail above counts as this, or an edge would allow the pattern on the smooth side too
 _SHY_CELLS = 6  # this near to a smooth place the pattern is as weak as there: what moves must not uncover it
-_LOOK_FRAMES = 3  # every so many frames it is seen anew where the picture is smooth; in between little moves further
+_LOOK_FRAMES = 5  # every so many frames it is seen anew where the picture is smooth; in between little moves further
 _NOTICED = 0.15  # changes of the strength up to this share are left alone: what stands still gets a pattern that does
 _GRID_CELLS = 2  # strength is kept for squares of this side
 
@@ -51,7 +51,7 @@ class Watermark:
         return cls(_pattern(content_id, like.shape[:2]), strength * np.float32(min(1.0, loudest)))
 
     def follow(self, rgb: U8) -> None:
-        """Look at the next frame (h, w, 3), before anything is drawn on it; every third one is looked at closely."""
+        """Look at the next frame (h, w, 3), before anything is drawn on it; every fifth one is looked at closely."""
         self._n_followed += 1
         if self._n_followed % _LOOK_FRAMES:
             return
