@@ -197,14 +197,15 @@ def weights_folder(given: str | None) -> str | None:
 
 
 def video_file(video: Any) -> Path:
-    """A VIDEO as a file: its own, or one in the temporary folder."""
-    import hashlib
+    """A VIDEO as a file: its own where it is one and not trimmed, else one in the temporary folder."""
+    import secrets
 
-    source = video.get_stream_source()
-    if isinstance(source, str):
-        return Path(source)
+    from comfy_api.latest import InputImpl
+
+    untrimmed = getattr(video, "get_active_trim_window", lambda: (0, 0))() == (0, 0)
+    if isinstance(video, InputImpl.VideoFromFile) and untrimmed and isinstance(video.get_stream_source(), str):
+        return Path(video.get_stream_source())
     temporary().mkdir(parents=True, exist_ok=True)
-    data = source.getvalue()
-    path = temporary() / f"video-{hashlib.sha256(data).hexdigest()[:16]}.mp4"
-    path.write_bytes(data)
+    path = temporary() / f"video-{secrets.token_hex(8)}.mp4"
+    video.save_to(str(path))
     return path

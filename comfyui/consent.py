@@ -52,14 +52,15 @@ class SonicConsent(io.ComfyNode):
                     label_off="not confirmed",
                     tooltip="Confirms that what is stated here is true. Nothing is made without it.",
                 ),
-                io.String.Input(
-                    "saved",
-                    default="",
-                    extra_dict={"advanced": True},
-                    tooltip=(
-                        "Instead of all above: the id of a consent of this machine (`sonic consent list`), or the "
-                        "name of a consent file in ComfyUI's input folder."
-                    ),
+                schemas.folded(
+                    io.String.Input(
+                        "saved",
+                        default="",
+                        tooltip=(
+                            "Instead of all above: the id of a consent of this machine (`sonic consent list`), or the "
+                            "name of a consent file in ComfyUI's input folder."
+                        ),
+                    )
                 ),
             ],
             outputs=[schemas.CONSENT.Output("consent", tooltip="For everything that gives out frames or files.")],

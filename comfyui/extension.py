@@ -14,22 +14,24 @@ EXAMPLES = {"sonic-demo-portrait.png": "PORTRAIT", "sonic-demo-speech.flac": "SP
 class SonicExtension(ComfyExtension):
     """All nodes of the category Sonic."""
 
-    async def on_load(self) -> None:
-        """Put the fictional portrait and her recording into ComfyUI's input folder, where they are not there yet."""
-        import folder_paths
-
-        from sonic import demo
-
-        folder = Path(folder_paths.get_input_directory())
-        for name, constant in EXAMPLES.items():
-            if folder.is_dir() and not (folder / name).exists():
-                shutil.copyfile(getattr(demo, constant), folder / name)
-
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """In the order of the work."""
         from .nodes import NODES
 
+        _put_examples()  # not in on_load(), which older releases do not call
         return list(NODES)
+
+
+def _put_examples() -> None:
+    """The fictional portrait and her recording into ComfyUI's input folder, where they are not there yet."""
+    import folder_paths
+
+    from sonic import demo
+
+    folder = Path(folder_paths.get_input_directory())
+    for name, constant in EXAMPLES.items():
+        if folder.is_dir() and not (folder / name).exists():
+            shutil.copyfile(getattr(demo, constant), folder / name)
 
 
 async def comfy_entrypoint() -> SonicExtension:

@@ -53,15 +53,19 @@ LOST_AS_IMAGES = (
 
 def inputs(names: tuple[str, ...], *, advanced: tuple[str, ...] = ()) -> list[io.Input]:
     """Widgets for these settings; those in ``advanced`` are folded away."""
-    return [knob_input(name, advanced=name in advanced) for name in names]
+    return [folded(knob_input(name)) if name in advanced else knob_input(name) for name in names]
 
 
-def knob_input(name: str, *, advanced: bool = False) -> io.Input:
+def folded(widget: io.Input) -> io.Input:
+    """The widget among the advanced ones; set like this because older releases have no argument for it."""
+    widget.extra_dict = {"advanced": True}
+    return widget
+
+
+def knob_input(name: str) -> io.Input:
     """The widget of one setting, with its range, default and tooltip."""
     knob, default = knobs()[name], shown_default(name)
     rest: dict[str, Any] = {"tooltip": tooltip(name), "default": default}
-    if advanced:
-        rest["extra_dict"] = {"advanced": True}
     if name == "engine":
         from sonic.engines import engine_names
 

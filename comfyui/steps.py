@@ -234,7 +234,9 @@ class SonicPostProcessing(io.ComfyNode):
                 *schemas.inputs(schemas.TIMING),
             ],
             outputs=[
-                schemas.FRAMES.Output("frames", tooltip="For Sonic Video Output or Frames To Images."),
+                schemas.FRAMES.Output(
+                    "timed", display_name="frames", tooltip="For Sonic Video Output or Frames To Images."
+                ),
                 io.String.Output("report", display_name="report", tooltip="The measured lip offset before and after."),
                 io.Image.Output("plot", display_name="plot", tooltip="The motion as it is now."),
             ],

@@ -55,6 +55,7 @@ def modules() -> dict[str, ModuleType]:
     io.Input, io.Output, io.NodeOutput = Kept, Kept, tuple  # type: ignore[attr-defined]
     latest.io, latest.ui, latest.InputImpl = io, ModuleType("ui"), SimpleNamespace()  # type: ignore[attr-defined]
     latest.ComfyExtension = type("ComfyExtension", (), {})  # type: ignore[attr-defined]
+    paths.get_input_directory = lambda: "no such folder"  # type: ignore[attr-defined]
     return {"comfy_api": ModuleType("comfy_api"), "comfy_api.latest": latest, "folder_paths": paths}
 
 

@@ -149,14 +149,14 @@ def test_a_running_job_shows_itself_and_stops_within_a_frame(server: Server) -> 
 @pytest.mark.parametrize(
     ("widget", "value"), [("dynamic_scale", 3.0), ("expand_ratio", -0.1), ("inference_steps", 0), ("framing", "oval")]
 )
-def test_a_value_outside_its_range_is_refused_before_anything_runs(server: Server, widget: str, value: Any) -> None:
-    answer = server.post(
-        prompt_of(FAST, **SMALL, **{widget: value})
-        if widget not in SMALL
-        else prompt_of(FAST, **{**SMALL, widget: value})
-    )
-    assert answer["status"] == 400
-    assert widget in json.dumps(answer["refused"])
+def test_a_value_outside_its_range_is_refused(server: Server, widget: str, value: Any) -> None:
+    answer = server.post(prompt_of(FAST, **{**SMALL, widget: value}))
+    if "prompt_id" in answer:  # older releases do not check choices; the node does
+        said = failure(server.finished(answer["prompt_id"]))["exception_message"]
+    else:
+        assert answer["status"] == 400
+        said = json.dumps(answer["refused"])
+    assert widget in said
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,10 @@ def test_what_a_node_does_not_know_gets_an_answer_not_a_crash(server: Server) ->
     prompt[node_of(prompt, "SonicPostProcessing")]["inputs"]["lip_sync_calibration"] = 0.02
     history = settled(server, prompt)
     (said,) = history["outputs"][node_of(prompt, "SonicVideoOutput")]["text"]
-    assert "weight_dtype is no input" in said and "clip_vision is no input" in said and "audio_offset_ms" in said
+    assert "clip_vision is no input" in said
+    release = server.call("/system_stats")["system"]["comfyui_version"].split(".")
+    if tuple(map(int, release[:2])) >= (0, 33):  # older releases drop widgets that a node does not have
+        assert "weight_dtype is no input" in said and "audio_offset_ms" in said
 
 
 def test_a_consent_of_this_machine_counts_by_its_id_and_by_its_file(
