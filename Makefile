@@ -20,7 +20,7 @@ test: setup .venv-torch/.locked  ## the tests: the base install's, then those of
 # The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
 COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
 test-comfyui: setup  ## every example workflow in a ComfyUI that is there already, with sonic-talk installed in its Python
-	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs -m comfyui
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs tests/test_comfyui_server.py
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check
