@@ -97,8 +97,6 @@ def engine(name: str) -> "Iterator[Engine[Any]]":
 
     from sonic.engines import open_engine
 
-    # Denoising that was stopped is kept among ComfyUI's own files, where the user does not say otherwise.
-    os.environ.setdefault("SONIC_CACHE", str(Path(folder_paths.get_user_directory()) / "sonic"))
     if name not in _ENGINES:
         _ENGINES[name] = open_engine(name)
     if name != "light" and not management.cpu_mode():

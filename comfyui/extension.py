@@ -1,5 +1,6 @@
 """What ComfyUI asks the pack for: its nodes, and what happens when it is loaded."""
 
+import os
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,18 @@ class SonicExtension(ComfyExtension):
         """In the order of the work."""
         from .nodes import NODES
 
+        _stay_in_comfyui()
         _put_examples()  # not in on_load(), which older releases do not call
         return list(NODES)
+
+
+def _stay_in_comfyui() -> None:
+    """Caches lie among ComfyUI's own files, where the user does not say otherwise."""
+    import folder_paths
+
+    folder = Path(folder_paths.get_user_directory()) / "sonic"
+    os.environ.setdefault("SONIC_CACHE", str(folder))  # denoising that was stopped
+    os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))  # its list of fonts, for the plots
 
 
 def _put_examples() -> None:

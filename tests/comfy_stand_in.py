@@ -5,6 +5,7 @@ It says nothing about whether a server would take them; tests/test_comfyui_serve
 
 import dataclasses
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -55,12 +56,15 @@ def modules() -> dict[str, ModuleType]:
     io.Input, io.Output, io.NodeOutput = Kept, Kept, tuple  # type: ignore[attr-defined]
     latest.io, latest.ui, latest.InputImpl = io, ModuleType("ui"), SimpleNamespace()  # type: ignore[attr-defined]
     latest.ComfyExtension = type("ComfyExtension", (), {})  # type: ignore[attr-defined]
+    paths.get_user_directory = lambda: "no such folder"  # type: ignore[attr-defined]
     paths.get_input_directory = lambda: "no such folder"  # type: ignore[attr-defined]
     return {"comfy_api": ModuleType("comfy_api"), "comfy_api.latest": latest, "folder_paths": paths}
 
 
 def load_pack(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The pack as ComfyUI loads it: as a package with a name of its own."""
+    for variable in ("SONIC_CACHE", "MPLCONFIGDIR"):
+        monkeypatch.setenv(variable, os.environ.get(variable, "unused"))  # so that what the pack sets is undone
     for name, module in modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     spec = importlib.util.spec_from_file_location(
