@@ -1,6 +1,10 @@
 """The table of weights: verified on load, with a remedy; and the face that it holds."""
 
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,3 +58,11 @@ def test_speech_does_not_move_eyes_and_brows() -> None:
 def test_the_face_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="read-only"):
         weights.face_model().basis[0] = 0
+
+
+def test_nothing_is_reported_to_anybody_and_nothing_kept_in_the_home_folder(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    statement = "from sonic import weights; weights.session('encoder')"
+    subprocess.run([sys.executable, "-c", statement], env=environment, check=True)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

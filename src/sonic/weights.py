@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -112,6 +113,8 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
 
 def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
     """A session on the CPU for an ONNX model, or for the path of one. Raises InstallError without onnxruntime."""
+    # Its wheel 1.32 for Linux reports use to its maker from the import on, and keeps a device id in the home folder.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
