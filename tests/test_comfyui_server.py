@@ -237,6 +237,6 @@ def test_the_demos_consent_holds_for_no_other_photo(server: Server) -> None:
 
 def test_nothing_is_written_but_where_comfyui_and_the_user_keep_things(server: Server, home: Path) -> None:
     settled(server, prompt_of(FAST, **SMALL, filename_prefix="sonic/last"))
-    outside = {path.relative_to(home).parts[0] for path in home.rglob("*") if path.is_file()}
-    assert outside == {"sonic"}, "keys, consents and the log of the user"
+    outside = {path.relative_to(home).parts[0]: path for path in home.rglob("*") if path.is_file()}
+    assert outside.keys() == {"sonic"}, outside  # keys, consents and the log of the user
     assert not [path for path in server.base.rglob("*.part*") if path.is_file()]
