@@ -45,7 +45,7 @@ LARGE_BYTES = 200_000_000
 LAYERS = {
     "consent checked and signed": ("sonic.stages.grounds",),
     "visible label": ("sonic.finish.LabelledFrames._draw_label", "sonic.stages.make_label"),
-    "watermark": ("sonic.finish.Watermark.embed", "sonic.finish.Watermark.of"),
+    "watermark": ("sonic.finish.Watermark.of", "sonic.finish.Watermark.follow", "sonic.finish.Watermark.embed"),
     "AIGC metadata read back, twice": ("sonic.write.verify",),
     "Content Credentials signed": ("sonic.write.sign", "sonic.stages.identity"),
     "Content Credentials read back": ("sonic.write.verify_signature",),

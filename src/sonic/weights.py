@@ -113,7 +113,7 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
 
 def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
     """A session on the CPU for an ONNX model, or for the path of one. Raises InstallError without onnxruntime."""
-    # Its wheel 1.32 for Linux reports use to its maker from the import on, and keeps a device id in the home folder.
+    # Its wheel 1.32 for Linux keeps a device id and a database of events in the home folder, from the import on.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
