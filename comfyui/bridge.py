@@ -187,11 +187,11 @@ def output_file(prefix: str, size_px: tuple[int, int]) -> tuple[Path, str]:
     return path, subfolder
 
 
-def weights_folder(given: str | None) -> str | None:
-    """Where engine svd looks first, where nobody says: the folder that holds ComfyUI's models."""
-    if given or os.environ.get("SONIC_WEIGHTS"):
-        return given or None
-    return str(Path(folder_paths.models_dir).parent)
+def with_models(settings: "Settings") -> "Settings":
+    """Engine svd looks first, where nobody says, into the folder that holds ComfyUI's models."""
+    if settings.engine != "svd" or settings.weights_folder or os.environ.get("SONIC_WEIGHTS"):
+        return settings
+    return settings.replace(weights_folder=str(Path(folder_paths.models_dir).parent))
 
 
 def video_file(video: Any) -> Path:

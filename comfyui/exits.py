@@ -159,9 +159,7 @@ class SonicTalkingPortrait(io.ComfyNode):
         from sonic import stages
         from sonic.settings import Settings
 
-        settings = Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS)))
-        if settings.engine == "svd":
-            settings = settings.replace(weights_folder=bridge.weights_folder(settings.weights_folder))
+        settings = bridge.with_models(Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS))))
         screen = bridge.Screen()
         job = bridge.listener(screen, settings, schemas.answers(widgets, cls.KNOBS))
         photo, sound = bridge.photo_file(image), bridge.sound_file(audio)

@@ -152,9 +152,7 @@ class SonicInference(io.ComfyNode):
         from sonic import curves, stages
 
         changes = (svd_options or {}) | schemas.chosen(widgets, schemas.DRIVING)
-        if changes["engine"] == "svd":
-            changes["weights_folder"] = bridge.weights_folder(changes.get("weights_folder"))
-        settings = data_dict.value.settings.replace(**changes)
+        settings = bridge.with_models(data_dict.value.settings.replace(**changes))
         prepared = dataclasses.replace(data_dict.value, settings=settings)
         said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
         job = bridge.listener(bridge.Screen(), settings, said)

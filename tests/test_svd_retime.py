@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sonic.engines.svd.retime import SOURCE_FPS, retime
+from sonic.engines.svd.inference import FPS
+from sonic.engines.svd.retime import retime
 
 rates = st.sampled_from([Fraction(n) for n in (10, 12, 24, 25, 30, 48, 50, 60, 120)] + [Fraction(30_000, 1001)])
 
@@ -52,7 +53,7 @@ def test_frames_are_as_many_as_asked_for_in_order_and_on_time(n: int, n_out: int
     assert len(got) == n_out
     assert got == sorted(got)
     for index, position in enumerate(got):
-        wanted = min(float(index * SOURCE_FPS / fps), n - 1)
+        wanted = min(float(index * FPS / fps), n - 1)
         assert abs(position - wanted) <= 1 / 16, "half of an eighth of a frame: 5 ms"
 
 
@@ -71,7 +72,7 @@ def test_25_a_second_is_the_published_order_and_the_last_frame_is_held() -> None
 
 def test_own_rate_makes_nothing() -> None:
     middle = Middle()
-    assert list(retime(iter(Source(3)), 3, SOURCE_FPS, middle=middle)) == [0, 1, 2]
+    assert list(retime(iter(Source(3)), 3, FPS, middle=middle)) == [0, 1, 2]
     assert middle.made == []
 
 

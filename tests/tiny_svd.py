@@ -12,6 +12,8 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save_file
 
+from sonic.engines.svd.parts import CONFIGS
+
 CONTEXT = 32
 """Channels of an image embedding, an audio token and the UNet's cross attention: one number, as in the original."""
 UNET: dict[str, Any] = {
@@ -67,22 +69,7 @@ WHISPER: dict[str, Any] = {
     "eos_token_id": 2,
     "decoder_start_token_id": 1,
 }
-SCHEDULER: dict[str, Any] = {
-    "_class_name": "EulerDiscreteScheduler",
-    "beta_start": 0.00085,
-    "beta_end": 0.012,
-    "beta_schedule": "scaled_linear",
-    "interpolation_type": "linear",
-    "num_train_timesteps": 1000,
-    "prediction_type": "v_prediction",
-    "sigma_min": 0.002,
-    "sigma_max": 700.0,
-    "steps_offset": 1,
-    "timestep_spacing": "leading",
-    "timestep_type": "continuous",
-    "trained_betas": None,
-    "use_karras_sigmas": True,
-}
+SCHEDULER: dict[str, Any] = {"_class_name": "EulerDiscreteScheduler", **CONFIGS["scheduler"]}
 EARS = {"feature_extractor_type": "WhisperFeatureExtractor", "feature_size": 80, "n_fft": 400, "sampling_rate": 16000}
 HIDDEN = 64
 """Width of the two small audio networks."""

@@ -14,11 +14,10 @@ them. record_sha256 is the one of the AIGC metadata's ReservedCode1; a consent's
 canonical JSON (sorted names, no spaces, ASCII) with its signature, so that nobody can guess what it was made from.
 """
 
-import hashlib
-import json
 from typing import Any
 
 from sonic.provenance.consent import Consent
+from sonic.provenance.hashing import sha256_of
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.provenance.manifest import Record, made_with
 
@@ -68,8 +67,7 @@ def ingredient(label: str, kind: str, sha256: str) -> dict[str, Any]:
 
 def consent_sha256(consent: Consent) -> str:
     """What CONSENT says of it: SHA-256 of the consent's file as canonical JSON, with its signature."""
-    text = json.dumps(consent.to_dict(), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return sha256_of(consent.to_dict())
 
 
 def _actions(record: Record) -> list[dict[str, Any]]:

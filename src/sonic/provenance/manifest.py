@@ -27,7 +27,6 @@ ReservedCode1 of the AIGC metadata is "sha256:" and the hash of the record witho
 (JSON with sorted keys, no spaces, ASCII): the video names its record, the record names its video.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -38,6 +37,7 @@ from typing import Any
 
 from sonic.errors import SettingError
 from sonic.provenance.consent import Consent
+from sonic.provenance.hashing import sha256_of
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.provenance.policy import active, is_producer
 from sonic.provenance.watermark import content_id_of
@@ -70,8 +70,11 @@ class Record:
     """File name -> SHA-256."""
     clip: Clip
     notices: tuple[str, ...]
-    watermark: str
-    """Content id that the pixels carry, hexadecimal."""
+
+    @property
+    def watermark(self) -> str:
+        """Content id that the pixels carry, hexadecimal."""
+        return f"{content_id_of(self.produce_id):012x}"
 
     @classmethod
     def of(
@@ -101,7 +104,6 @@ class Record:
             weights=dict(weights or {}),
             clip=clip,
             notices=notices,
-            watermark=f"{content_id_of(clip.produce_id):012x}",
         )
 
     def aigc(self) -> str:
@@ -110,7 +112,7 @@ class Record:
 
     def core_sha256(self) -> str:
         """The hash by which the video names its record: of all that is known before it is written."""
-        return _digest(self._core())
+        return sha256_of(self._core())
 
     def to_dict(self, video_name: str, video_sha256: str, credentials: Mapping[str, str | None]) -> dict[str, Any]:
         """The record of the written video, as described at the top of this module."""
@@ -208,7 +210,7 @@ def core_digest(values: Mapping[str, Any]) -> str:
     """``core_sha256`` of a record that was read from a file; empty if it cannot have one."""
     core = {name: value for name, value in values.items() if name not in ("aigc", "credentials", "video")}
     try:
-        return _digest(core)
+        return sha256_of(core)
     except (TypeError, ValueError, RecursionError):
         return ""
 
@@ -220,10 +222,6 @@ def is_record(data: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(values, dict) and str(values.get("record", "")).startswith("sonic/")
-
-
-def _digest(values: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(values, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
 def _text(text: str) -> str:

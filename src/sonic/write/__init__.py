@@ -4,7 +4,6 @@ The renderer runs in the caller's thread, the encoder in its own; a short queue 
 under temporary names in the output's folder, read back, and only then renamed; a failure leaves nothing behind.
 """
 
-import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import av.error
 
 from sonic.errors import OutputError
 from sonic.provenance.audit import entered
+from sonic.provenance.hashing import sha256_of_file
 from sonic.provenance.keys import Identity
 from sonic.provenance.manifest import Record, is_record
 from sonic.provenance.signing import sign, verify_signature
@@ -64,7 +64,7 @@ def write(
             verify(video, clip, record.aigc())
             verify_signature(video, signed)
             with _writing(out):
-                sha256 = _sha256(video)
+                sha256 = sha256_of_file(video)
                 beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
             with entered(record, _readable(out.name), sha256), _writing(out):
                 _publish(video, beside, out)
@@ -182,8 +182,3 @@ def _exists(path: Path) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

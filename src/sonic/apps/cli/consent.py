@@ -187,7 +187,7 @@ def statement(consent: "Consent") -> str:
 def _asked(arguments: argparse.Namespace) -> "Consent":
     """The consent that the options and the answers describe, not bound and not signed."""
     from sonic.provenance.consent.terms import NEED_EVIDENCE, Consent, now_text
-    from sonic.provenance.consent.words import sha256_of_file
+    from sonic.provenance.hashing import sha256_of_file
 
     subject = arguments.subject or _needed(arguments, "--subject", "Who is in the photo?")
     basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")

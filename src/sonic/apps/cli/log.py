@@ -2,7 +2,6 @@
 
 import argparse
 import csv
-import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -142,11 +141,11 @@ def _filtered(arguments: argparse.Namespace) -> "Iterator[Entry]":
 
 def _found(text: str) -> "Entry | None":
     from sonic.provenance import audit
+    from sonic.provenance.hashing import sha256_of_file
 
     path = Path(text)
     if path.is_file():
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = sha256_of_file(path)
         return next((e for e in audit.entries() if e.facts.get("video_sha256") == sha256), None)
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER:
         return next((e for e in audit.entries() if e.n == int(text)), None)

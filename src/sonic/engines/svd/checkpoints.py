@@ -6,7 +6,6 @@ same part. Nothing is downloaded here, and PyTorch is imported only by ``Located
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sonic.engines.svd import tensorfiles
 from sonic.engines.svd.parts import CONFIGS, PARTS, SONIC, SVD, WHISPER
 from sonic.errors import InstallError
+from sonic.provenance.hashing import sha256_of_file
 from sonic.types import OnProgress, Progress
 
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ def digest(file: Path) -> str:
 
 @cache
 def _digest(file: Path, n_bytes: int, changed_ns: int) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return sha256_of_file(file)
 
 
 def _with_comfyui(named: Path | None) -> list[Path]:

@@ -7,6 +7,8 @@ from sonic.settings import Settings
 
 FPS = Fraction(25, 2)
 """Frames a second that the model makes."""
+SIDE_PX = 64
+"""Sides of its pictures are multiples of this: 8 in the VAE times 8 in the UNet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sonic.engines.svd.inference import FPS, SIDE_PX
 from sonic.errors import SettingError
 
 GB = 1e9
-FRAMES_PER_S = 12.5
-SIDE_PX = 64
-"""Sides are multiples of this."""
+FRAMES_PER_S = float(FPS)
 
 # Parameters. The UNet's include its 64 adapter tensors.
 UNET, UNET_MATRICES = 1_575_741_162, 1_574_741_760

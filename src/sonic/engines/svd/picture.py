@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from sonic.engines.svd.inference import SIDE_PX
 from sonic.errors import FaceError
 from sonic.types import F32, U8
 
@@ -20,8 +21,6 @@ Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 """(left, top, width, height) or (left, top, right, bottom) in px; each function says which."""
 
-SIDE_PX = 64
-"""Sides are multiples of this: 8 in the VAE times 8 in the UNet."""
 FACE_AREA = 1.1
 """The face mask is this much wider and higher than the detector's box."""
 CLIP_SIDE_PX = 224

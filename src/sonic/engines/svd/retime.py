@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import TypeVar
 
-SOURCE_FPS = Fraction(25, 2)
+from sonic.engines.svd.inference import FPS
+
 LEVELS = 3
 """How often the time between two frames is halved: moments are met to within half of 80 / 2**3 = 10 ms."""
 _PARTS = 2**LEVELS
@@ -13,7 +14,7 @@ T = TypeVar("T")
 
 
 def retime(frames: Iterator[T], n_out: int, fps: Fraction, *, middle: Callable[[T, T], T]) -> Iterator[T]:
-    """``n_out`` frames at ``fps`` of ``frames`` at SOURCE_FPS; ``middle(a, b)`` makes the one half-way between two.
+    """``n_out`` frames at ``fps`` of ``frames`` at inference.FPS; ``middle(a, b)`` makes the one half-way between two.
 
     A moment that has a frame of its own gets it untouched: at 25 a second every other one. Others are made by halving
     the time between their neighbours, at most LEVELS times. After the last frame it is held: the model makes one frame
@@ -24,7 +25,7 @@ def retime(frames: Iterator[T], n_out: int, fps: Fraction, *, middle: Callable[[
         between = _Between(next(frames, None), next(frames, None), middle)
         for index in range(n_out):
             # half up, not to even: equal steps of time give equal steps of parts
-            part = int(index * SOURCE_FPS / fps * _PARTS + Fraction(1, 2))
+            part = int(index * FPS / fps * _PARTS + Fraction(1, 2))
             while between.ends_by(part):
                 between = between.followed_by(next(frames, None))
             yield between[part]

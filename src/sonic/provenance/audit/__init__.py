@@ -17,12 +17,12 @@ Somebody who may write here can write a whole new log; the hash of the last line
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from sonic.errors import OutputError
-from sonic.provenance.audit.chain import Entry, append, canonical, ready
+from sonic.provenance.audit.chain import Entry, append, ready
 from sonic.provenance.audit.read import Verdict, entries, find, verify
+from sonic.provenance.hashing import sha256_of
 
 if TYPE_CHECKING:
     from sonic.provenance.manifest import Record
@@ -66,6 +66,6 @@ def facts_of(record: "Record") -> dict[str, Any]:
         "engine": record.settings.engine,
         "language": record.settings.language,
         "purpose": record.settings.purpose,
-        "settings_sha256": sha256(canonical(record.settings.to_dict())).hexdigest(),
-        "weights_sha256": sha256(canonical(dict(record.weights))).hexdigest(),
+        "settings_sha256": sha256_of(record.settings.to_dict()),
+        "weights_sha256": sha256_of(record.weights),
     }

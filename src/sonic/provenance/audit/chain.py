@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sonic.errors import OutputError
+from sonic.provenance.hashing import sha256_of
 from sonic.provenance.keys import HOME_VARIABLE, home
 
 GENESIS = "0" * 64
@@ -71,7 +72,7 @@ def entry_hash(entry: Entry) -> str:
     values = entry.to_dict()
     del values["hash"]
     try:
-        return sha256(canonical(values)).hexdigest()
+        return sha256_of(values)
     except (ValueError, TypeError, RecursionError):
         return ""
 
@@ -99,11 +100,6 @@ def missing(folder: Path, last: Entry | None) -> str:
     if n > have:
         return f"entry {n}" if n == have + 1 else f"entries {have + 1} to {n}"
     return f"entry {n} as it was written" if last and n == have and expected != last.hash else ""
-
-
-def canonical(values: Mapping[str, Any]) -> bytes:
-    """The one JSON text of these values that is hashed."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from sonic.errors import ConsentError, OutputError
 from sonic.provenance.audit import append
 from sonic.provenance.consent import words
 from sonic.provenance.consent.terms import Consent, now_text
+from sonic.provenance.hashing import canonical
 from sonic.provenance.keys import HOME_VARIABLE, home, identity
 
 KIND = "sonic-revocation/1"
@@ -59,7 +60,7 @@ def revoke(consent: Consent) -> str:
     at = now_text()
     values = {"revocation": KIND, "consent": consent.id, "revoked_at": at}
     signer = identity()
-    signature = {"public_key": signer.public_key_pem, "value": signer.sign(words.canonical(values))}
+    signature = {"public_key": signer.public_key_pem, "value": signer.sign(canonical(values))}
     _write(folder() / f"{consent.id}{_REVOKED}", json.dumps(values | {"signature": signature}, indent=2) + "\n")
     append("revocation", {"consent": consent.id})
     return at

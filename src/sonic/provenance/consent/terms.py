@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError
-from sonic.provenance.consent import words
 from sonic.provenance.consent.fields import Signature, checked, read
+from sonic.provenance.hashing import canonical, sha256_of_file
 from sonic.types import Photo
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ class Consent:
         """What is wrong with the evidence file if it lies in ``folder``, with the remedy; None if nothing is."""
         path = folder / self.evidence_name if self.evidence_name else None
         try:
-            if path is None or not path.is_file() or words.sha256_of_file(path) == self.evidence_sha256:
+            if path is None or not path.is_file() or sha256_of_file(path) == self.evidence_sha256:
                 return None
         except (OSError, ValueError) as error:
             return f"evidence {str(path)!r} cannot be read ({error}); make it readable, or move it elsewhere"
@@ -245,7 +245,7 @@ class Consent:
     def _signed_bytes(self) -> bytes:
         values = self.to_dict()
         del values["signature"]
-        return words.canonical(values)
+        return canonical(values)
 
 
 def now_text() -> str:

@@ -1,12 +1,8 @@
 """The words that a consent or a policy may hold: one-line texts, dates, language tags, purposes, hashes."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 from sonic.errors import ConsentError
 
@@ -97,17 +93,6 @@ def covers_language(allowed: Iterable[str], tag: str) -> bool:
 def covers_purpose(allowed: Iterable[str], word: str) -> bool:
     """Whether ``word`` is one of these, whatever the case of its letters."""
     return word.strip().casefold() in {one.casefold() for one in allowed}
-
-
-def canonical(values: Any) -> bytes:
-    """The one JSON text of these values that is hashed and signed: sorted names, no spaces, ASCII."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
-
-
-def sha256_of_file(path: Path) -> str:
-    """Of the bytes of a file, hexadecimal. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _words(name: str, words: object) -> list[object]:

@@ -1,0 +1,26 @@
+"""What all records are hashed by: one JSON text for the same values, SHA-256 of texts and of files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def canonical(values: Mapping[str, Any]) -> bytes:
+    """The one JSON text of these values that is hashed and signed: sorted names, no spaces, ASCII.
+
+    Raises TypeError, ValueError (NaN) or RecursionError for values that have none.
+    """
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+def sha256_of(values: Mapping[str, Any]) -> str:
+    """Of the canonical text, hexadecimal. Raises as canonical."""
+    return hashlib.sha256(canonical(values)).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Of the bytes of a file, hexadecimal, read in blocks. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
