@@ -21,6 +21,8 @@ _NECK_STARTS, _NECK_ENDS = 0.42, 1.05
 _BACKGROUND_FH = 0.30
 """In face heights: beside the head, motion fades out over this distance, so that the background bends, not tears."""
 _BORDER_FH = 0.22
+_FARTHEST_FH = 2.6
+"""In face heights from the face's centre, along either axis: nothing beyond moves, whoever it belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,10 @@ class _HeadWeight:
     def moving_box(self) -> Box:
         """The smallest box that holds all places with a weight, and a cell more."""
         cell = self._frame.height / _CELLS_PER_FACE
-        x, y = np.arange(0, self._size[0] + cell, cell / 2), np.arange(0, self._size[1] + cell, cell / 2)
-        grid = np.stack(np.meshgrid(np.minimum(x, self._size[0] - 1), np.minimum(y, self._size[1] - 1)), -1)
-        far = np.abs(grid - self._frame.centre).max(-1) > 2.6 * self._frame.height
-        weight = self(grid.reshape(-1, 2)).reshape(grid.shape[:2])
-        moving = grid[(weight > 0.004) & ~far]
+        # the picture may be as large as it likes, the grid has some 125 steps a side
+        x, y = (self._steps_near(k, cell / 2) for k in (0, 1))
+        grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
+        moving = grid[self(grid) > 0.004]
         # the face itself moves, and carries its surroundings along
         reach = 0.75 * self._frame.height
         low = np.minimum(moving.min(0, initial=np.inf), self._frame.centre - reach) - cell
@@ -147,6 +148,12 @@ class _HeadWeight:
         left, top = (int(v) for v in np.clip(np.floor(low), 0, np.array(self._size) - 1))
         right, bottom = (int(v) for v in np.clip(np.ceil(high) + 1, 1, self._size))
         return Box(left, top, right, bottom)
+
+
+    def _steps_near(self, axis: int, step: float) -> F64:
+        """(K,) places along an axis of the picture, a step apart, no further from the face than anything moves."""
+        steps = np.minimum(np.arange(0, self._size[axis] + 2 * step, step), self._size[axis] - 1)
+        return np.asarray(steps[np.abs(steps - self._frame.centre[axis]) <= _FARTHEST_FH * self._frame.height])
 
 
 def _outside(places: F64, box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:
