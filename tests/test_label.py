@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from fractions import Fraction
 from importlib import resources
 
@@ -15,7 +16,7 @@ from PIL import Image, ImageFont
 from sonic.finish import blend, premultiplied
 from sonic.provenance.label import MIN_INK, SUBTEXT, TEXT, label_pixels, make_label
 from sonic.settings import Settings
-from sonic.types import U8, Face, FaceQuality, Photo, Portrait
+from sonic.types import U8, Face, FaceQuality, Others, Photo, Portrait
 
 SIZES = [
     (128, 128), (130, 128), (176, 144), (256, 256), (320, 240), (360, 640), (480, 480), (512, 512), (576, 1024),
@@ -61,7 +62,7 @@ def test_the_smallest_glyph_has_five_percent_of_the_shorter_side(size_px: tuple[
 @pytest.mark.parametrize("position", ["auto", "top-left", "top-right", "bottom-left", "bottom-right"])
 def test_it_lies_inside_the_picture(size_px: tuple[int, int], position: str) -> None:
     width, height = size_px
-    subject = portrait(size_px, (0.3 * width, 0.3 * height, 0.7 * width, 0.8 * height))
+    subject = portrait(size_px, (0.4 * width, 0.3 * height, 0.6 * width, 0.62 * height))
     label = make_label(subject, Settings(label_position=position), 10)
     h, w = label.rgba.shape[:2]
     assert label.left_px >= 0 and label.left_px + w <= width
@@ -79,6 +80,31 @@ def test_auto_takes_the_top_corner_away_from_the_face(face_x: float, corner: str
     label = make_label(subject, Settings(), 10)
     assert label.top_px < 64
     assert ("left" if label.left_px < 256 else "right") == corner
+
+
+@pytest.mark.parametrize("position", ["auto", "top-left", "top-right", "bottom-left", "bottom-right"])
+@pytest.mark.parametrize("speaker", [0, 1, 2])
+def test_it_covers_no_face_at_all(position: str, speaker: int) -> None:
+    """Neither the speaker's nor anybody else's, whoever speaks and whichever corner is asked for."""
+    boxes = [(10.0, 0.0, 130.0, 150.0), (390.0, 20.0, 500.0, 170.0), (380.0, 380.0, 500.0, 511.0)]
+    subject = portrait((512, 512), boxes.pop(speaker))
+    others = Others(tuple(boxes), np.zeros((512, 512), bool))
+    label = make_label(replace(subject, others=others), Settings(label_position=position), 10)
+    covered = np.zeros((512, 512), np.uint8)
+    height, width = label.rgba.shape[:2]
+    covered[label.top_px : label.top_px + height, label.left_px : label.left_px + width] = 1
+    for left, top, right, bottom in (subject.face.box_px, *others.boxes_px):
+        face = np.zeros((512, 512), np.uint8)
+        centre, axes = ((left + right) / 2, (top + bottom) / 2), (right - left, bottom - top)
+        cv2.ellipse(face, (centre, axes, 0), 1, -1)
+        assert not (covered & face).any()
+
+
+def test_auto_takes_the_corner_in_which_nobody_is() -> None:
+    subject = portrait((512, 512), (60, 120, 200, 300))
+    beside = Others(((320.0, 40.0, 480.0, 200.0),), np.zeros((512, 512), bool))
+    assert make_label(subject, Settings(), 10).left_px > 256
+    assert make_label(replace(subject, others=beside), Settings(), 10).left_px < 256
 
 
 def test_a_face_that_fills_the_picture_gets_the_corner_with_less_of_it() -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from matplotlib.cbook import get_sample_data
 
 from sonic import facemesh
-from sonic.analyse import analyse
+from sonic.analyse import all_faces, analyse
 from sonic.landmarks import find_faces
 from sonic.load import load_photo
 from sonic.motion import Motion
@@ -174,6 +176,75 @@ def test_any_size_of_picture_and_face_works(portrait, size):
     assert opened.shape == small.crop.shape
     assert (still == small.crop).all()
     assert (opened != small.crop).any()
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    size=st.tuples(st.integers(64, 2048), st.integers(64, 2048)),
+    eyes_px=st.floats(20, 120),
+    at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+@example((960, 540), 26, (0.5, 0.5))  # a face of a sixth of the height, as in a film still
+@example((2048, 350), 40, (0.9, 0.5))  # a panorama
+@example((2016, 1512), 50, (0.2, 0.8))
+@example((1512, 2016), 20, (0.0, 1.0))
+def test_a_face_of_any_size_anywhere_in_a_picture_of_any_size_works(portrait, size, eyes_px, at):
+    """Half the sides that a video may have, so that the test is quick; what fails does so by the ratio of the sizes."""
+    points = portrait.face.points_px
+    own_eyes = np.linalg.norm(points[facemesh.LEFT_EYE.iris] - points[facemesh.RIGHT_EYE.iris])
+    (left, top), (right, bottom) = points[:, :2].min(0) - 40, points[:, :2].max(0) + 40
+    scale = min(eyes_px / own_eyes, size[0] / (right - left), size[1] / (bottom - top))
+    onto = np.array([[scale, 0, -scale * left], [0, scale, -scale * top]])
+    onto[:, 2] += np.array(at) * (size - scale * np.array([right - left, bottom - top]))
+    size = tuple(side // 2 * 2 for side in size)
+    there = points * np.float32(scale)
+    there[:, :2] += onto[:, 2].astype(np.float32)
+    placed = Portrait(
+        portrait.photo, cv2.warpAffine(portrait.crop, onto, size, borderValue=(128, 128, 128)),
+        portrait.crop_from_photo, replace(portrait.face, points_px=there), cv2.warpAffine(portrait.matte, onto, size),
+    )  # fmt: skip
+    renderer = Renderer(placed)
+    frame = frames(renderer, moved(lip_gap=[8], pose_deg=[(8, 5, 4)]))[0]
+    left, top, right, bottom = renderer.moving_box_px
+    face_height = np.linalg.norm(there[facemesh.FOREHEAD] - there[facemesh.CHIN_TIP])
+    assert max(right - left, bottom - top) < 6 * face_height + 4
+    changed = (frame != placed.crop).any(-1)
+    assert changed[top:bottom, left:right].any()
+    assert changed.sum() == changed[top:bottom, left:right].sum()
+
+
+def beside_one_another(photo, room_px):
+    """The same person twice, the heads this many px apart at most; and where the second face begins."""
+    left, right = photo.rgb[:, 120 - room_px // 2 : 395 + room_px // 2], photo.rgb[:, ::-1]
+    right = right[:, 117 - room_px // 2 : 392 + room_px // 2]
+    return replace(photo, rgb=np.ascontiguousarray(np.hstack([left, right])), sha256="0" * 64)
+
+
+@pytest.mark.parametrize("room_px", [-60, 0, 90])
+@pytest.mark.parametrize("speaker", [1, 2])
+def test_another_person_stays_still_to_the_pixel(portrait, speaker, room_px):
+    """Also one whose head touches the speaker's, with all that lies beyond; and the speaker does move."""
+    notices: list[str] = []
+    photo = beside_one_another(portrait.photo, room_px)
+    both = analyse(photo, Settings(face=speaker), notices.append)
+    other = all_faces(photo)[2 - speaker][:, :2]
+    oval = np.zeros(both.crop.shape[:2], np.uint8)
+    cv2.fillPoly(oval, [np.round(other[list(facemesh.OVAL)]).astype(np.int32)], 1)
+    middle = int(other[:, 0].mean())
+    theirs = oval > 0
+    theirs[:, slice(middle, None) if speaker == 1 else slice(None, middle)] = True
+    own = np.zeros_like(theirs)
+    left, top, right, bottom = (int(v) for v in both.face.box_px)
+    own[top:bottom, left:right] = True
+    motion = moved(
+        pose_deg=[(9, 5, 6), (-9, -5, -6), (0, 0, 8)], shift=[(0.1, 0.1, 0.1), (-0.1, 0, 0), (0, 0, 0)],
+        lip_gap=[10, 3, 0], lids=[(0, 0), (1, 1), (1, 1)], brows=[(4, 4), (0, 0), (0, 0)],
+    )  # fmt: skip
+    for frame in frames(Renderer(both), motion):
+        change = np.abs(frame.astype(int) - both.crop).max(-1)
+        assert change[theirs].max() == 0
+        assert change[own & ~theirs].mean() > 3
+    assert any("another person" in line for line in notices) == (room_px < 0)
 
 
 def test_a_face_cut_by_the_border_leaves_no_holes(portrait):

@@ -137,6 +137,18 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Others:
+    """Other people in a portrait's picture."""
+
+    boxes_px: tuple[tuple[float, float, float, float], ...]
+    """(left, top, right, bottom) of each other face's landmarks, in crop px; may lie outside the picture."""
+    still: NDArray[np.bool_]
+    """(h, w): the pixels that are theirs or behind them, and equal those of the photo in every frame."""
+    room: float = 1.0
+    """0..1: how far the head may move; less than 1 where another person is close to the face."""
+
+
+@dataclass(frozen=True, slots=True)
 class Portrait:
     """A photo, framed at the output's size, ready to be animated."""
 
@@ -149,11 +161,15 @@ class Portrait:
     """In crop px."""
     matte: F32
     """(h, w) in [0, 1]: how much of a pixel belongs to the person."""
+    others: Others | None = None
+    """None where the picture shows nobody else."""
 
     def __post_init__(self) -> None:
         _check(self.crop, "Portrait.crop", (None, None, 3), np.uint8)
         _check(self.crop_from_photo, "Portrait.crop_from_photo", (2, 3), np.float64)
         _check(self.matte, "Portrait.matte", self.crop.shape[:2], np.float32)
+        if self.others is not None:
+            _check(self.others.still, "Portrait.others.still", self.crop.shape[:2], np.bool_)
         if self.crop.shape[0] % 2 or self.crop.shape[1] % 2:
             raise ValueError(f"Portrait.crop must have even sides for 4:2:0 video, got {self.crop.shape[:2]}")
 

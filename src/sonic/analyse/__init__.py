@@ -5,6 +5,7 @@ import numpy as np
 from sonic.analyse.find import all_faces, one_face
 from sonic.analyse.frame import cut, face_box, frame_for
 from sonic.analyse.matte import matte_for
+from sonic.analyse.others import LITTLE_ROOM, others_for
 from sonic.analyse.quality import pose_of, quality_of
 from sonic.settings import Settings
 from sonic.types import F32, F64, Face, OnNotice, Photo, Portrait
@@ -18,9 +19,7 @@ def find_face(photo: Photo, face: int | None = None) -> Face:
     Raises FaceError if there is no face, no such one, more than one and no number, or if it is too small or too far
     turned, or the photo lies on its side.
     """
-    points = one_face(photo, face)
-    pose_deg = pose_of(points)
-    return Face(points, face_box(points), pose_deg, quality_of(photo, points, pose_deg))
+    return _measured(photo, one_face(photo, face)[0])
 
 
 def analyse(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
@@ -28,14 +27,29 @@ def analyse(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
 
     ``on_notice`` hears what is not ideal about the photo and what would be better. Raises FaceError as find_face.
     """
-    face = find_face(photo, settings.face)
+    found, others = one_face(photo, settings.face)
+    face = _measured(photo, found)
     for line in face.quality.notices:
         on_notice(line)
     frame = frame_for(photo, face.points_px, settings, on_notice)
     crop = cut(photo, frame)
-    points = _mapped(face.points_px, frame.crop_from_photo)
+    points, *around = (_mapped(each, frame.crop_from_photo) for each in (face.points_px, *others))
     shown = Face(points, face_box(points), face.pose_deg, face.quality)
-    return Portrait(photo, crop, frame.crop_from_photo, shown, matte_for(crop, points))
+    matte = matte_for(crop, points)
+    beside = others_for(crop, matte, points, around)
+    if beside is not None:
+        matte[beside.still] = 0
+        if beside.room < LITTLE_ROOM:
+            on_notice(
+                f"another person is so close to the face that the head moves less, {beside.room:.0%} of the usual; "
+                "a photo with more room between the faces is better"
+            )
+    return Portrait(photo, crop, frame.crop_from_photo, shown, matte, beside)
+
+
+def _measured(photo: Photo, points: F32) -> Face:
+    pose_deg = pose_of(points)
+    return Face(points, face_box(points), pose_deg, quality_of(photo, points, pose_deg))
 
 
 def _mapped(points: F32, crop_from_photo: F64) -> F32:

@@ -22,7 +22,7 @@ SAME_POINTS = 0.05
 SAME_FACE = 0.35
 """As SAME_POINTS, but up to which the second one still confirms that there is a face."""
 BACKGROUND = 0.25
-"""Faces lower than this share of the highest one are passers-by and pictures on walls, and do not count."""
+"""Faces lower than this share of the highest one are passers-by and pictures on walls: nobody means to animate them."""
 UPRIGHT_MARGIN = 0.06
 """By so much the score of a face must rise when the photo is turned, before the photo is said to lie."""
 _LIES = ("", "on its side, 90° clockwise", "upside down", "on its side, 90° anticlockwise")
@@ -39,10 +39,15 @@ class _Guess:
 
 
 def all_faces(photo: Photo) -> list[F32]:
-    """Landmarks of each face, (478, 3) in photo px, from left to right.
+    """Landmarks of each face that counts, (478, 3) in photo px, from left to right.
 
     Raises FaceError if there is none, and says so if there would be one with the photo turned.
     """
+    return _prominent(every_face(photo))
+
+
+def every_face(photo: Photo) -> list[F32]:
+    """As all_faces, with the small ones in the background."""
     faces = _faces(photo.rgb)
     if not faces:
         small, ways = _shrunk(photo.rgb)[0], (1, 3, 2)
@@ -56,12 +61,13 @@ def all_faces(photo: Photo) -> list[F32]:
     return sorted(faces, key=lambda points: float(points[:, 0].mean()))
 
 
-def one_face(photo: Photo, face: int | None) -> F32:
-    """The face of this number, counted from the left from 1; None where there is only one.
+def one_face(photo: Photo, face: int | None) -> tuple[F32, list[F32]]:
+    """The face of this number, counted from the left from 1, None where only one counts; and every other face.
 
     Raises FaceError if there is none, no such one, more than one and no number, or if the photo lies on its side.
     """
-    faces = all_faces(photo)
+    every = every_face(photo)
+    faces = _prominent(every)
     if face is None and len(faces) > 1:
         raise FaceError(f"photo has {len(faces)} faces; choose one with --face 1..{len(faces)}, counted from the left")
     if face is not None and face > len(faces):
@@ -70,7 +76,7 @@ def one_face(photo: Photo, face: int | None) -> F32:
     points = faces[(face or 1) - 1]
     if turns := _quarter_turns(photo.rgb, points):
         raise _lies(photo, turns)
-    return points
+    return points, [other for other in every if other is not points]
 
 
 def face_height(points: F32) -> float:
@@ -92,6 +98,12 @@ def close_up(rgb: U8, centre: F32, half_side: float, side_px: int) -> tuple[U8, 
     return np.asarray(cv2.resize(view, (side_px, side_px), interpolation=how), np.uint8), (left, top), side_px / side
 
 
+def _prominent(faces: list[F32]) -> list[F32]:
+    """Those that are not much smaller than the highest, in the same order."""
+    highest = max(map(face_height, faces))
+    return [points for points in faces if face_height(points) >= BACKGROUND * highest]
+
+
 def _lies(photo: Photo, turns: int) -> FaceError:
     return FaceError(f"photo {photo.name!r} lies {_LIES[turns]}; turn it upright and try again")
 
@@ -106,8 +118,7 @@ def _faces(rgb: U8) -> list[F32]:
             if not known and (points := _measured(rgb, guess)) is not None:
                 measured.append(points)
         if measured:
-            faces = _distinct(measured)
-            return [points for points in faces if face_height(points) >= BACKGROUND * face_height(faces[0])]
+            return _distinct(measured)
     return []
 
 

@@ -6,6 +6,7 @@ is the ink of the smallest glyph of "AI生成" (its capitals), measured after ra
 """
 
 import math
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from io import BytesIO
@@ -34,16 +35,23 @@ MARGIN = 0.03
 _PLATE = (18, 20, 24)
 _PLATE_ALPHA = 0.78  # white text on it keeps a contrast above 7:1 even over pure white (WCAG AAA)
 _OVERSAMPLE = 4
+_PLACES = 8
+"""Steps along an edge of the picture, between its corners."""
+
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom)"""
 
 
 def make_label(portrait: Portrait, settings: Settings, n_frames: int) -> LabelStyle:
     """The label for a video of this portrait with ``n_frames`` frames at settings.fps.
 
-    It lies in the corner of settings.label_position and shows as settings.label_span says; "opening" is the first
-    OPENING_S seconds, and a shorter video is labelled throughout.
+    It lies in the corner of settings.label_position, or elsewhere if it would cover a face there, the speaker's or
+    another one. It shows as settings.label_span says; "opening" is the first OPENING_S seconds, and a shorter video is
+    labelled throughout.
     """
     plate = label_pixels(portrait.size_px)
-    left, top = _place(plate, portrait.size_px, portrait.face.box_px, settings.label_position)
+    faces = (portrait.face.box_px, *(portrait.others.boxes_px if portrait.others else ()))
+    left, top = _place((plate.shape[1], plate.shape[0]), portrait.size_px, faces, settings.label_position)
     shown = n_frames if settings.label_span == "throughout" else min(n_frames, math.ceil(OPENING_S * settings.fps))
     return LabelStyle(plate, left, top, shown)
 
@@ -137,36 +145,61 @@ def _even(n: int) -> int:
     return n + n % 2
 
 
-def _place(
-    plate: U8, size_px: tuple[int, int], face_box_px: tuple[float, float, float, float], position: str
-) -> tuple[int, int]:
-    """(left, top) of the plate, inside the picture.
+def _place(size: tuple[int, int], picture: tuple[int, int], faces: Sequence[Box], position: str) -> tuple[int, int]:
+    """(left, top) of a plate of this (width, height), inside the picture; ``faces``: the speaker's first.
 
-    ``auto`` is the top corner that covers less of the head; if both cover none, the farther one.
+    ``auto`` is the top corner that covers less of the heads; if both cover none, the farther one from the speaker.
+    A corner in which the plate covers a face is left for the place along the picture's edges that covers least.
     """
-    (width, height), (h, w) = size_px, plate.shape[:2]
-    margin = 2 * round(MARGIN * min(size_px) / 2)
-    x = {"left": min(margin, width - w), "right": max(0, width - w - margin) // 2 * 2}
-    y = {"top": min(margin, height - h), "bottom": max(0, height - h - margin) // 2 * 2}
-    if position != "auto":
+    margin = 2 * round(MARGIN * min(picture) / 2)
+    xs, ys = (_starts(side, length, margin) for side, length in zip(picture, size, strict=True))
+    heads = [_head_box(face) for face in faces]
+    middle = (heads[0][0] + heads[0][2]) / 2
+
+    def plate(place: tuple[int, int]) -> Box:
+        return (*place, place[0] + size[0], place[1] + size[1])
+
+    def on_faces(place: tuple[int, int]) -> float:
+        return sum(_intrusion(plate(place), face) for face in faces)
+
+    def on_heads(place: tuple[int, int]) -> float:
+        return sum(_overlap(plate(place), head) for head in heads)
+
+    if position == "auto":
+        tops = ((xs[0], ys[0]), (xs[-1], ys[0]))
+        wanted = min(tops, key=lambda place: (on_heads(place), -abs(place[0] + size[0] / 2 - middle)))
+    else:
         vertical, horizontal = position.split("-")
-        return x[horizontal], y[vertical]
-    head = _head_box(face_box_px)
-    centre = (head[0] + head[2]) / 2
-
-    def cost(left: int) -> tuple[float, float]:
-        return _overlap((left, y["top"], left + w, y["top"] + h), head), -abs(left + w / 2 - centre)
-
-    return min(x.values(), key=cost), y["top"]
+        wanted = xs[0 if horizontal == "left" else -1], ys[0 if vertical == "top" else -1]
+    if not on_faces(wanted):
+        return wanted
+    edges = sorted((x, y) for x in xs for y in ys if x in (xs[0], xs[-1]) or y in (ys[0], ys[-1]))
+    return min(edges, key=lambda place: (on_faces(place), on_heads(place), math.dist(place, wanted)))
 
 
-def _head_box(face: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+def _starts(side: int, length: int, margin: int) -> list[int]:
+    """Where a plate of this length may start along a side of the picture: even, from margin to margin."""
+    first, last = min(margin, side - length), max(0, side - length - margin) // 2 * 2
+    return [first, *(round(first + k * (last - first) / _PLACES) // 2 * 2 for k in range(1, _PLACES)), last]
+
+
+def _head_box(face: Box) -> Box:
     """The box of the landmarks with room for hair and ears, which the landmarks do not reach."""
     left, top, right, bottom = face
     return left - 0.12 * (right - left), top - 0.35 * (bottom - top), right + 0.12 * (right - left), bottom
 
 
-def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+def _overlap(a: Box, b: Box) -> float:
     """Common area of two boxes."""
     across, down = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     return max(0.0, across) * max(0.0, down)
+
+
+def _intrusion(plate: Box, face: Box) -> float:
+    """How deep a plate reaches into the ellipse of a face: 0 not at all, 1 to its centre."""
+    away = 0.0
+    for k in (0, 1):
+        centre, half = (face[k] + face[k + 2]) / 2, max((face[k + 2] - face[k]) / 2, 1.0)
+        nearest = min(max(centre, plate[k]), plate[k + 2])
+        away += ((nearest - centre) / half) ** 2
+    return max(0.0, 1.0 - math.sqrt(away))

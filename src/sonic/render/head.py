@@ -40,7 +40,9 @@ class Rigid:
 class Head:
     """Turns Motion's pose and shift into a Rigid for one portrait."""
 
-    def __init__(self, points_px: F64, fit: HeadFit) -> None:
+    def __init__(self, points_px: F64, fit: HeadFit, room: float = 1.0) -> None:
+        """``room``: the share of all motion that there is space for, 0 .. 1."""
+        self._room = room
         self.centre = points_px[list(facemesh.STABLE)].mean(0)
         self._flank = self.centre[2] + _FLANK_MM * fit.px_per_mm
         self._width = float(np.linalg.norm((points_px[facemesh.CHEEK_LEFT] - points_px[facemesh.CHEEK_RIGHT])[:2]))
@@ -63,6 +65,7 @@ class Head:
         if size > _FREE_DEG:
             room = _LIMIT_DEG - _FREE_DEG
             pose *= (_FREE_DEG + room * np.tanh((size - _FREE_DEG) / room)) / size
-        right, down, away = (float(v) for v in np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT))
+        pose *= self._room
+        right, down, away = (float(v) * self._room for v in np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT))
         scale = _CAMERA_WIDTHS / (_CAMERA_WIDTHS + away)
         return Rigid(scale * rotation_from_pose(pose), self.centre, np.array([right, down, 0]) * self._width * half)

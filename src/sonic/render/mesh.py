@@ -21,6 +21,8 @@ _NECK_STARTS, _NECK_ENDS = 0.42, 1.05
 _BACKGROUND_FH = 0.30
 """In face heights: beside the head, motion fades out over this distance, so that the background bends, not tears."""
 _BORDER_FH = 0.22
+_OTHERS_FH = 0.30
+"""In face heights: towards other people, motion fades out over this distance, or over what there is of it."""
 _FARTHEST_FH = 2.6
 """In face heights from the face's centre, along either axis: nothing beyond moves, whoever it belongs to."""
 
@@ -80,8 +82,13 @@ class _Frame:
         return cls((top + chin) / 2, (chin - top) / height, height)
 
 
-def build_mesh(points_px: F64, matte: F32, face_triangles: I32, *, mouth_open: bool) -> Mesh:
-    """Mesh of a portrait from its (468, 3) landmarks, its matte (h, w) and the triangles of the face."""
+def build_mesh(
+    points_px: F64, matte: F32, face_triangles: I32, *, mouth_open: bool, still: NDArray[np.bool_] | None = None
+) -> Mesh:
+    """Mesh of a portrait from its (468, 3) landmarks, its matte (h, w) and the triangles of the face.
+
+    ``still`` (h, w): pixels towards which all motion fades out, because they belong to others.
+    """
     frame = _Frame.of(points_px)
     weights = _HeadWeight(points_px, matte, frame)
     box = weights.moving_box()
@@ -90,12 +97,16 @@ def build_mesh(points_px: F64, matte: F32, face_triangles: I32, *, mouth_open: b
     head = weights(flat)
     head[_outside(flat, box, matte.shape)] = 0
     distance = np.linalg.norm(flat[:, None] - outline[None, :, :2], axis=2)
+    follow = _follow_outline(distance, frame.height)
+    if still is not None:
+        free = _freedom(flat, still, distance.min(1), frame.height)
+        head, follow = head * free, follow * free[:, None]
     depth = _depth_around(distance, outline[:, 2], frame.height)
     rim = (*facemesh.UPPER_INNER, *facemesh.LOWER_INNER) if mouth_open else ()
     inner = np.vstack([face_triangles, _hole_triangles(N_SURFACE + len(flat) if mouth_open else None)])
     triangles = np.vstack([inner, _triangles_around(outline[:, :2], flat)])
     return Mesh(
-        box, np.column_stack([flat, depth]), head, _follow_outline(distance, frame.height),
+        box, np.column_stack([flat, depth]), head, follow,
         np.ascontiguousarray(triangles, np.int32), len(inner), rim,
     )  # fmt: skip
 
@@ -107,15 +118,24 @@ class _HeadWeight:
         import cv2
 
         self._frame, self._size = frame, (matte.shape[1], matte.shape[0])
-        self._step = max(1.0, frame.height / 120)
-        small = (max(8, round(self._size[0] / self._step)), max(8, round(self._size[1] / self._step)))
-        scale = np.array(small) / self._size
-        oval = points_px[list(facemesh.OVAL), :2] * scale
-        person = own_person(cv2.resize(matte, small, interpolation=cv2.INTER_AREA), oval)
-        away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / (frame.height * scale[0])
-        away = cv2.GaussianBlur(away, (0, 0), 0.03 * frame.height * scale[0])
+        step = max(1.0, frame.height / 120)
+        small = (max(8, round(self._size[0] / step)), max(8, round(self._size[1] / step)))
+        self._scale = np.array(small) / self._size
+        view = self._view(small)
+        self._origin = np.array([view.left, view.top], np.float64)
+        part = cv2.resize(matte, small, interpolation=cv2.INTER_AREA)[view.top : view.bottom, view.left : view.right]
+        person = own_person(part, points_px[list(facemesh.OVAL), :2] * self._scale - self._origin)
+        height = frame.height * self._scale[0]
+        away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / height
+        away = cv2.GaussianBlur(away, (0, 0), 0.03 * height)
         self._background = smoothstep(_BACKGROUND_FH, 0.02, away).astype(np.float32)
-        self._scale = scale
+
+    def _view(self, small: tuple[int, int]) -> Box:
+        """The part of the small picture that anything that moves depends on."""
+        centre, reach = self._frame.centre * self._scale, (_FARTHEST_FH + 0.6) * self._frame.height * self._scale
+        left, top = np.clip(centre - reach, 0, np.array(small) - 8).astype(int).tolist()
+        right, bottom = np.clip(np.ceil(centre + reach), 8, small).astype(int).tolist()
+        return Box(left, top, right, bottom)
 
     def __call__(self, places: F64) -> F64:
         """(K,) weights at (K, 2) px; a place outside the picture counts as its nearest border."""
@@ -123,7 +143,7 @@ class _HeadWeight:
 
         last = np.array(self._size) - 1.0
         inside = np.clip(places, 0, last)
-        small = ((inside + 0.5) * self._scale - 0.5).astype(np.float32)
+        small = ((inside + 0.5) * self._scale - 0.5 - self._origin).astype(np.float32)
         seen = cv2.remap(self._background, small[:, 0], small[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         border = np.minimum(inside, last - inside).min(1) / self._frame.height
         return np.asarray(self._neck(places) * seen.ravel() * smoothstep(0.0, _BORDER_FH, border))
@@ -149,11 +169,20 @@ class _HeadWeight:
         right, bottom = (int(v) for v in np.clip(np.ceil(high) + 1, 1, self._size))
         return Box(left, top, right, bottom)
 
-
     def _steps_near(self, axis: int, step: float) -> F64:
         """(K,) places along an axis of the picture, a step apart, no further from the face than anything moves."""
         steps = np.minimum(np.arange(0, self._size[axis] + 2 * step, step), self._size[axis] - 1)
         return np.asarray(steps[np.abs(steps - self._frame.centre[axis]) <= _FARTHEST_FH * self._frame.height])
+
+
+def _freedom(places: F64, still: NDArray[np.bool_], from_face: F64, face_height: float) -> F64:
+    """(K,) how freely each of (K, 2) places moves: 0 in what is still, 1 at a distance from it or right at the face."""
+    import cv2
+
+    away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / face_height
+    x, y = np.clip(np.round(places), 0, np.array(still.shape[::-1]) - 1).astype(int).T
+    room, near = away[y, x].astype(np.float64), from_face / face_height
+    return np.maximum(smoothstep(0, _OTHERS_FH, room), smoothstep(0, 1, room / np.maximum(room + near, 1e-9)))
 
 
 def _outside(places: F64, box: Box, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonic.facemesh import EYES, OVAL
+from sonic.geometry import smoothstep
 from sonic.motion import Motion
 from sonic.render.colours import face_height, portrait_colours, softness_px
 from sonic.render.deform import Deformer, LidStyle, Pose
 from sonic.render.eyes import EyeLayer, EyeLook
 from sonic.render.glasses import wears_glasses
 from sonic.render.head import Head, Rigid
-from sonic.render.mesh import build_mesh
+from sonic.render.mesh import Box, build_mesh
 from sonic.render.mouth import Dentition, Mouth
 from sonic.render.native import scratch_floats, soften, warp
 from sonic.render.neutral import CLOSED_GAP_MM, N_SURFACE, fit_head, neutral_face
@@ -20,11 +21,13 @@ from sonic.render.seam import lip_rim, snap_to_seam, widen_opening
 from sonic.render.smile import source_teeth
 from sonic.render.source import dense
 from sonic.render.teeth import tooth_rows
-from sonic.types import F32, F64, U8, Frame, Portrait
+from sonic.types import F32, F64, U8, Frame, Others, Portrait
 
 if TYPE_CHECKING:
     from sonic.weights import FaceModel
 
+_EDGE_MM = 1.5
+"""Over this distance the moving picture passes into that of other people, who stay still."""
 _UPPER_LIDS = [i for eye in EYES for i in eye.upper]
 
 
@@ -49,9 +52,14 @@ class Renderer:
         points = widen_opening(points, fit) if mouth_open else snap_to_seam(points, rgb, fit.px_per_mm)
         neutral = neutral_face(fit.to_mm(points))
         self._rgb, self._points, self._fit, self._neutral = rgb, points, fit, neutral
-        self._mesh = build_mesh(points[:N_SURFACE], portrait.matte, face_triangles(), mouth_open=mouth_open)
+        others = portrait.others
+        self._mesh = build_mesh(
+            points[:N_SURFACE], portrait.matte, face_triangles(), mouth_open=mouth_open,
+            still=others.still if others else None,
+        )  # fmt: skip
+        self._photo_share = _photo_share(others, self._mesh.box, fit.px_per_mm) if others else None
         self._rim = lip_rim(points, fit) if mouth_open else np.empty((0, 2))
-        self._head = Head(points, fit)
+        self._head = Head(points, fit, others.room if others else 1.0)
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.0 if glasses else 1.0))
@@ -79,6 +87,8 @@ class Renderer:
             yield Frame(self._frame(motion, i, folds, scratch), index)
 
     def _frame(self, motion: Motion, i: int, folds: U8, scratch: F32) -> U8:
+        import cv2
+
         lids = self._lids(motion.lids[i])
         pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids, motion.brows[i])
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
@@ -91,6 +101,9 @@ class Renderer:
         for eye, opening in zip(self._eyes, lids.tolist(), strict=True):
             eye.draw(out, points, rigid, opening, gaze)
         self._mouth.draw(out, pose, points, rigid)
+        if self._photo_share is not None:
+            photo, share = self._mesh.box.cut(self._rgb), self._photo_share
+            view[:] = cv2.blendLinear(np.ascontiguousarray(photo), np.ascontiguousarray(view), share, 1 - share)
         return out
 
     def _lids(self, lids: F32) -> F32:
@@ -134,3 +147,14 @@ class Renderer:
             at[upper] += 0.38 * shut * (source[list(eye.upper2)] - source[upper])
             at[lower] += 0.22 * shut * (source[list(eye.lower2)] - source[lower])
         return at
+
+
+def _photo_share(others: Others, box: Box, px_per_mm: float) -> F32 | None:
+    """(h, w) of the box: 1 where the photo must show as it is, falling to 0 within _EDGE_MM; None if nowhere."""
+    import cv2
+
+    still = others.still[box.top : box.bottom, box.left : box.right]
+    if not still.any():
+        return None
+    away_mm = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5) / px_per_mm
+    return smoothstep(_EDGE_MM, 0, away_mm).astype(np.float32)
