@@ -14,6 +14,7 @@ from sonic import facemesh
 from sonic.analyse import analyse, find_face
 from sonic.analyse.find import face_height
 from sonic.analyse.frame import cut, frame_for
+from sonic.analyse.others import others_for
 from sonic.errors import FaceError
 from sonic.inspection import inspect_photo
 from sonic.load import load_photo
@@ -104,6 +105,32 @@ def test_several_faces_must_be_chosen_from(hopper: Photo) -> None:
     np.testing.assert_allclose(places, (260, 512 + 252, 1024 + 260), atol=10)
     with pytest.raises(FaceError, match="photo has 3 faces, counted from the left; there is no face 4"):
         find_face(both, 4)
+
+
+@pytest.mark.parametrize(("small", "large"), [(0.6, 1.6), (0.5, 1.0)])
+def test_a_face_beside_a_larger_one_is_measured_as_if_alone(
+    hopper: Photo, face: Face, small: float, large: float
+) -> None:
+    """Seen in the whole picture it may be measured wrong, a chin for a mouth; the close-up knows better."""
+    beside, speaker = scaled(hopper.rgb, large), scaled(hopper.rgb, small)
+    picture = np.full((beside.shape[0], beside.shape[1] + speaker.shape[1] + 20, 3), (120, 140, 130), np.uint8)
+    top, left = (picture.shape[0] - speaker.shape[0]) // 3, 10
+    picture[top : top + speaker.shape[0], left : left + speaker.shape[1]] = speaker
+    picture[:, -beside.shape[1] :] = beside
+    points = find_face(as_photo(picture), 1).points_px[:, :2]
+    expected = face.points_px[:, :2] * small + (left, top)
+    assert np.abs(points - expected).mean() < 0.03 * small * face_height(face.points_px)
+
+
+def test_only_a_picture_of_several_people_has_others(hopper: Photo) -> None:
+    assert analyse(hopper, Settings(), print).others is None
+    both = as_photo(np.hstack([hopper.rgb, hopper.rgb]))
+    first, second = (analyse(both, Settings(face=number), print) for number in (1, 2))
+    assert first.others is not None and second.others is not None
+    assert first.others.boxes_px == (second.face.box_px,)
+    # the person does not reach into what is others', and nothing is everybody's
+    assert not first.matte[first.others.still].any()
+    assert (~first.others.still & ~second.others.still).mean() < 0.001
 
 
 def test_the_only_face_may_be_chosen(hopper: Photo) -> None:
@@ -289,6 +316,28 @@ def test_no_framing_cuts_the_face(shape, size, height, at, roll, framing, expand
     assert y.max() < frame.size_px[1] + slack
     sx, sy = frame.crop_from_photo[0, 0], frame.crop_from_photo[1, 1]
     assert sx == pytest.approx(sy, rel=2.1 / min(*frame.size_px, frame.width, frame.height))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    size=st.tuples(st.integers(2, 300), st.integers(2, 300)),
+    heights=st.lists(st.floats(4, 400), min_size=2, max_size=4),
+    at=st.lists(st.tuples(st.floats(-0.5, 1.5), st.floats(-0.5, 1.5)), min_size=4, max_size=4),
+    seed=st.integers(0, 3),
+)
+def test_any_crowd_is_shared_out(shape, size, heights, at, seed) -> None:
+    """Faces of all sizes, over one another and beyond the picture: the speaker's is never anybody else's."""
+    rgb = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3)).astype(np.uint8)
+    faces = [shape * np.float32(h) for h in heights]
+    for points, place in zip(faces, at, strict=False):
+        points[:, :2] += np.array(place, np.float32) * size
+    shared = others_for(rgb, np.ones(rgb.shape[:2], np.float32), faces[0], faces[1:])
+    assert shared is not None
+    assert shared.still.shape == rgb.shape[:2]
+    assert 0 < shared.room <= 1
+    oval = np.zeros(rgb.shape[:2], np.uint8)
+    cv2.fillPoly(oval, [np.round(faces[0][list(facemesh.OVAL), :2]).astype(np.int32)], 1)
+    assert not shared.still[oval > 0].any()
 
 
 def test_room_grows_with_expand_ratio(hopper: Photo, face: Face) -> None:

@@ -202,3 +202,13 @@ def test_a_white_wall_stays_white() -> None:
     wall = cv2.erode((MATTE < 0.01).astype(np.uint8), np.ones((25, 25))) > 0
     assert np.abs(cv2.GaussianBlur(frame.astype(np.float32) - white, (0, 0), 3)[wall]).max() < 2
     assert np.abs(frame[BROW].astype(np.float32).mean((0, 1)) - white[BROW].mean((0, 1))).max() < 2
+
+
+def test_another_person_beside_stays_the_photo() -> None:
+    """Bit for bit, also within the reach of the head, which itself comes from the model."""
+    still = np.zeros((SIDE, SIDE), bool)
+    still[:, 165:] = True
+    beside = Paster(CROP, MATTE, face(), ALL, (SIDE, SIDE), fps=Fraction(FPS), still=still)
+    shown = beside.paste(made(255 - CROP))
+    np.testing.assert_array_equal(shown[still], CROP[still])
+    assert np.abs(shown[BROW].astype(int) - CROP[BROW]).mean() > 10

@@ -107,7 +107,7 @@ class Settings:
         choices=("ultrafast", "superfast", "veryfast", "faster", "medium", "slow"),
     )  # fmt: skip
     label_position: str = _knob(
-        "auto", "Corner of the visible AI label; auto takes a top corner away from the face.", str,
+        "auto", "Corner of the visible AI label, unless it would cover a face there; auto takes a top corner.", str,
         choices=("auto", "top-left", "top-right", "bottom-left", "bottom-right"),
     )  # fmt: skip
     label_span: str = _knob(

@@ -176,8 +176,17 @@ def _guess(points: F32) -> _Guess:
 def _measured(rgb: U8, guess: _Guess) -> F32 | None:
     """The face measured in a close-up, which is steadier; None if nothing like it is found there.
 
-    An earlier measurement is kept if the second one differs more than two views of one face do.
+    Where that differs more than two views of one face do, a close-up of what was found there decides between the two.
     """
+    seen = _seen_near(rgb, guess)
+    if seen is None or guess.points is None or seen[1] < SAME_POINTS:
+        return seen[0] if seen else None
+    again = _seen_near(rgb, _guess(seen[0]))
+    return again[0] if again is not None and again[1] < SAME_POINTS else guess.points
+
+
+def _seen_near(rgb: U8, guess: _Guess) -> tuple[F32, float] | None:
+    """The most similar face in a close-up of the guess, and how much it differs, in heights; None beyond SAME_FACE."""
     inside = (guess.centre >= 0).all() and (guess.centre < rgb.shape[1::-1]).all()
     if guess.height < 8 or not inside:
         return None
@@ -190,9 +199,8 @@ def _measured(rgb: U8, guess: _Guess) -> F32 | None:
         else:
             difference = float(np.abs(points[:, :2] - guess.points[:, :2]).mean()) / guess.height
         if difference < nearest:
-            steady = guess.points is None or difference < SAME_POINTS
-            best, nearest = points if steady else guess.points, difference
-    return best
+            best, nearest = points, difference
+    return None if best is None else (best, nearest)
 
 
 def _distinct(faces: list[F32]) -> list[F32]:

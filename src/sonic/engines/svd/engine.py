@@ -245,7 +245,8 @@ def schedule_of(located: Located, inference: Inference) -> Schedule:
 def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Frame, None, None]:
     take, way = latents.take, shelf.way
     fps = take.settings.fps
-    paster = Paster(portrait.crop, portrait.matte, portrait.face, take.region, take.size_px, fps=fps)
+    still = portrait.others.still if portrait.others else None
+    paster = Paster(portrait.crop, portrait.matte, portrait.face, take.region, take.size_px, fps=fps, still=still)
     with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
         made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
         timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from sonic.engines.svd.colour import ColourLock
 from sonic.facemesh import CHEEK_LEFT, CHEEK_RIGHT, OVAL
@@ -19,6 +20,8 @@ FEATHER = 0.30
 """Over this distance beyond, in face widths, it passes into the photo."""
 EDGE = 0.10
 """The same inside those sides of the region that lie within the picture, as a share of the region's side."""
+OTHERS = 0.06
+"""Over this distance, in face widths, it passes into the photo of somebody else beside the person."""
 _MASK_PX = 100
 """Masks are smooth: they are made on a picture whose face is this wide."""
 
@@ -38,10 +41,12 @@ class Paster:
         working_size: tuple[int, int],
         *,
         fps: Fraction = Fraction(25),
+        still: NDArray[np.bool_] | None = None,
     ) -> None:
         """``crop`` (h, w, 3), ``matte`` (h, w) and ``face`` as in Portrait; ``region`` is what the model sees of it.
 
-        ``working_size`` is (width, height) of the model's frames; ``fps`` how many of them will be pasted a second.
+        ``working_size`` is (width, height) of the model's frames; ``fps`` how many of them will be pasted a second;
+        ``still`` (h, w) what stays the photo because it belongs to other people.
         Raises ValueError for a region that is not inside the picture.
         """
         left, top, right, bottom = region
@@ -50,6 +55,8 @@ class Paster:
         self._crop, self._region, self._working_size = crop, region, working_size
         away = _distance(matte, face)[top:bottom, left:right]
         share = smoothstep(REACH + FEATHER, REACH, away) * _inside(region, crop.shape)
+        if still is not None:
+            share *= _beside_others(still[top:bottom, left:right], face)
         self._lock = ColourLock(self.source(), away.astype(np.float32), working_size, fps)
         rows, columns = np.flatnonzero(share.any(1)), np.flatnonzero(share.any(0))
         self._part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
@@ -92,6 +99,14 @@ def _distance(matte: F32, face: Face) -> F64:
     away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / (face_width * ratio.mean())
     away = cv2.GaussianBlur(away, (0, 0), max(0.5, 0.04 * face_width * ratio.mean()))
     return np.asarray(cv2.resize(away, (width, height), interpolation=cv2.INTER_LINEAR), np.float64)
+
+
+def _beside_others(still: NDArray[np.bool_], face: Face) -> F64:
+    """(h, w): 0 in what is still, 1 a little beside it."""
+    points = face.points_px[:, :2].astype(np.float64)
+    feather = OTHERS * float(np.linalg.norm(points[CHEEK_RIGHT] - points[CHEEK_LEFT]))
+    away = cv2.distanceTransform(1 - still.astype(np.uint8), cv2.DIST_L2, 5)
+    return smoothstep(0.0, max(1.0, feather), away)
 
 
 def _inside(region: Region, shape: tuple[int, ...]) -> F64:
