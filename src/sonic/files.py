@@ -18,22 +18,24 @@ _FLAGS = (
 )
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> BinaryIO:
     """The regular file at ``path``, open for reading bytes.
 
-    Raises OSError, whose ``strerror`` says in a few words what is wrong, also for a pipe, a device, a folder, and a
-    name that no file can have.
+    Raises OSError, whose ``strerror`` says in a few words what is wrong, also for a pipe, a device, a folder, a name
+    that no file can have, and a file of more than ``max_bytes``.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except ValueError as error:  # a NUL in it
         raise OSError(errno.EINVAL, "not a file name") from error
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode):
-            if stat.S_ISDIR(mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            if stat.S_ISDIR(status.st_mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             raise OSError(errno.EINVAL, "a pipe or a device, not a regular file")
+        if max_bytes is not None and status.st_size > max_bytes:
+            raise _too_large(max_bytes)
         return os.fdopen(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
@@ -42,10 +44,10 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
 
 def read_small(path: str | os.PathLike[str], max_bytes: int) -> bytes:
     """All bytes of the regular file at ``path``, at most ``max_bytes``. Raises OSError as open_regular."""
-    with open_regular(path) as file:
+    with open_regular(path, max_bytes) as file:
         data = file.read(max_bytes + 1)  # not by its size: what /proc holds says 0, and a file may grow
     if len(data) > max_bytes:
-        raise OSError(errno.EFBIG, f"larger than {_size(max_bytes)}")
+        raise _too_large(max_bytes)
     return data
 
 
@@ -57,5 +59,6 @@ def read_small_text(path: Path, max_bytes: int) -> str:
         raise OSError(errno.EILSEQ, "not UTF-8 text") from error
 
 
-def _size(n_bytes: int) -> str:
-    return f"{n_bytes // 1024**2} MB" if n_bytes >= 1024**2 else f"{n_bytes // 1024} kB"
+def _too_large(max_bytes: int) -> OSError:
+    size = f"{max_bytes // 1024**2} MB" if max_bytes >= 1024**2 else f"{max_bytes // 1024} kB"
+    return OSError(errno.EFBIG, f"larger than {size}")

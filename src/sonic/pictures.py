@@ -37,7 +37,7 @@ def check_picture_name(out: Path) -> None:
     """Raise OutputError, before any work is done, if this cannot become a picture."""
     if out.suffix.lower() not in (".png", ".jpg", ".jpeg"):
         raise OutputError(f"{out.name!r} is not an image file name; use .png or .jpg")
-    if not out.parent.is_dir():
+    if not os.path.isdir(out.parent):
         raise OutputError(f"output folder {str(out.parent)!r} does not exist; create it first")
 
 

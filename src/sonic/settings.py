@@ -278,8 +278,15 @@ def _checked(name: str, knob: Knob, value: Any) -> Any:
     if knob.low is not None and knob.high is not None and not knob.low <= value <= knob.high:
         unit = f" {knob.unit}" if knob.unit else ""
         low, high = (f"{bound:.10g}" for bound in (knob.low, knob.high))
-        raise SettingError(f"{name} is {float(value):.10g}; it must be between {low} and {high}{unit}")
+        raise SettingError(f"{name} is {_shown(value)}; it must be between {low} and {high}{unit}")
     return value
+
+
+def _shown(number: int | float | Fraction) -> str:
+    try:
+        return f"{float(number):.10g}"
+    except OverflowError:
+        return "beyond all numbers"
 
 
 def _converted(name: str, knob: Knob, value: Any) -> Any:

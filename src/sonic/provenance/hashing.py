@@ -22,7 +22,7 @@ def sha256_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(values)).hexdigest()
 
 
-def sha256_of_file(path: Path) -> str:
+def sha256_of_file(path: Path, max_bytes: int | None = None) -> str:
     """Of the bytes of a regular file, hexadecimal, read in blocks. Raises OSError as files.open_regular."""
-    with open_regular(path) as file:
+    with open_regular(path, max_bytes) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

@@ -181,5 +181,5 @@ def _picture_name(arguments: argparse.Namespace, source: str | Path, suffix: str
     if not is_foreign(out) or may_replace(arguments, out, foreign=not made_up):
         return out
     if made_up:
-        return names.free(out, suffix)
+        return names.free(out, out.suffix)
     raise OutputError(f"{str(out)!r} exists and is not a picture that Sonic made; give another name, or add --force")

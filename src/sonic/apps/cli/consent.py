@@ -192,7 +192,7 @@ def statement(consent: "Consent") -> str:
 
 def _asked(arguments: argparse.Namespace) -> "Consent":
     """The consent that the options and the answers describe, not bound and not signed."""
-    from sonic.provenance.consent.terms import NEED_EVIDENCE, Consent, now_text
+    from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
     from sonic.provenance.hashing import sha256_of_file
 
     basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
@@ -203,7 +203,7 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
     if basis in NEED_EVIDENCE and not (evidence or proof):
         evidence = _needed(arguments, "--evidence", "Where is the permission kept (a contract number, a file)?")
     try:
-        proof_sha256 = sha256_of_file(proof) if proof else None
+        proof_sha256 = sha256_of_file(proof, MAX_EVIDENCE_BYTES) if proof else None
     except OSError as error:
         raise ConsentError(
             f"--evidence-file {str(proof)!r} cannot be read ({error.strerror}); give its path"
@@ -270,7 +270,7 @@ def _found(text: str) -> "Consent":
     from sonic.provenance.consent import Consent, store
 
     path = Path(text)
-    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or path.exists() else store.find(text)
+    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or os.path.exists(path) else store.find(text)
 
 
 def _limits(consent: "Consent") -> str:

@@ -153,7 +153,7 @@ def _found(text: str) -> "Entry | None":
     from sonic.provenance.hashing import sha256_of_file
 
     path = Path(text)
-    if names.is_file(path):
+    if os.path.isfile(path):
         try:
             sha256 = sha256_of_file(path)
         except OSError as error:

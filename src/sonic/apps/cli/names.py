@@ -18,19 +18,7 @@ _SKIN_TONES = ("\U0001f3fb", "\U0001f3ff")
 
 def is_folder(given: str) -> bool:
     """Whether an output that was given names a folder: there is one, or it ends as only folders do."""
-    if given.endswith(tuple(filter(None, ("/", os.sep, os.altsep)))):
-        return True
-    with suppress(ValueError, OSError):
-        return Path(given).is_dir()
-    return False
-
-
-def is_file(path: Path) -> bool:
-    """Whether this is a regular file; False for a name that none can have."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
+    return given.endswith(tuple(filter(None, ("/", os.sep, os.altsep)))) or os.path.isdir(given)
 
 
 def named(given: str | None, inputs: Sequence[str | os.PathLike[str]], suffix: str) -> tuple[Path, bool]:
@@ -41,7 +29,7 @@ def named(given: str | None, inputs: Sequence[str | os.PathLike[str]], suffix: s
     if given is not None and not is_folder(given):
         return Path(given), False
     folder = Path(given or ".")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise OutputError(f"output folder {given!r} does not exist; create it first")
     return folder / fitting([Path(path).stem for path in inputs], suffix, folder), True
 

@@ -143,9 +143,9 @@ def put(stream: TextIO | None, text: str, end: str = "\n") -> OSError | None:
 
 def drop(stream: TextIO | None) -> None:
     """Send what is still buffered for a stream, and all that will be, nowhere."""
-    with suppress(OSError, ValueError, AttributeError):
+    with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nowhere:
         if stream is not None:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 def printable(text: str) -> str:

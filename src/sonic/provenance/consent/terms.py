@@ -43,6 +43,8 @@ NOBODY = "nobody who exists"
 KIND = "sonic-consent/1"
 SHOWN_ID = 12
 """Digits of an id that people are shown."""
+MAX_EVIDENCE_BYTES = 4 * 1024**3
+"""Of an evidence file: a scan or a recording."""
 _MAX_FILE_BYTES = 64 * 1024
 
 
@@ -224,7 +226,7 @@ class Consent:
         """What is wrong with the evidence file if it lies in ``folder``, with the remedy; None if nothing is."""
         path = folder / self.evidence_name if self.evidence_name else None
         try:
-            if path is None or not path.is_file() or sha256_of_file(path) == self.evidence_sha256:
+            if path is None or not path.is_file() or sha256_of_file(path, MAX_EVIDENCE_BYTES) == self.evidence_sha256:
                 return None
         except (OSError, ValueError) as error:
             return f"evidence {str(path)!r} cannot be read ({error}); make it readable, or move it elsewhere"
