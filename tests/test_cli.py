@@ -222,7 +222,10 @@ def test_a_default_name_never_replaces_a_file(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "portrait-speech-2.mp4").exists()
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+STOPPED = [(signal.SIGINT, 130), (signal.SIGTERM, 143)] + ([(signal.SIGHUP, 129)] if os.name == "posix" else [])
+
+
+@pytest.mark.parametrize(("sent", "code"), STOPPED)
 def test_stopping_leaves_nothing_half_written(tmp_path: Path, sent: signal.Signals, code: int) -> None:
     command = [SONIC, "generate", "--json", PORTRAIT, SPEECH, "-o", str(tmp_path / "out.mp4"), *WHO]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -306,11 +309,17 @@ def test_python_m_sonic_is_the_command_line() -> None:
     assert done.stdout == f"sonic {sonic.__version__}\n"
 
 
+def _after(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "code", "words"),
     [
         (ImportError("onnxruntime.so: failed to map segment from shared object"), 1, "not enough memory"),
         (MemoryError(), 1, "not enough memory"),
+        (_after(ImportError("try again"), OSError(12, "Cannot allocate memory")), 1, "not enough memory"),
         (RuntimeError("can't start new thread"), 1, "not enough memory"),
         (PermissionError(13, "Permission denied", "/secret"), 1, "permission denied ('/secret')"),
         (OSError(24, "Too many open files"), 1, "Too many open files"),

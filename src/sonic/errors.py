@@ -73,8 +73,13 @@ _NO_MEMORY_WORDS = (
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether this failure of any library means that memory is short."""
-    return isinstance(error, MemoryError) or any(words in str(error).casefold() for words in _NO_MEMORY_WORDS)
+    """Whether this failure of any library, or one that it came of, means that memory is short."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or any(words in str(cause).casefold() for words in _NO_MEMORY_WORDS):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
 
 
 def import_failure(error: ImportError, what: str, package: str) -> SonicError:

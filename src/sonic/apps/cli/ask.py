@@ -5,7 +5,7 @@ import os
 import sys
 from datetime import date
 
-from sonic.apps.cli.show import put
+from sonic.apps.cli.show import is_terminal, put
 from sonic.errors import ConsentError, SonicError
 
 YES = "yes"
@@ -14,7 +14,7 @@ YES = "yes"
 
 def can_ask(arguments: argparse.Namespace) -> bool:
     """Whether somebody can answer: standard input is a terminal, and no program reads our output."""
-    return not arguments.json and sys.stdin is not None and sys.stdin.isatty()
+    return not arguments.json and is_terminal(sys.stdin)
 
 
 def ask(question: str) -> str:

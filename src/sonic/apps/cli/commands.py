@@ -54,7 +54,7 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
         on_progress=reporter.progress,
         on_notice=reporter.notice,
     )
-    reporter.result(printable(str(out)), picture=str(out))
+    reporter.result(str(out), picture=str(out))
 
 
 def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -13,13 +13,18 @@ from sonic.apps.cli.parser import build_parser
 from sonic.apps.cli.show import Reporter, drop, put
 from sonic.errors import NO_MEMORY, InstallError, OutputError, SonicError, lacks_memory
 
-EXIT_STOPPED: dict[int, int] = {signal.SIGINT: 130, signal.SIGTERM: 143}
+EXIT_STOPPED: dict[int, int] = {
+    getattr(signal, name): code
+    for name, code in (("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129), ("SIGBREAK", 149))
+    if hasattr(signal, name)
+}
+"""Signals that end a command after it has cleaned up -> the exit code."""
 EXIT_BROKEN_PIPE = 141
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Stops:
-    """SIGINT and SIGTERM: both raise KeyboardInterrupt, so that the same clean-up runs, and are remembered.
+    """EXIT_STOPPED: all raise KeyboardInterrupt, so that the same clean-up runs, and are remembered.
 
     Remembered, because a native library that is being imported may turn the interrupt into an ImportError of its own.
     """

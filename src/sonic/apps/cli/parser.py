@@ -21,8 +21,8 @@ exit codes:
   1 other failure             6 the output cannot be written
   2 a setting or argument     7 weights or a package missing
   3 a photo or a recording  130 stopped with Ctrl-C
-  4 the face                141 nobody read the result
-  10 to 15 what `sonic verify` found, see its --help    143 terminated
+  4 the face                129, 143 hung up, terminated
+  10 to 15: what `sonic verify` found, see its --help; 141: nobody read the result
 """
 OVERVIEW = """\
 One portrait and one speech recording become a labelled video of the portrait speaking.

@@ -29,7 +29,7 @@ class Reporter:
     def __init__(self, *, json_lines: bool, quiet: bool) -> None:
         self._json = json_lines
         self._quiet = quiet
-        self._terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._terminal = is_terminal(sys.stderr)
         self._stage = ""
         self._stage_began_s = 0.0
         self._last_drawn_s = 0.0
@@ -65,7 +65,7 @@ class Reporter:
             self._emit("result", **values)
         else:
             self._close_line()
-            self._print(text)
+            self._print("\n".join(map(printable, text.split("\n"))))
 
     def raw(self, write: Callable[[TextIO], object]) -> None:
         """What came of a command, in a format of its own that ``write`` puts into a file: UTF-8, lines as they are."""
@@ -120,6 +120,14 @@ class Reporter:
         if self._line_open:
             put(sys.stderr, "")
             self._line_open = False
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sits at the other end; False for a stream that is closed."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
 
 
 def put(stream: TextIO | None, text: str, end: str = "\n") -> OSError | None:
