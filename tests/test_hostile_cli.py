@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from small_videos import save_sound, tone
 from sonic import demo
 from sonic.apps.cli import main, names
-from sonic.apps.cli.show import put
+from sonic.apps.cli.show import Reporter, put
 from test_files import SPECIAL, special
 
 NOBODY = ["--consent", "synthetic"]
@@ -92,7 +92,7 @@ def photo_named(stem: str) -> Path:
     return Path(shutil.copy(demo.PORTRAIT, Path(f"{stem}.png")))
 
 
-@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize("kind", ["CJK", "bytes"])
 def test_a_default_name_is_shortened_to_what_the_folder_can_hold(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     photo = photo_named(LONG[kind])
     sound = save_sound(Path(f"{LONG[kind]}.wav"), tone(0.2, 16_000), 16_000).source
@@ -122,12 +122,21 @@ def test_a_video_whose_record_would_have_too_long_a_name_is_verified(capsys: pyt
     assert "Traceback" not in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["newline", "escape", "bidirectional"])
-def test_what_was_made_is_said_without_moving_the_terminal(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
-    out = f"{ODD[kind]}.mp4"
+def test_what_was_made_is_said_without_moving_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    out = f"{ODD['newline']}{ODD['escape']}{ODD['bidirectional']}.mp4"
     assert main(["generate", str(demo.PORTRAIT), str(demo.SPEECH), "-q", "-o", out, *NOBODY, *SMALL]) == 0
     lines = capsys.readouterr().out.rstrip("\n").split("\n")
     assert len(lines) == 2 and all(line.isprintable() for line in lines) and Path(out).exists()
+
+
+@pytest.mark.parametrize("kind", LONG)
+def test_a_long_stem_is_cut_between_characters_and_its_files_can_be_made(kind: str) -> None:
+    for stems in ([LONG[kind]], [LONG[kind], "b"], ["a", LONG[kind]], [LONG[kind]] * 2):
+        name = names.fitting(stems, ".mp4", Path())
+        for made in (name, f"{name.removesuffix('.mp4')}-99.json"):
+            Path(made).write_bytes(b"")
+        first = name.partition("-")[0].removesuffix(".mp4")
+        assert first and not first.endswith(("\u200d", "e", " ", "."))
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\0"), max_size=300), min_size=1, max_size=2))
@@ -278,7 +287,6 @@ def test_a_folder_of_consents_that_may_not_be_read_is_called_that(
 
 # streams
 
-BOTH_CLOSED = "exec >&- 2>&-; exec "
 STREAMS = {
     "stdout closed": ("exec >&-; exec ", 0),
     "stderr closed": ("exec 2>&-; exec ", 0),
@@ -312,18 +320,32 @@ def test_a_video_is_complete_although_nobody_can_be_told(monkeypatch: pytest.Mon
     assert sorted(os.listdir()) == [f"{number}.{suffix}" for number in range(4) for suffix in ("json", "mp4")]
 
 
+def test_a_video_is_made_although_its_name_cannot_be_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = _encoded("ascii", monkeypatch)
+    words = ["generate", str(demo.PORTRAIT), str(demo.SPEECH), "-q", "-o", "录音.mp4", *NOBODY, *SMALL]
+    assert main(words) == 0 and Path("录音.mp4").exists()
+    assert raw.getvalue().startswith(rb"\u5f55\u97f3.mp4  128x160")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "cp936", "utf-8", "utf-16"])
 def test_what_an_encoding_lacks_is_escaped(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     name = "录音é\U0001f600" + os.fsdecode(b"\xff") + ".mp4"
-    job = ["generate", str(demo.PORTRAIT), str(demo.SPEECH), "-q", "-o", name, *NOBODY, *SMALL]
-    for json_lines in ([], ["--json"]) if encoding == "ascii" else (["--json"],):
-        raw = io.BytesIO()
-        monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
-        monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
-        assert main([*job, *json_lines]) == 0
-        said = raw.getvalue().decode(encoding)
-        assert not json_lines or json.loads(said.splitlines()[-1])["video"] == name
-        assert Path(name).exists()
+    for json_lines in (False, True):
+        raw = _encoded(encoding, monkeypatch)
+        reporter = Reporter(json_lines=json_lines, quiet=False)
+        reporter.notice(f"made {name}")
+        reporter.result(name, video=name)
+        last = raw.getvalue().decode(encoding).splitlines()[-1]
+        assert json.loads(last)["video"] == name if json_lines else last.endswith(r"\udcff.mp4")
+        assert reporter.unprinted is None
+
+
+def _encoded(encoding: str, monkeypatch: pytest.MonkeyPatch) -> io.BytesIO:
+    """The bytes of a standard output in this encoding."""
+    raw = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(raw, encoding=encoding))
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    return raw
 
 
 def test_help_that_nobody_reads_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
