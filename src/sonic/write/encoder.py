@@ -14,7 +14,7 @@ import av.error
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
-from sonic.errors import NO_MEMORY, OutputError, SonicError
+from sonic.errors import OutputError
 from sonic.media import decode_sound, sound_format
 from sonic.settings import Settings
 from sonic.types import F32, Clip, Frame, OnProgress, Progress
@@ -75,8 +75,12 @@ class _Encoder(threading.Thread):
             _mux(self._taken(), self._clip, self._path, self._settings, self._metadata)
         except _Cancelled:
             pass
+        except MemoryError as error:  # FFmpeg's is one, too, and no fault of the folder
+            self._failure = error
         except (av.error.FFmpegError, OSError) as error:
-            self._failure = _as_ours(error)
+            full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+            remedy = "free some space" if full else "choose another folder"
+            self._failure = OutputError(f"the video cannot be written ({error.strerror}); {remedy}")
             self._failure.__cause__ = error
         except BaseException as error:  # raised again in the caller's thread
             self._failure = error
@@ -121,18 +125,6 @@ class _Encoder(threading.Thread):
             if frame is None:
                 return
             yield frame
-
-
-def _as_ours(error: "av.error.FFmpegError | OSError") -> SonicError:
-    """The cause by its name, and a remedy only where one is known to help."""
-    if error.errno == errno.ENOMEM:
-        return SonicError(NO_MEMORY)
-    remedy = "FFmpeg failed; please report it with the files"
-    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-        remedy = "free some space"
-    elif isinstance(error, OSError):
-        remedy = "choose another folder"
-    return OutputError(f"the video cannot be written ({error.strerror}); {remedy}")
 
 
 def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str]) -> None:
