@@ -49,7 +49,7 @@ class SonicConsent(io.ComfyNode):
                     "confirmed",
                     default=False,
                     label_on="this is true",
-                    label_off="not confirmed",
+                    label_off="needed for your own photo",
                     tooltip="Confirms that what is stated here is true. Nothing is made without it.",
                 ),
                 schemas.folded(

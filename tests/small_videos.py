@@ -18,7 +18,7 @@ from sonic.provenance.keys import identity
 from sonic.provenance.label import label_pixels
 from sonic.provenance.manifest import Record
 from sonic.settings import Settings
-from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Sound
+from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Sound, Watch
 from sonic.write import write
 
 PORTRAIT = Path(sonic.__file__).parent / "assets" / "demo" / "portrait.png"
@@ -87,8 +87,10 @@ class Job:
         finally:
             self.closed = True
 
-    def write(self, out: Path, on_progress: Callable[[Progress], None] = lambda progress: None) -> Path:
+    def write(
+        self, out: Path, on_progress: Callable[[Progress], None] = lambda progress: None, *, overwrite: bool = False
+    ) -> Path:
         return write(
             self.clip, out, record=self.record, photo_file=self.photo_file, signer=identity(), settings=self.settings,
-            on_progress=on_progress, on_notice=self.notices.append,
+            watch=Watch(on_progress, self.notices.append), overwrite=overwrite,
         )  # fmt: skip

@@ -26,8 +26,16 @@ def consent(**changes: Any) -> Consent:
     return Consent(**({"subject": "Ada Example", "basis": "self", "given_on": date(2026, 5, 1)} | changes))
 
 
-def test_subject_basis_and_day_have_no_default() -> None:
-    for missing in ("subject", "basis", "given_on"):
+def test_only_a_picture_of_nobody_needs_no_subject() -> None:
+    assert Consent(basis="synthetic", given_on=TODAY).subject == "nobody who exists"
+    assert Consent(basis="synthetic", given_on=TODAY, subject="Mira").subject == "Mira"
+    for basis in BASES.keys() - {"synthetic"}:
+        with pytest.raises(ConsentError, match="name the person"):
+            Consent(basis=basis, given_on=TODAY, evidence="form 17")
+
+
+def test_basis_and_day_have_no_default() -> None:
+    for missing in ("basis", "given_on"):
         values = {"subject": "Ada", "basis": "self", "given_on": TODAY}
         del values[missing]
         with pytest.raises(TypeError, match=missing):

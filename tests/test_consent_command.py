@@ -41,7 +41,7 @@ def results(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 def test_a_person_answers_and_confirms(
     photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    types(monkeypatch, "Ada Example", "self", "yes")
+    types(monkeypatch, "self", "Ada Example", "yes")
     assert main(["consent", "new", "ada.png"]) == 0
     asked = capsys.readouterr().err
     assert "Who is in the photo?" in asked and "I am Ada Example, the person in this photo." in asked
@@ -52,6 +52,22 @@ def test_a_person_answers_and_confirms(
     assert main(["generate", "ada.png", SPEECH, "-q", "-o", "o.mp4", "--consent", "ada.consent.json", *SMALL]) == 0
     record = json.loads(Path("o.json").read_text(encoding="utf-8"))
     assert record["consent"]["id"] == made.id
+
+
+def test_nobody_is_asked_for_the_name_of_nobody(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "synthetic", "yes")
+    assert main(["consent", "new", "ada.png"]) == 0
+    assert "Who is in the photo?" not in capsys.readouterr().err
+    made = Consent.from_file("ada.consent.json")
+    assert (made.subject, made.basis) == ("nobody who exists", "synthetic") and made.is_signed()
+    assert main(["generate", "ada.png", SPEECH, "-q", "-o", "o.mp4", "--consent", "synthetic", *SMALL]) == 0
+    assert json.loads(Path("o.json").read_text(encoding="utf-8"))["consent"]["subject"] == "nobody who exists"
+    capsys.readouterr()
+    assert main(["verify", "-q", "o.mp4"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "that nobody real is shown is the word of whoever signed" in told and "confirmed" not in told
 
 
 @pytest.mark.parametrize("answer", ["", "no", "y", "yes please", " "])

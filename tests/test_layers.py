@@ -9,12 +9,12 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "motion", "settings", "errors"},
+    {"types", "motion", "settings", "errors", "files", "unfinished"},
     {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "weights", "provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},
     {"engines"},
     {"stages", "curves", "demo", "pipeline", "evaluate", "inspection", "sheet", "doctor", "verification"},
-    {"apps"},
+    {"apps", "__main__"},
 )
 ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
 STEPS = 2

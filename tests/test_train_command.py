@@ -40,7 +40,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     ("arguments", "code", "words"),
     [
         (["CLIPS", "--workers", "0"], 2, "--workers is 0"),
-        (["CLIPS", "--recipe", "none.toml"], 2, "none.toml cannot be read"),
+        (["CLIPS", "--recipe", "none.toml"], 2, "'none.toml' cannot be read"),
         (["nowhere"], 3, "is no folder"),
     ],
 )

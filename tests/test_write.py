@@ -336,7 +336,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ("out", "does not end in .mp4"),
         ("no/out.mp4", "does not exist; create it"),
         ("folder.mp4", "is a folder"),
-        ("taken.mp4", "taken.json. exists and is no record"),
+        ("taken.mp4", "taken.json. exists and is not the record"),
         ("x" * 251 + ".mp4", "cannot be written"),
         ("nul\0.mp4", "cannot be written"),
         ("speech.wav/out.mp4", "does not exist"),
@@ -371,7 +371,9 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere.bin"
     target.write_bytes(b"precious")
     (tmp_path / "out.mp4").symlink_to(target)
-    out = Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4")
+    with pytest.raises(OutputError, match="--force"):
+        Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4")
+    out = Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4", overwrite=True)
     assert not out.is_symlink()
     assert target.read_bytes() == b"precious"
 

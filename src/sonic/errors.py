@@ -62,3 +62,31 @@ class InstallError(SonicError):
     """Weights are missing or differ from their hash, or an optional package is not installed."""
 
     exit_code = 7
+
+
+NO_MEMORY = "there is not enough memory; close other programs, or choose a smaller picture (min_resolution)"
+_NO_MEMORY_WORDS = (
+    "cannot allocate memory", "failed to map segment", "out of memory", "outofmemory", "insufficient memory",
+    "bad_alloc", "failed to allocate", "unable to allocate", "can't start new thread",
+)  # fmt: skip
+"""How libraries say that memory is short, also while they are loaded."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether this failure of any library, or one that it came of, means that memory is short."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MemoryError) or any(words in str(cause).casefold() for words in _NO_MEMORY_WORDS):
+            return True
+        cause = cause.__cause__ or cause.__context__
+    return False
+
+
+def import_failure(error: ImportError, what: str, package: str) -> SonicError:
+    """Why ``what`` could not be imported, as what it is: a missing package, no memory, or one that is broken."""
+    if lacks_memory(error):
+        return SonicError(NO_MEMORY)
+    if isinstance(error, ModuleNotFoundError):
+        return InstallError(f"{what} needs {error.name}, which is not installed; pip install {package}")
+    reason = " ".join(str(error).split())
+    return InstallError(f"{what} cannot be loaded ({reason}); pip install --force-reinstall {package}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sonic import stages
+from sonic.engines import check_engine
 from sonic.provenance.consent import Consent
 from sonic.provenance.keys import identity
 from sonic.settings import Settings
@@ -14,27 +15,29 @@ from sonic.write import check_output
 __all__ = ["Result", "generate", "preview", "stream"]
 
 
-def generate(
+def generate(  # noqa: PLR0913 - the one function of the library: what to make, then how, then who hears of it
     portrait: str | Path,
     speech: str | Path,
     out: str | Path,
     *,
     consent: Consent,
     settings: Settings | None = None,
+    overwrite: bool = False,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     on_frame: OnFrame | None = None,
 ) -> Result:
     """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
-    The output appears under its final name only when it is complete; ``on_frame`` sees each labelled frame on its way
-    there. Raises a SonicError for anything a user can mend.
+    The output appears under its final name only when it is complete. It replaces an earlier output, which is a video
+    whose hash the record beside it names; any other file is kept, and raises OutputError, unless ``overwrite`` is true.
+    ``on_frame`` sees each labelled frame on its way there. Raises a SonicError for anything a user can mend.
     """
-    check_output(Path(out), Path(portrait), Path(speech))
-    identity()  # a certificate that cannot sign is refused before the work
+    check_output(Path(out), Path(portrait), Path(speech), overwrite=overwrite)
     job = _job(settings, on_progress, on_notice)
+    identity()  # a certificate that cannot sign is refused before the work
     take, signed = stages.permitted(job, Path(portrait), Path(speech), consent)
-    return stages.save(take, out, consent=signed, job=job, on_frame=on_frame)
+    return stages.save(take, out, consent=signed, job=job, on_frame=on_frame, overwrite=overwrite)
 
 
 def stream(
@@ -72,5 +75,6 @@ def preview(
 
 
 def _job(settings: Settings | None, on_progress: OnProgress | None, on_notice: OnNotice | None) -> Listener:
-    heard = Watch(on_progress or (lambda progress: None), on_notice or (lambda line: None))
-    return Listener(heard, settings or Settings())
+    settings = settings or Settings()
+    check_engine(settings.engine)
+    return Listener(Watch(on_progress or (lambda progress: None), on_notice or (lambda line: None)), settings)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import SettingError
+from sonic.files import read_small_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,9 @@ DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.f
 """Name of each setting -> its value where nobody chose."""
 
 
+_MAX_PRESET_BYTES = 64 * 1024
+
+
 def knobs() -> dict[str, Knob]:
     """Name of each setting -> its knob, in the order in which front ends show them."""
     return {field.name: field.metadata["knob"] for field in dataclasses.fields(Settings)}
@@ -235,14 +239,16 @@ def preset(name: str) -> dict[str, Any]:
     Raises SettingError if there is no such preset, or the file is not TOML or names an unknown setting.
     """
     bundled = resources.files("sonic").joinpath("assets", "presets", f"{name}.toml")
-    source = bundled if name in preset_names() else Path(name)
     try:
-        values = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        text = bundled.read_text("utf-8") if name in preset_names() else read_small_text(Path(name), _MAX_PRESET_BYTES)
+        values = tomllib.loads(text)
+    except OSError as error:
         known = ", ".join(preset_names())
-        raise SettingError(f"preset {name!r} cannot be read; use one of {known}, or the path of a TOML file") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingError(f"preset {name!r} is not valid TOML: {error}") from error
+        raise SettingError(
+            f"preset {name!r} cannot be read ({error.strerror}); use one of {known}, or the path of a TOML file"
+        ) from error
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: dates and huge numbers raise ValueError
+        raise SettingError(f"preset {name!r} is not valid TOML: {' '.join(str(error).split())[:200]}") from error
     try:
         _refuse_unknown(values)
         Settings(**values)
@@ -272,8 +278,15 @@ def _checked(name: str, knob: Knob, value: Any) -> Any:
     if knob.low is not None and knob.high is not None and not knob.low <= value <= knob.high:
         unit = f" {knob.unit}" if knob.unit else ""
         low, high = (f"{bound:.10g}" for bound in (knob.low, knob.high))
-        raise SettingError(f"{name} is {float(value):.10g}; it must be between {low} and {high}{unit}")
+        raise SettingError(f"{name} is {_shown(value)}; it must be between {low} and {high}{unit}")
     return value
+
+
+def _shown(number: int | float | Fraction) -> str:
+    try:
+        return f"{float(number):.10g}"
+    except OverflowError:
+        return "beyond all numbers"
 
 
 def _converted(name: str, knob: Knob, value: Any) -> Any:

@@ -218,13 +218,22 @@ def permitted(
     return drive(framed(portrait, photo, recording, job.settings, job.watch), job.watch, engine), signed
 
 
-def save(take: Take, out: str | Path, *, consent: Consent, job: Listener, on_frame: OnFrame | None = None) -> Result:
+def save(
+    take: Take,
+    out: str | Path,
+    *,
+    consent: Consent,
+    job: Listener,
+    on_frame: OnFrame | None = None,
+    overwrite: bool = False,
+) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
+    An earlier output of that name is replaced; another file only with ``overwrite``, see write.is_foreign.
     The record holds the notices that ``job`` heard. The file appears under its final name only when it is complete.
     """
     out, prepared, settings = Path(out), take.prepared, take.settings
-    check_output(out, prepared.photo_file, prepared.speech.sound.source)
+    check_output(out, prepared.photo_file, prepared.speech.sound.source, overwrite=overwrite)
     policy = ready(consent, settings)
     signer = identity()
     photo = prepared.portrait.photo
@@ -233,7 +242,7 @@ def save(take: Take, out: str | Path, *, consent: Consent, job: Listener, on_fra
     with closing(clip.frames):  # type: ignore[type-var]
         video = write(
             clip, out, record=_record(take, signed, clip, job), photo_file=prepared.photo_file, signer=signer,
-            settings=settings, on_progress=job.watch.progress, on_notice=job.watch.notice,
+            settings=settings, watch=job.watch, overwrite=overwrite,
         )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonic.errors import InstallError
+from sonic.errors import InstallError, import_failure
 from sonic.motion import N_SHAPE
 from sonic.types import F32
 
@@ -112,13 +112,13 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
 
 
 def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
-    """A session on the CPU for an ONNX model, or for the path of one. Raises InstallError without onnxruntime."""
+    """A session on the CPU for an ONNX model, or for the path of one. Raises errors.import_failure."""
     # Its wheel 1.32 for Linux keeps a device id and a database of events in the home folder, from the import on.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     try:
         import onnxruntime
     except ImportError as error:
-        raise InstallError("onnxruntime is not installed; pip install onnxruntime") from error
+        raise import_failure(error, "the motion model", "onnxruntime") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

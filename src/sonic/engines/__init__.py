@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
-from sonic.errors import InstallError, SettingError
+from sonic.errors import SettingError, import_failure
 from sonic.settings import Settings
 from sonic.types import Frame, Portrait, Speech, Watch
 
@@ -46,17 +46,22 @@ def engine_names() -> tuple[str, ...]:
     return tuple(sorted(entry_points(group="sonic.engines").names))
 
 
+def check_engine(name: str) -> None:
+    """Raise SettingError if no engine of this name is installed; loads nothing, so ask before the work."""
+    if name not in (installed := engine_names()):
+        raise SettingError(f"engine is {name!r}; installed are {', '.join(installed)}")
+
+
 def open_engine(name: str) -> Engine[Any]:
     """The engine of this name, ready to use.
 
-    Raises SettingError for an unknown name, InstallError if a package that it needs is missing.
+    Raises SettingError for an unknown name, and as errors.import_failure if its packages cannot be loaded.
     """
+    check_engine(name)
     found = {entry.name: entry for entry in entry_points(group="sonic.engines")}
-    if name not in found:
-        raise SettingError(f"engine is {name!r}; installed are {', '.join(sorted(found))}")
     try:
         engine: Engine[Any] = found[name].load()()
     except ImportError as error:
         extra = _EXTRAS.get(name, name)
-        raise InstallError(f"engine {name!r} needs {error.name}; pip install 'sonic-talk[{extra}]'") from error
+        raise import_failure(error, f"engine {name!r}", f"'sonic-talk[{extra}]'") from error
     return engine

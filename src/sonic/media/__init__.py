@@ -8,7 +8,6 @@ claims are not believed.
 
 import itertools
 import os
-import stat
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import av.error
 import numpy as np
 
 from sonic.errors import MediaError, SpeechError
+from sonic.files import open_regular
 from sonic.media.sniff import sniff_file
 from sonic.types import F32, U8
 
@@ -80,20 +80,15 @@ def open_file(path: Path, max_bytes: int, what: str, *, error: type[MediaError] 
     """As read_file, but the open file."""
     name = path.name
     try:
-        # O_NONBLOCK: opening a pipe must not wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except (OSError, ValueError) as cause:
-        reason = cause.strerror if isinstance(cause, OSError) else "not a file name"
-        raise error(f"{what} {str(path)[:300]!r} cannot be opened ({reason}); check the path") from cause
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        os.close(descriptor)
-        raise error(f"{what} {name!r} is not a regular file; give the path of a file")
-    with os.fdopen(descriptor, "rb") as file:
-        if not status.st_size:
+        opened = open_regular(path)
+    except OSError as cause:
+        raise error(f"{what} {str(path)[:300]!r} cannot be opened ({cause.strerror}); check the path") from cause
+    with opened as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        if not n_bytes:
             raise error(f"{what} {name!r} is empty (0 bytes); give a complete file")
-        if status.st_size > max_bytes:
-            size, most = status.st_size / 1e6, max_bytes / 1e6
+        if n_bytes > max_bytes:
+            size, most = n_bytes / 1e6, max_bytes / 1e6
             raise error(f"{what} {name!r} has {size:.0f} MB; at most {most:.0f} MB are read, give a smaller file")
         yield file
 

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from sonic.errors import OutputError, SettingError
+from sonic.files import read_small
 from sonic.provenance.keys import CERTIFICATE_VARIABLE, HOME_VARIABLE, KEY_VARIABLE, Identity
 
 LOCAL_ORGANISATION = "Sonic local key (self-made, identity not verified)"
@@ -260,8 +261,7 @@ def _setting_file(variable: str, path: Path) -> bytes:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(_MAX_BYTES)
+    return read_small(path, _MAX_BYTES)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import MediaError, SettingError
+from sonic.files import read_small
 from sonic.provenance import toolkit
 from sonic.provenance.claims import CONSENT, HASH_ID, MADE
 from sonic.provenance.jumbf import signer_certificate
@@ -25,6 +26,7 @@ TRUST_VARIABLE = "SONIC_TRUST_LIST"
 SHORTEST_LIMIT_S = 20.0
 """Time for reading one file, however small; large ones get a second more for each SLOW_BYTES_S."""
 SLOW_BYTES_S = 20_000_000
+_MAX_TRUST_BYTES = 4 * 1024**2
 _TRACE = b"jumdc2pa"  # how the description of every manifest store begins
 _ELSEWHERE = ("c2pa.actions", "c2pa.hash.", "c2pa.ingredient", "c2pa.thumbnail")
 _CHANGED = ("claim.", "claimSignature.", "assertion.hashedURI.", "assertion.missing", "assertion.undeclared")
@@ -284,7 +286,7 @@ def _anchors() -> str | None:
     from cryptography import x509
 
     try:
-        data = Path(given).read_bytes()
+        data = read_small(given, _MAX_TRUST_BYTES)
         x509.load_pem_x509_certificates(data)
         return data.decode("ascii")
     except (OSError, ValueError) as error:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sonic.files import open_regular
+
 
 def canonical(values: Mapping[str, Any]) -> bytes:
     """The one JSON text of these values that is hashed and signed: sorted names, no spaces, ASCII.
@@ -20,7 +22,7 @@ def sha256_of(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(canonical(values)).hexdigest()
 
 
-def sha256_of_file(path: Path) -> str:
-    """Of the bytes of a file, hexadecimal, read in blocks. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of_file(path: Path, max_bytes: int | None = None) -> str:
+    """Of the bytes of a regular file, hexadecimal, read in blocks. Raises OSError as files.open_regular."""
+    with open_regular(path, max_bytes) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]

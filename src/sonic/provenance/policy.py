@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError, SettingError
+from sonic.files import read_small_text
 from sonic.provenance.consent import words
 from sonic.settings import Settings
 
@@ -107,11 +108,7 @@ def active() -> Policy:
 def read(path: Path) -> Policy:
     """The policy in a file. Raises SettingError."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-        if len(data) > _MAX_BYTES:
-            raise SettingError(f"policy {str(path)!r} is larger than {_MAX_BYTES} bytes; a policy is short")
-        values = tomllib.loads(data.decode("utf-8"))
+        values = tomllib.loads(read_small_text(path, _MAX_BYTES))
         return Policy(source=path, **{name: _checked(name, value) for name, value in values.items()})
     except (OSError, ValueError, RecursionError, ConsentError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sonic.errors import SettingError
+from sonic.files import read_small_text
 
 T = TypeVar("T")
+_MAX_RECIPE_BYTES = 64 * 1024
 MAY_BE_ZERO = ("seed", "voices")
 """Of the whole numbers: there is no batch of 0."""
 SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
@@ -73,9 +75,10 @@ def read_recipe(path: Path | None = None) -> Recipe:
     """The recipe in a TOML file; None: the shipped one. Raises SettingError for a missing, unknown or unfit entry."""
     path = path or SHIPPED_RECIPE
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingError(f"recipe {path} cannot be read ({error}); give a TOML file") from error
+        table = tomllib.loads(read_small_text(path, _MAX_RECIPE_BYTES))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())[:200]
+        raise SettingError(f"recipe {str(path)!r} cannot be read ({reason}); give a TOML file") from error
     parts = {"encoder": EncoderRecipe, "expectation": ExpectationRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
         values = table.get(name)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from sonic.errors import MediaError, SonicError
+from sonic.errors import ConsentError, MediaError, SonicError
 from sonic.media import open_file
 from sonic.media.sniff import sniff_file
 from sonic.provenance.credentials import read_credentials
@@ -64,7 +64,11 @@ def verify(
     )
     found = _with_pixels(found, file, skipped, on_progress, longest_s)
     found = replace(found, logged=_or_skipped(skipped, "log", lambda: machine.find_logged(found)))
-    found = replace(found, permission=machine.find_permission(found), skipped=skipped)
+    try:
+        found = replace(found, permission=machine.find_permission(found))
+    except ConsentError as error:  # those of this machine cannot be read
+        skipped["consent"] = str(error)
+    found = replace(found, skipped=skipped)
     _check_readable(found)
     return _judged(found)
 

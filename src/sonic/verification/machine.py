@@ -1,6 +1,7 @@
 """What this machine knows of a file: the record beside it, its audit log, and the consents that it keeps."""
 
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -26,7 +27,7 @@ _DIGITS = frozenset("0123456789abcdef")
 def read_beside(path: Path, sha256: str) -> Beside | None:
     """The record beside the file with this hash; None if nothing has its name."""
     beside = record_path(path)
-    if beside == path or not beside.exists():
+    if beside == path or not os.path.exists(beside):  # unlike Path.exists, False for a name that is too long
         return None
     try:
         data = read_file(beside, MAX_RECORD_BYTES, "record")

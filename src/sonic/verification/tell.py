@@ -222,9 +222,11 @@ def _consent(found: Findings) -> _Told:
     if permission.consent is None:
         what += "; the consent itself is not on this machine"
         return "found", what, "what is said of it cannot be checked here; ask for the consent file", facts
+    is_nobody = facts["basis"] == "synthetic"
+    claim = "that nobody real is shown" if is_nobody else "that the person agreed"
     return (
         "intact",
         f"{what}; the copy on this machine holds today",
-        "its words are those that were signed; that the person agreed is the word of whoever signed",
+        f"its words are those that were signed; {claim} is the word of whoever signed",
         facts,
     )

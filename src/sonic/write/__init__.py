@@ -1,13 +1,14 @@
 """write: Clip -> .mp4 with its record beside it. The only place that opens an output container.
 
 The renderer runs in the caller's thread, the encoder in its own; a short queue is between them. Both files are made
-under temporary names in the output's folder, read back, and only then renamed; a failure leaves nothing behind.
+under temporary names in the output's folder, read back, and only then renamed; a failure leaves nothing behind. An
+existing file is replaced if it is an earlier output, known by the record beside it, or if the caller says so.
 """
 
+import json
 import os
-import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,17 +16,17 @@ import av
 import av.error
 
 from sonic.errors import OutputError
+from sonic.files import read_small
 from sonic.provenance.audit import entered
 from sonic.provenance.hashing import sha256_of_file
 from sonic.provenance.keys import Identity
 from sonic.provenance.manifest import Record, is_record
 from sonic.provenance.signing import sign, verify_signature
 from sonic.settings import Settings
-from sonic.types import Clip, OnNotice, OnProgress
+from sonic.types import Clip, Watch
+from sonic.unfinished import unfinished
 from sonic.write.encoder import encode
 
-TEMPORARY = ".part"
-"""In the name of every unfinished file: .sonic-<random>.part.mp4"""
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
@@ -37,14 +38,14 @@ def write(
     photo_file: Path,
     signer: Identity,
     settings: Settings,
-    on_progress: OnProgress,
-    on_notice: OnNotice,
+    watch: Watch,
+    overwrite: bool = False,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
 
     H.264 yuv420p, BT.709, and AAC with the speech source's own sound, both as long as the clip to within one frame. An
-    earlier video and record of these names are replaced, but only by complete ones; clip.frames is closed in any case.
-    The audit log has the video before it has its name.
+    earlier video and record of these names are replaced, but only by complete ones; another file (see is_foreign) only
+    with ``overwrite``. clip.frames is closed in any case. The audit log has the video before it has its name.
     ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
     speech's files; label, metadata and signature are read back from what gets the name.
 
@@ -52,20 +53,21 @@ def write(
     renderer or the sound decoder raise.
     """
     try:
-        check_output(out, photo_file, clip.sound.source)
-        with _temporary(out.parent, ".mp4") as video, _temporary(out.parent, ".json") as beside:
-            with _temporary(out.parent, ".mp4") as unsigned:
-                encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=on_progress)
+        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)
+        with _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
+            with new(".unsigned.mp4") as unsigned:
+                encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=watch.progress)
                 verify(unsigned, clip, record.aigc())
                 signed = sign(
                     unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
-                    on_notice=on_notice,
+                    on_notice=watch.notice,
                 )  # fmt: skip
             verify(video, clip, record.aigc())
             verify_signature(video, signed)
             with _writing(out):
                 sha256 = sha256_of_file(video)
                 beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
+            check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
             with entered(record, _readable(out.name), sha256), _writing(out):
                 _publish(video, beside, out)
     finally:
@@ -79,8 +81,21 @@ def record_path(out: Path) -> Path:
     return out.with_suffix(".json")
 
 
-def check_output(out: Path, *inputs: Path) -> None:
-    """Raise OutputError unless ``out`` can become a video beside these input files; cheap, so ask before the work."""
+def is_foreign(out: Path) -> bool:
+    """Whether something is at ``out`` that is no earlier output: no video whose hash the record beside it names.
+
+    False for a name that cannot be: check_output says why.
+    """
+    with suppress(OSError, ValueError):
+        return _exists(out) and not _is_recorded(out)
+    return False
+
+
+def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
+    """Raise OutputError unless ``out`` can become a video beside these input files; cheap, so ask before the work.
+
+    ``overwrite`` allows to replace a file that is_foreign; a folder, an input, and a .json that is no record never are.
+    """
     if out.suffix.lower() != ".mp4":
         raise OutputError(
             f"output {out.name!r} does not end in .mp4; only MP4 is written, name it {out.stem or 'video'}.mp4"
@@ -96,10 +111,31 @@ def check_output(out: Path, *inputs: Path) -> None:
             if any(path.exists() and source.exists() and path.samefile(source) for source in inputs):
                 raise OutputError(f"{str(path)!r} is an input of this job and is kept; give another output name")
         beside = record_path(out)
-        if _exists(beside) and not (beside.stat().st_size <= _MAX_RECORD_BYTES and is_record(beside.read_bytes())):
-            raise OutputError(f"{str(beside)!r} exists and is no record of a video; give another output name")
+        if _exists(beside) and not _is_record(beside):
+            raise OutputError(f"{str(beside)!r} exists and is not the record of a video; give another output name")
+        if not overwrite and is_foreign(out):
+            raise OutputError(
+                f"{str(out)!r} exists and is not an earlier output with its record; give another name, or replace it "
+                "with --force (in Python: overwrite=True)"
+            )
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")
+
+
+def _is_record(path: Path) -> bool:
+    try:
+        return is_record(read_small(path, _MAX_RECORD_BYTES))
+    except OSError:
+        return False
+
+
+def _is_recorded(out: Path) -> bool:
+    """Whether the record beside it names the hash of this very file."""
+    try:
+        values = json.loads(read_small(record_path(out), _MAX_RECORD_BYTES))
+        return not out.is_symlink() and bool(values["video"]["sha256"] == sha256_of_file(out))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
 
 
 def verify(video: Path, clip: Clip, aigc: str) -> None:
@@ -152,17 +188,20 @@ def _readable(name: str) -> str:
 
 
 @contextmanager
-def _temporary(folder: Path, suffix: str) -> Iterator[Path]:
-    """A new empty file in ``folder``, with the rights of any new file, removed at the end unless it was renamed."""
-    # Absolute: a name such as "-x" or "http:" must not look like an option or a protocol to anybody.
-    path = Path(os.path.abspath(folder), f".sonic-{secrets.token_hex(6)}{TEMPORARY}{suffix}")
-    with _writing(folder):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield path
-    finally:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+def _made_in(folder: Path) -> Iterator[Callable[[str], AbstractContextManager[Path]]]:
+    """Suffix -> a new unfinished file in ``folder`` that is gone at the end unless it was renamed."""
+
+    @contextmanager
+    def new(suffix: str) -> Iterator[Path]:
+        with ExitStack() as stack:
+            with _writing(folder):
+                path = stack.enter_context(place.file(suffix))
+            yield path
+
+    with ExitStack() as stack:
+        with _writing(folder):
+            place = stack.enter_context(unfinished(folder))
+        yield new
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class _Encoder(threading.Thread):
             _mux(self._taken(), self._clip, self._path, self._settings, self._metadata)
         except _Cancelled:
             pass
+        except MemoryError as error:  # FFmpeg's is one, too, and no fault of the folder
+            self._failure = error
         except (av.error.FFmpegError, OSError) as error:
             full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
             remedy = "free some space" if full else "choose another folder"

@@ -1,9 +1,11 @@
 """Questions to the person at the terminal, for what must not be assumed; nobody is asked where nobody sits."""
 
 import argparse
+import os
 import sys
 from datetime import date
 
+from sonic.apps.cli.show import is_terminal, put
 from sonic.errors import ConsentError, SonicError
 
 YES = "yes"
@@ -12,16 +14,20 @@ YES = "yes"
 
 def can_ask(arguments: argparse.Namespace) -> bool:
     """Whether somebody can answer: standard input is a terminal, and no program reads our output."""
-    return not arguments.json and sys.stdin is not None and sys.stdin.isatty()
+    return not arguments.json and is_terminal(sys.stdin)
 
 
 def ask(question: str) -> str:
     """The line that was typed, without surrounding space. Raises ConsentError if there is none any more."""
-    print(f"{question} ", end="", file=sys.stderr, flush=True)
-    line = sys.stdin.readline()
+    line = _answer(question)
     if not line:
         raise ConsentError("the answer is missing; nothing was done")
     return line.strip()
+
+
+def agreed(question: str) -> bool:
+    """Whether the answer is y or yes; anything else, and no answer at all, is a no."""
+    return _answer(f"{question} [y/N]").strip().casefold() in ("y", YES)
 
 
 def confirm(arguments: argparse.Namespace, statement: str) -> None:
@@ -40,6 +46,25 @@ def day(text: str | None, option: str, *, error: type[SonicError] = ConsentError
         return date.fromisoformat(text) if text else None
     except ValueError as failure:
         raise error(f"{option} is {text!r}; write a date as YYYY-MM-DD") from failure
+
+
+def _answer(question: str) -> str:
+    put(sys.stderr, f"{question} ", end="")
+    return sys.stdin.readline()
+
+
+def may_replace(arguments: argparse.Namespace, path: "os.PathLike[str]", *, foreign: bool) -> bool:
+    """Whether a file that is not ours may be replaced: by --force, or because somebody at the terminal says so."""
+    if arguments.force or not foreign:
+        return bool(arguments.force)
+    return can_ask(arguments) and agreed(f"{str(path)!r} exists and is not an earlier output. Replace it?")
+
+
+def add_force(command: argparse.ArgumentParser) -> None:
+    """The option for replacing what Sonic did not make."""
+    command.add_argument(
+        "--force", action="store_true", help="replace the output even if it is a file that Sonic did not make"
+    )
 
 
 def add_confirmed(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:

@@ -1,60 +1,69 @@
 """One function a command. Heavy imports happen here, when a command is chosen."""
 
 import argparse
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.ask import confirm, day
+from sonic.apps.cli import names
+from sonic.apps.cli.ask import confirm, day, may_replace
 from sonic.apps.cli.consent import statement
-from sonic.apps.cli.show import Reporter
-from sonic.errors import ConsentError, InstallError, OutputError
+from sonic.apps.cli.show import Reporter, printable
+from sonic.errors import ConsentError, InstallError, OutputError, SettingError
 from sonic.settings import Settings, knobs, preset
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
 
 N_PREVIEW = 8
+VIDEO = ".mp4"
 
 
 def generate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic generate``"""
     settings = _settings(arguments)
     consent = _consent(arguments)
-    out = arguments.out or _free_name(f"{Path(arguments.portrait).stem}-{Path(arguments.speech).stem}", ".mp4")
-    _generate(arguments.portrait, arguments.speech, out, consent, settings, reporter)
+    out, made_up = names.named(arguments.out, (arguments.portrait, arguments.speech), VIDEO)
+    out = names.free(out, VIDEO, ".json") if made_up else out
+    _generate(arguments, arguments.portrait, arguments.speech, out, consent, settings, reporter)
 
 
 def demo(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic demo``"""
     from sonic import demo
 
-    _generate(demo.PORTRAIT, demo.SPEECH, arguments.out, demo.consent(), _settings(arguments), reporter)
+    settings = _settings(arguments)
+    out, _ = names.named(arguments.out, ("demo",), VIDEO)
+    _generate(arguments, demo.PORTRAIT, demo.SPEECH, out, demo.consent(), settings, reporter)
 
 
 def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic preview``"""
     from sonic.sheet import contact_sheet
 
-    out = _picture_name(arguments.out, arguments.portrait, "-preview.png", arguments.speech)
+    settings = _settings(arguments)
+    out = _picture_name(arguments, arguments.portrait, "-preview.png", arguments.speech)
     contact_sheet(
         arguments.portrait,
         arguments.speech,
         out,
         n_frames=N_PREVIEW,
-        settings=_settings(arguments),
+        settings=settings,
         on_progress=reporter.progress,
         on_notice=reporter.notice,
     )
-    reporter.result(f"{out}", picture=str(out))
+    reporter.result(str(out), picture=str(out))
 
 
 def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic inspect``"""
     from sonic.inspection import inspect_photo
 
-    out = _picture_name(arguments.out, arguments.portrait, "-inspect.png")
-    seen = inspect_photo(Path(arguments.portrait), out, _settings(arguments))
+    settings = _settings(arguments)
+    out = _picture_name(arguments, arguments.portrait, "-inspect.png")
+    seen = inspect_photo(Path(arguments.portrait), out, settings)
     reporter.result(seen.to_text(), **seen.to_dict())
 
 
@@ -63,7 +72,7 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.evaluate import compare, evaluate_video
 
     video = Path(arguments.video)
-    out = _picture_name(arguments.out, video, "-evaluate.png")
+    out = _picture_name(arguments, video, "-evaluate.png", *filter(None, (arguments.real,)))
     report = evaluate_video(video, out, on_progress=reporter.progress)
     if arguments.real is None:
         reporter.result(report.to_text(), plot=str(out), **report.to_dict())
@@ -84,14 +93,16 @@ def doctor(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 
 def _generate(
+    arguments: argparse.Namespace,
     portrait: str | Path,
     speech: str | Path,
-    out: str | Path,
+    out: Path,
     consent: "Consent",
     settings: Settings,
     reporter: Reporter,
 ) -> None:
     from sonic.pipeline import generate as run
+    from sonic.write import is_foreign
 
     result = run(
         portrait,
@@ -99,13 +110,14 @@ def _generate(
         out,
         consent=consent,
         settings=settings,
+        overwrite=may_replace(arguments, out, foreign=is_foreign(out)),
         on_progress=reporter.progress,
         on_notice=reporter.notice,
     )
     width, height = result.size_px
     reporter.result(
-        f"{result.video}  {width}x{height}, {result.duration_s:.2f} s, labelled AI-generated\n"
-        f"{result.record}  consent and hashes; show the label wherever the video is shown",
+        f"{printable(str(result.video))}  {width}x{height}, {result.duration_s:.2f} s, labelled AI-generated\n"
+        f"{printable(str(result.record))}  consent and hashes; show the label wherever the video is shown",
         video=str(result.video),
         record=str(result.record),
         duration_s=round(result.duration_s, 3),
@@ -118,7 +130,22 @@ def _generate(
 def _settings(arguments: argparse.Namespace) -> Settings:
     values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
     given = {name: value for name in knobs() if (value := getattr(arguments, name, None)) is not None}
-    return Settings().replace(**values | given)
+    settings = Settings().replace(**values | given)
+    _check_for_engine(settings, given)
+    return settings
+
+
+def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
+    """Raise SettingError for an engine that is not there, and for an option that this engine does not heed."""
+    from sonic.engines import check_engine
+
+    check_engine(settings.engine)
+    for name in given:
+        if (engine := knobs()[name].engine) not in ("", settings.engine):
+            raise SettingError(
+                f"--{name.replace('_', '-')} is for engine {engine} alone, and this is engine {settings.engine}; "
+                f"leave it out, or add --engine {engine}"
+            )
 
 
 def _consent(arguments: argparse.Namespace) -> "Consent":
@@ -126,10 +153,10 @@ def _consent(arguments: argparse.Namespace) -> "Consent":
 
     if arguments.consent not in BASES:
         return Consent.from_file(Path(arguments.consent))
-    if not arguments.subject:
+    if not arguments.subject and arguments.consent != "synthetic":
         raise ConsentError(f"--consent {arguments.consent} names nobody; add --subject with the person's name")
     consent = Consent(
-        subject=arguments.subject,
+        subject=arguments.subject or "",
         basis=arguments.consent,
         given_on=day(arguments.consent_given, "--consent-given") or date.today(),
         expires_on=day(arguments.consent_expires, "--consent-expires"),
@@ -140,22 +167,19 @@ def _consent(arguments: argparse.Namespace) -> "Consent":
     return consent
 
 
-def _picture_name(given: str | None, source: str | Path, suffix: str, *inputs: str | Path) -> Path:
+def _picture_name(arguments: argparse.Namespace, source: str | Path, suffix: str, *inputs: str | Path) -> Path:
     """Where a command's picture goes; raises OutputError, before any work is done, if that cannot be.
 
-    Without a name it is in this folder, named after ``source``, and replaces the picture of an earlier run.
+    Without a name it is called after ``source``, and takes the place of a picture of an earlier run.
     """
-    out = Path(given or f"{Path(source).stem}{suffix}")
-    if not out.parent.is_dir():
-        raise OutputError(f"output folder {str(out.parent)!r} does not exist; create it first")
-    if any(out.exists() and Path(path).exists() and out.samefile(path) for path in (source, *inputs)):
-        raise OutputError(f"{str(out)!r} is an input of this command and is kept; give another output name")
-    return out
+    from sonic.pictures import is_foreign
 
-
-def _free_name(stem: str, suffix: str) -> Path:
-    """A name in this folder that nothing has yet: a default never replaces a file."""
-    number = 1
-    while (path := Path(f"{stem}{'' if number == 1 else f'-{number}'}{suffix}")).exists():
-        number += 1
-    return path
+    out, made_up = names.named(arguments.out, (source,), suffix)
+    with suppress(OSError, ValueError):
+        if any(out.samefile(path) for path in (source, *inputs)):
+            raise OutputError(f"{str(out)!r} is an input of this command and is kept; give another output name")
+    if not is_foreign(out) or may_replace(arguments, out, foreign=not made_up):
+        return out
+    if made_up:
+        return names.free(out, out.suffix)
+    raise OutputError(f"{str(out)!r} exists and is not a picture that Sonic made; give another name, or add --force")

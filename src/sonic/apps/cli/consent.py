@@ -1,12 +1,17 @@
 """``sonic consent``: permissions as signed files: make, look at, check, end, list."""
 
 import argparse
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
-from sonic.apps.cli.show import Reporter
+from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
 
 if TYPE_CHECKING:
@@ -36,6 +41,7 @@ CHECK = """\
 Says valid, or every reason why not: signature broken, signed by another key, revoked, not given yet, expired, not
 matching (another photo), out of scope, against policy. Exit code 0 for valid, 5 otherwise.
 """
+SUFFIX = ".consent.json"
 STATEMENTS = {
     "self": "I am {subject}, the person in this photo.",
     "written": "{subject} allowed this in writing; the proof is kept here: {evidence}.",
@@ -49,7 +55,7 @@ def add_consent(parent: Any) -> None:
     """The command and what can be done with consents."""
     help_ = "Record who may be animated: make, show, check, revoke and list consents."
     group = _with_help(parent, "consent", help_, GROUP)
-    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = group.add_subparsers(title="actions", metavar="ACTION")
     _add_new(_action(actions, "new", "Make a consent for a photo and sign it.", new, NEW))
     command = _action(actions, "show", "Print what a consent says.", show)
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
@@ -66,7 +72,7 @@ def add_consent(parent: Any) -> None:
 
 def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("photo", metavar="PHOTO", type=Path, help="the photo that it is for")
-    command.add_argument("--subject", help="the person in the photo")
+    command.add_argument("--subject", help="the person in the photo; not needed for synthetic")
     command.add_argument("--basis", choices=tuple(STATEMENTS), help="the grounds, see below")
     command.add_argument("--evidence", metavar="TEXT", help="where the permission can be found")
     command.add_argument(
@@ -76,9 +82,7 @@ def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("--purposes", metavar="WORDS", help="only these, such as education,museum (default: any)")
     command.add_argument("--given", metavar="DATE", help="day it was given, YYYY-MM-DD (default: today)")
     command.add_argument("--expires", metavar="DATE", help="last day it holds, YYYY-MM-DD (default: never)")
-    command.add_argument(
-        "-o", "--out", metavar="FILE", type=Path, help="(default: PHOTO.consent.json beside the photo)"
-    )
+    command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: PHOTO.consent.json beside the photo)")
     add_confirmed(command)
 
 
@@ -105,6 +109,8 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     photo = load_photo(arguments.photo)
     unsigned = _asked(arguments)
+    if arguments.out and not names.is_folder(arguments.out) and os.path.lexists(arguments.out):
+        raise OutputError(f"{arguments.out!r} exists and is kept; give another name with --out")
     if message := active().consent_problem(unsigned):
         raise ConsentError(message)
     confirm(arguments, statement(unsigned))
@@ -112,8 +118,8 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
     store.keep(consent)
     out = _write_new(consent, arguments.out, arguments.photo)
     reporter.result(
-        f"{out}  consent {consent.id[:12]} of {consent.subject}, {consent.basis}, signed\n"
-        f"use it: sonic generate {arguments.photo} SPEECH --consent {out}",
+        f"{printable(str(out))}  consent {consent.id[:12]} of {consent.subject}, {consent.basis}, signed\n"
+        f"use it: sonic generate {_quoted(arguments.photo)} SPEECH --consent {_quoted(out)}",
         file=str(out),
         **consent.summary(),
     )
@@ -186,16 +192,18 @@ def statement(consent: "Consent") -> str:
 
 def _asked(arguments: argparse.Namespace) -> "Consent":
     """The consent that the options and the answers describe, not bound and not signed."""
-    from sonic.provenance.consent.terms import NEED_EVIDENCE, Consent, now_text
+    from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
     from sonic.provenance.hashing import sha256_of_file
 
-    subject = arguments.subject or _needed(arguments, "--subject", "Who is in the photo?")
     basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
+    subject = arguments.subject or ""
+    if not subject and basis != "synthetic":
+        subject = _needed(arguments, "--subject", "Who is in the photo?")
     evidence, proof = arguments.evidence, arguments.evidence_file
     if basis in NEED_EVIDENCE and not (evidence or proof):
         evidence = _needed(arguments, "--evidence", "Where is the permission kept (a contract number, a file)?")
     try:
-        proof_sha256 = sha256_of_file(proof) if proof else None
+        proof_sha256 = sha256_of_file(proof, MAX_EVIDENCE_BYTES) if proof else None
     except OSError as error:
         raise ConsentError(
             f"--evidence-file {str(proof)!r} cannot be read ({error.strerror}); give its path"
@@ -224,21 +232,37 @@ def _list(text: str | None) -> tuple[str, ...] | None:
     return None if text is None else tuple(word.strip() for word in text.split(","))
 
 
-def _write_new(consent: "Consent", out: Path | None, photo: Path) -> Path:
-    """The consent under ``out``, or beside the photo; never in the place of another file."""
-    number = 1
+def _write_new(consent: "Consent", given: str | None, photo: Path) -> Path:
+    """The consent under the name that was given, or beside the photo; never in the place of another file."""
+    path, made_up = names.named(given or f"{photo.parent}{os.sep}", (photo,), SUFFIX)
     while True:
-        path = out or photo.with_name(f"{photo.stem}{'' if number == 1 else f'-{number}'}.consent.json")
+        path = names.free(path, SUFFIX) if made_up else path
         try:
-            with path.open("x", encoding="utf-8") as file:
+            with path.open("x", encoding="utf-8") as file, _whole(path):
                 file.write(consent.to_json())
+                file.flush()
             return path
         except FileExistsError as error:
-            if out:
-                raise OutputError(f"{str(out)!r} exists and is kept; give another name with --out") from error
-            number += 1
+            if not made_up:
+                raise OutputError(f"{str(path)!r} exists and is kept; give another name with --out") from error
         except OSError as error:
             raise OutputError(f"{str(path)!r} cannot be written ({error.strerror}); give --out FILE") from error
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """A new file that is not finished is removed."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _quoted(path: Path) -> str:
+    """As a word that can be pasted into a shell."""
+    text = str(path)
+    return printable(shlex.quote(f".{os.sep}{text}" if text.startswith("-") else text))
 
 
 def _found(text: str) -> "Consent":
@@ -246,7 +270,7 @@ def _found(text: str) -> "Consent":
     from sonic.provenance.consent import Consent, store
 
     path = Path(text)
-    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or path.exists() else store.find(text)
+    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or os.path.exists(path) else store.find(text)
 
 
 def _limits(consent: "Consent") -> str:

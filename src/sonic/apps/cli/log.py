@@ -3,14 +3,16 @@
 import argparse
 import csv
 import json
-import sys
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from sonic.apps.cli.ask import day
-from sonic.apps.cli.show import Reporter
-from sonic.errors import OutputError, SettingError, SonicError
+from sonic.apps.cli import names
+from sonic.apps.cli.ask import add_force, day, may_replace
+from sonic.apps.cli.show import Reporter, printable
+from sonic.errors import MediaError, OutputError, SettingError, SonicError
+from sonic.unfinished import unfinished
 
 if TYPE_CHECKING:
     from sonic.provenance.audit import Entry
@@ -39,7 +41,7 @@ def add_log(parent: Any) -> None:
     group = parent.add_parser(
         "log", help=help_, description=help_, epilog=GROUP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = group.add_subparsers(title="actions", metavar="ACTION")
     command = _action(actions, "list", "List entries, oldest first.", list_)
     _add_filters(command)
     command.add_argument("-n", "--last", metavar="N", type=int, help="only the last N")
@@ -50,7 +52,8 @@ def add_log(parent: Any) -> None:
     command = _action(actions, "export", "Write entries as JSON, or as CSV for spreadsheets.", export)
     _add_filters(command)
     command.add_argument("--csv", action="store_true", help="CSV instead of JSON")
-    command.add_argument("-o", "--out", metavar="FILE", type=Path, help="(default: print it)")
+    command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: print it)")
+    add_force(command)
 
 
 def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentParser:
@@ -111,14 +114,20 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic log export``"""
     write = _write_csv if arguments.csv else _write_json
     if arguments.out is None:
-        write(_filtered(arguments), sys.stdout)
+        reporter.raw(lambda file: write(_filtered(arguments), file))
         return
+    out, _ = names.named(arguments.out, ("sonic-log",), ".csv" if arguments.csv else ".json")
+    if os.path.lexists(out) and not may_replace(arguments, out, foreign=True):
+        raise OutputError(f"{str(out)!r} exists and is kept; give another name, or add --force")
     try:
-        with arguments.out.open("w", encoding="utf-8", newline="") as file:
-            n = write(_filtered(arguments), file)
-    except OSError as error:
-        raise OutputError(f"{str(arguments.out)!r} cannot be written ({error.strerror}); give another name") from error
-    reporter.result(f"{arguments.out}  {n} entries", file=str(arguments.out), entries=n)
+        with unfinished(out.parent) as place, place.file(".log") as part:
+            with part.open("w", encoding="utf-8", newline="") as file:
+                n = write(_filtered(arguments), file)
+            os.replace(part, out)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a file name"
+        raise OutputError(f"{str(out)!r} cannot be written ({reason}); give another name") from error
+    reporter.result(f"{printable(str(out))}  {n} entries", file=str(out), entries=n)
 
 
 def _filtered(arguments: argparse.Namespace) -> "Iterator[Entry]":
@@ -144,8 +153,11 @@ def _found(text: str) -> "Entry | None":
     from sonic.provenance.hashing import sha256_of_file
 
     path = Path(text)
-    if path.is_file():
-        sha256 = sha256_of_file(path)
+    if os.path.isfile(path):
+        try:
+            sha256 = sha256_of_file(path)
+        except OSError as error:
+            raise MediaError(f"{text!r} cannot be read ({error.strerror}); give yourself access to it") from error
         return next((e for e in audit.entries() if e.facts.get("video_sha256") == sha256), None)
     if text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER:
         return next((e for e in audit.entries() if e.n == int(text)), None)

@@ -6,10 +6,11 @@ from typing import Any
 
 from sonic import __version__
 from sonic.apps.cli import commands
-from sonic.apps.cli.ask import add_confirmed
+from sonic.apps.cli.ask import add_confirmed, add_force
 from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.log import add_log
 from sonic.apps.cli.train import add_train
+from sonic.apps.cli.usage import Parser
 from sonic.apps.cli.verify import add_verify
 from sonic.apps.cli.weights import add_weights
 from sonic.settings import Knob, knobs, preset_names
@@ -20,7 +21,18 @@ exit codes:
   1 other failure             6 the output cannot be written
   2 a setting or argument     7 weights or a package missing
   3 a photo or a recording  130 stopped with Ctrl-C
-  4 the face                143 terminated
+  4 the face                129, 143 hung up, terminated
+  10 to 15: what `sonic verify` found, see its --help; 141: nobody read the result
+"""
+OVERVIEW = """\
+One portrait and one speech recording become a labelled video of the portrait speaking.
+
+  sonic demo                                        make a first video, of a fictional person
+  sonic generate portrait.jpg speech.mp3 --consent self --subject "Ada Example"
+  sonic inspect portrait.jpg                        would another photo be better?
+  sonic verify video.mp4                            what is this video?
+
+All commands: sonic --help. One command: sonic generate --help.
 """
 
 GENERATE_EXAMPLES = """\
@@ -34,14 +46,15 @@ examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """The whole grammar; ``arguments.run(arguments, reporter)`` runs the chosen command."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="sonic",
         description="One portrait and one speech recording become a labelled video of the portrait speaking.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"sonic {__version__}")
-    commands_ = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.overview = OVERVIEW
+    commands_ = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_generate(commands_)
     _add_preview(commands_)
     _add_inspect(commands_)
@@ -74,7 +87,10 @@ def _add_generate(parent: Any) -> None:
         GENERATE_EXAMPLES + "\n" + EXIT_CODES,
     )
     _add_inputs(command)
-    command.add_argument("-o", "--out", metavar="MP4", help="the video (default: PORTRAIT-SPEECH.mp4 in this folder)")
+    command.add_argument(
+        "-o", "--out", metavar="MP4|FOLDER", help="the video (default: PORTRAIT-SPEECH.mp4 in this or that folder)"
+    )
+    add_force(command)
     command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
     _add_consent(command)
     _add_settings(command)
@@ -83,7 +99,7 @@ def _add_generate(parent: Any) -> None:
 def _add_preview(parent: Any) -> None:
     command = _command(parent, "preview", "Draw a contact sheet of eight frames, in seconds.", commands.preview)
     _add_inputs(command)
-    command.add_argument("-o", "--out", metavar="PNG", help="the picture (default: PORTRAIT-preview.png)")
+    _add_picture(command, "the picture (default: PORTRAIT-preview.png)")
     _add_settings(command)
 
 
@@ -91,7 +107,7 @@ def _add_inspect(parent: Any) -> None:
     help_ = "Draw what the face analysis sees on a photo, and say what would make a better one."
     command = _command(parent, "inspect", help_, commands.inspect)
     command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, BMP or TIFF")
-    command.add_argument("-o", "--out", metavar="PNG", help="the picture (default: PORTRAIT-inspect.png)")
+    _add_picture(command, "the picture (default: PORTRAIT-inspect.png)")
     _add_settings(command, only=("framing", "expand_ratio", "face", "min_resolution"))
 
 
@@ -99,9 +115,7 @@ def _add_evaluate(parent: Any) -> None:
     help_ = "Measure a video by tracking its pixels: lips against sound, silence, head, blinks, flicker."
     command = _command(parent, "evaluate", help_, commands.evaluate)
     command.add_argument("video", help="a video with sound, made by Sonic or not")
-    command.add_argument(
-        "-o", "--out", metavar="PNG", help="plot of mouth opening against loudness (default: VIDEO-evaluate.png)"
-    )
+    _add_picture(command, "plot of mouth opening against loudness (default: VIDEO-evaluate.png)")
     command.add_argument(
         "--real", metavar="CLIP", help="the filmed clip of the same person saying the same: how like it the video is"
     )
@@ -115,9 +129,17 @@ def _add_doctor(parent: Any) -> None:
 def _add_demo(parent: Any) -> None:
     help_ = "Make a video of the bundled fictional portrait saying the bundled recording."
     command = _command(parent, "demo", help_, commands.demo)
-    command.add_argument("-o", "--out", metavar="MP4", default="demo.mp4", help="the video (default: %(default)s)")
+    command.add_argument(
+        "-o", "--out", metavar="MP4|FOLDER", default="demo.mp4", help="the video (default: %(default)s)"
+    )
+    add_force(command)
     command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
     _add_settings(command)
+
+
+def _add_picture(command: argparse.ArgumentParser, help_: str) -> None:
+    command.add_argument("-o", "--out", metavar="PNG|FOLDER", help=help_)
+    add_force(command)
 
 
 def _add_inputs(command: argparse.ArgumentParser) -> None:
@@ -133,7 +155,7 @@ def _add_consent(command: argparse.ArgumentParser) -> None:
         metavar="BASIS|FILE",
         help="self (you are the person), written, licensed, synthetic (no real person), or a `sonic consent` file",
     )
-    group.add_argument("--subject", help="the person in the portrait")
+    group.add_argument("--subject", help="the person in the portrait; not needed for synthetic")
     group.add_argument("--evidence", help="where the permission can be found; required for written and licensed")
     group.add_argument("--consent-given", metavar="DATE", help="day it was given, YYYY-MM-DD (default: today)")
     group.add_argument("--consent-expires", metavar="DATE", help="last day it holds, YYYY-MM-DD (default: never)")

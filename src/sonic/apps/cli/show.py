@@ -1,9 +1,13 @@
-"""What a person or a machine sees while a command runs."""
+"""What a person or a machine sees while a command runs. Nothing that cannot be printed stops the work."""
 
+import io
 import json
+import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # a help text needs no numpy
     from sonic.errors import SonicError
@@ -19,10 +23,13 @@ QUIET_REFRESH_S = 5.0
 class Reporter:
     """Progress, notices and results: text on stderr and stdout, or JSON lines on stdout."""
 
+    unprinted: OSError | None = None
+    """Why standard output did not take what a command was asked for; None if it did, or was closed from the start."""
+
     def __init__(self, *, json_lines: bool, quiet: bool) -> None:
         self._json = json_lines
         self._quiet = quiet
-        self._terminal = sys.stderr.isatty()
+        self._terminal = is_terminal(sys.stderr)
         self._stage = ""
         self._stage_began_s = 0.0
         self._last_drawn_s = 0.0
@@ -50,7 +57,7 @@ class Reporter:
         if self._json:
             self._emit("notice", message=line)
         else:
-            self._text(f"note: {line}")
+            self._text(f"note: {printable(line)}")
 
     def result(self, text: str, **values: Any) -> None:
         """What came of the command."""
@@ -58,14 +65,30 @@ class Reporter:
             self._emit("result", **values)
         else:
             self._close_line()
-            print(text)
+            self._print("\n".join(map(printable, text.split("\n"))))
+
+    def raw(self, write: Callable[[TextIO], object]) -> None:
+        """What came of a command, in a format of its own that ``write`` puts into a file: UTF-8, lines as they are."""
+        if sys.stdout is None:
+            return
+        try:
+            sys.stdout.flush()
+            file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+            try:
+                write(file)
+                file.flush()
+            finally:
+                file.detach()
+        except OSError as error:
+            drop(sys.stdout)
+            self.unprinted = error
 
     def error(self, error: "SonicError") -> None:
         """One line; the exit code follows."""
         if self._json:
             self._emit("error", kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
         else:
-            self._text(f"sonic: {error}")
+            self._text(f"sonic: {printable(str(error))}")
 
     def stopped(self, consequence: str) -> None:
         """The user stopped the command."""
@@ -75,25 +98,77 @@ class Reporter:
             self._text(f"sonic: stopped; {consequence}")
 
     def _emit(self, event: str, **values: Any) -> None:
-        print(json.dumps({"event": event, **values}, ensure_ascii=False), flush=True)
+        self._print(json_line({"event": event, **values}, getattr(sys.stdout, "encoding", None)))
+
+    def _print(self, text: str) -> None:
+        self.unprinted = put(sys.stdout, text) or self.unprinted
 
     def _text(self, line: str) -> None:
         self._close_line()
-        print(line, file=sys.stderr, flush=True)
+        put(sys.stderr, line)
 
     def _draw(self, line: str, *, finished: bool) -> None:
         if not self._terminal:
-            print(line, file=sys.stderr, flush=True)
+            put(sys.stderr, line)
             return
-        print(f"\r{line:<78}", end="", file=sys.stderr, flush=True)
+        put(sys.stderr, f"\r{line:<78}", end="")
         self._line_open = True
         if finished:
             self._close_line()
 
     def _close_line(self) -> None:
         if self._line_open:
-            print(file=sys.stderr)
+            put(sys.stderr, "")
             self._line_open = False
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a person sits at the other end; False for a stream that is closed."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:
+        return False
+
+
+def put(stream: TextIO | None, text: str, end: str = "\n") -> OSError | None:
+    """Print; returns why that was not possible, and from then on what is printed there is dropped.
+
+    What the stream's encoding lacks is escaped. A stream that was closed from the start takes everything.
+    """
+    try:
+        try:
+            print(text, end=end, file=stream, flush=True) if stream is not None else None
+        except UnicodeEncodeError:
+            encoding = getattr(stream, "encoding", None) or "ascii"
+            print(text.encode(encoding, "backslashreplace").decode(encoding), end=end, file=stream, flush=True)
+    except OSError as error:
+        drop(stream)
+        return error
+    except ValueError:  # closed meanwhile
+        return None
+    return None
+
+
+def drop(stream: TextIO | None) -> None:
+    """Send what is still buffered for a stream, and all that will be, nowhere."""
+    with suppress(OSError, ValueError, AttributeError), open(os.devnull, "wb") as nowhere:
+        if stream is not None:
+            os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def printable(text: str) -> str:
+    """``text`` on one line, with escapes for what is not seen: control characters, and those that turn others."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def json_line(values: dict[str, Any], encoding: str | None) -> str:
+    """JSON on one line, with escapes for what the encoding lacks."""
+    line = json.dumps(values, ensure_ascii=False)
+    try:
+        line.encode(encoding or "ascii")
+    except UnicodeEncodeError:
+        return json.dumps(values)
+    return line
 
 
 def progress_line(report: "Progress", per_second: float, remaining_s: float) -> str:

@@ -46,7 +46,7 @@ def add_train(parent: Any) -> None:
     train = parent.add_parser(
         "train", help=help_, description=help_, epilog=STEPS, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    steps = train.add_subparsers(title="steps", metavar="STEP", required=True)
+    steps = train.add_subparsers(title="steps", metavar="STEP")
     _add_prepare(
         _step(steps, "prepare", "Track, clean and align clips; collect speech with its phones.", prepare, LAYOUTS)
     )

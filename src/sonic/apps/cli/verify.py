@@ -1,7 +1,6 @@
 """``sonic verify``: what a file is, who allowed it, and what of it is intact."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +40,5 @@ def verify(arguments: argparse.Namespace, reporter: Reporter) -> int:
     from sonic.verification import verify as verified
 
     found = verified(arguments.video, on_progress=reporter.progress)
-    encoding = sys.stdout.encoding or "utf-8"
-    reporter.result(found.to_text().encode(encoding, "backslashreplace").decode(encoding), **found.to_dict())
+    reporter.result(found.to_text(), **found.to_dict())
     return found.exit_code

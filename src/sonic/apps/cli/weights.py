@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.show import Reporter
+from sonic.apps.cli.ask import agreed, can_ask
+from sonic.apps.cli.show import Reporter, put
 from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def add_weights(parent: Any) -> None:
     weights = parent.add_parser(
         "weights", help=help_, description=help_, epilog=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    actions = weights.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = weights.add_subparsers(title="actions", metavar="ACTION")
     for name, text, run in (
         ("list", "Every file with its source, size, licence and SHA-256, and whether it is here.", list_),
         ("check", "Compare names, shapes and SHA-256 with the published ones; exit code 7 if one differs.", check),
@@ -146,7 +147,7 @@ def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
         return
     run.require_hub()
     if not arguments.yes:
-        if arguments.json or not sys.stdin.isatty():
+        if not can_ask(arguments):
             raise SettingError(
                 "`sonic weights fetch` asks before it downloads, and here is nobody to ask; "
                 "--yes agrees to the licences that `sonic weights list` shows"
@@ -186,9 +187,8 @@ def _agreed(wanted: "list[Wanted]", folder: Path | None) -> bool:
     total = sum(item.n_bytes for item in wanted)
     lines += ["", *_licences(item.part for item in wanted)]
     lines.append(f"{_size(total)} to {place}, which has {_size(free_bytes(place))} free")
-    print("\n".join(lines), file=sys.stderr)
-    print("Agree to these licences and download? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    put(sys.stderr, "\n".join(lines))
+    return agreed("Agree to these licences and download?")
 
 
 def _licences(parts: Iterable[Any]) -> list[str]:

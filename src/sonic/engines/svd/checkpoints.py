@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sonic.engines.svd import tensorfiles
 from sonic.engines.svd.parts import CONFIGS, PARTS, SONIC, SVD, WHISPER
 from sonic.errors import InstallError
+from sonic.files import read_small_text
 from sonic.provenance.hashing import sha256_of_file
 from sonic.types import OnProgress, Progress
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 FOLDER_VARIABLE = "SONIC_WEIGHTS"
 COMFYUI_FOLDERS = ("ComfyUI", "comfy/ComfyUI")
+_MAX_TEXT_BYTES = 1024**2
 """Below the user's home: by hand, and by ComfyUI's own installer."""
 _SONIC_HOMES = (".", "Sonic", "sonic", "models/sonic", "models/sonic/Sonic", "checkpoints/Sonic", "checkpoints")
 _SVD_HOMES = (
@@ -62,7 +64,7 @@ class Located:
             return dict(CONFIGS[part])
         file = self.configs[part]
         try:
-            config = json.loads(file.read_text(encoding="utf-8"))
+            config = json.loads(read_small_text(file, _MAX_TEXT_BYTES))
             return {name: value for name, value in config.items() if not name.startswith("_")}
         except (OSError, ValueError, AttributeError) as error:
             raise InstallError(f"{file} cannot be read as JSON settings; {tensorfiles.REMEDY}") from error
@@ -162,7 +164,7 @@ def roots(folder: Path | None = None) -> list[Path]:
     Raises InstallError if the given folder, or what SONIC_WEIGHTS names, is none.
     """
     named = folder or (Path(os.environ[FOLDER_VARIABLE]) if os.environ.get(FOLDER_VARIABLE) else None)
-    if named and not named.is_dir():
+    if named and not os.path.isdir(named):
         raise InstallError(f"weights folder {named} is no folder; name one that is, or leave it out")
     usual = [Path.home() / name for name in COMFYUI_FOLDERS] if _has_home() else []
     found = [*_with_comfyui(named), *(p for p in [*usual, hub_cache()] if p is not None and p.is_dir())]
@@ -186,7 +188,7 @@ def snapshots(cache_folder: Path, repository: str) -> list[Path]:
     home = cache_folder / f"models--{repository.replace('/', '--')}"
     wanted = [part.revision for part in PARTS.values() if part.repository == repository and part.revision][:1]
     with contextlib.suppress(OSError, ValueError):
-        wanted.append((home / "refs" / "main").read_text(encoding="utf-8").strip())
+        wanted.append(read_small_text(home / "refs" / "main", _MAX_TEXT_BYTES).strip())
     found = [p for p in (home / "snapshots").glob("*") if p.is_dir()]
     first = {revision: place for place, revision in enumerate(wanted)}
     return sorted(found, key=lambda p: (first.get(p.name, len(first)), -p.stat().st_mtime))

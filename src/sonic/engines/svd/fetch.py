@@ -3,6 +3,7 @@
 huggingface_hub does the transfer and takes up again what was cut short. The engine itself never downloads.
 """
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ Download = Callable[[Wanted, Path | None], Path]
 
 def missing(folder: Path | None = None, *, half: bool = False) -> list[Wanted]:
     """The files of every part that is not found; ``half``: in half precision where that is published."""
-    found = set(search(folder if folder and folder.is_dir() else None).files)
+    found = set(search(folder if folder and os.path.isdir(folder) else None).files)
     if "vae" in found:
         found.add("scheduler")  # the published settings are known without the file
     parts = [part for name, part in PARTS.items() if name not in found]

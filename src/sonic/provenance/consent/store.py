@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sonic.errors import ConsentError, OutputError
+from sonic.files import read_small
 from sonic.provenance.audit import append
 from sonic.provenance.consent import words
 from sonic.provenance.consent.terms import Consent, now_text
@@ -67,14 +68,17 @@ def revoke(consent: Consent) -> str:
 
 
 def revoked_at(consent_id: str) -> str | None:
-    """When this consent was revoked on this machine, UTC; UNKNOWN_DAY for a damaged revocation, which counts too."""
+    """When this consent was revoked on this machine, UTC; UNKNOWN_DAY for a damaged revocation, which counts too.
+
+    Raises ConsentError where the folder may not be read: whether it was revoked is then not known.
+    """
     path = folder() / f"{consent_id}{_REVOKED}"
     try:
-        with path.open("rb") as file:
-            values = json.loads(file.read(_MAX_BYTES))
-        at = values["revoked_at"]
-    except FileNotFoundError:
+        at = json.loads(read_small(path, _MAX_BYTES))["revoked_at"]
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except PermissionError as error:
+        raise _unreadable(error) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return UNKNOWN_DAY
     return at if isinstance(at, str) and at.isprintable() and len(at) <= words.MAX_PURPOSE else UNKNOWN_DAY
@@ -88,7 +92,7 @@ def copy_of(consent_id: str) -> Consent | None:
 
 
 def kept() -> Iterator[Consent]:
-    """Every copy that can be read, oldest first."""
+    """Every copy that can be read, oldest first. Raises ConsentError where the folder may not be read."""
     found = [path for path in _copies() if path.exists()]
     for path in sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name)):
         with suppress(ConsentError):
@@ -107,7 +111,20 @@ def find(prefix: str) -> Consent:
 
 
 def _copies() -> list[Path]:
-    return [path for path in folder().glob(f"*{_COPY}") if re.fullmatch(r"[0-9a-f]{64}", path.stem)]
+    try:
+        names = os.listdir(folder())  # unlike glob, it says when the folder may not be read
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise _unreadable(error) from error
+    return [folder() / name for name in names if re.fullmatch(rf"[0-9a-f]{{64}}{re.escape(_COPY)}", name)]
+
+
+def _unreadable(error: OSError) -> ConsentError:
+    return ConsentError(
+        f"the consents of this machine in {str(folder())!r} cannot be read ({error.strerror}), and so "
+        f"nobody knows which hold; give yourself access to that folder, or set {HOME_VARIABLE} to another"
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError
+from sonic.files import read_small
 from sonic.provenance.consent.fields import Signature, checked, read
 from sonic.provenance.hashing import canonical, sha256_of_file
 from sonic.types import Photo
@@ -37,9 +38,13 @@ BASES = {
 }
 """Each accepted basis and what it claims."""
 NEED_EVIDENCE = ("written", "licensed")
+NOBODY = "nobody who exists"
+"""The subject of a synthetic picture that has no name."""
 KIND = "sonic-consent/1"
 SHOWN_ID = 12
 """Digits of an id that people are shown."""
+MAX_EVIDENCE_BYTES = 4 * 1024**3
+"""Of an evidence file: a scan or a recording."""
 _MAX_FILE_BYTES = 64 * 1024
 
 
@@ -51,8 +56,8 @@ class Consent:
     to the photo and signs it; whoever writes ``Consent(...)`` in code states what it says.
     """
 
-    subject: str
-    """Who is in the photo: a name or another handle that the grounds can be found by."""
+    subject: str = ""
+    """Who is in the photo: a name or another handle that the grounds can be found by; synthetic needs none: NOBODY."""
     basis: str
     """self | written | licensed | synthetic; see BASES."""
     given_on: date
@@ -83,6 +88,8 @@ class Consent:
         values = checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
         for name, value in values.items():
             object.__setattr__(self, name, value)
+        if not self.subject and self.basis == "synthetic":
+            object.__setattr__(self, "subject", NOBODY)
         if not self.subject:
             raise ConsentError(
                 'the subject of the consent is empty; name the person in the photo: --subject "Ada Example"'
@@ -204,11 +211,7 @@ class Consent:
         """
         path = Path(path)
         try:
-            with path.open("rb") as file:
-                data = file.read(_MAX_FILE_BYTES + 1)
-            if len(data) > _MAX_FILE_BYTES:
-                raise ConsentError(f"{str(path)!r} is larger than {_MAX_FILE_BYTES} bytes; a consent is short")
-            values = json.loads(data)
+            values = json.loads(read_small(path, _MAX_FILE_BYTES))
         except (OSError, ValueError, RecursionError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not JSON"
             raise ConsentError(
@@ -223,7 +226,7 @@ class Consent:
         """What is wrong with the evidence file if it lies in ``folder``, with the remedy; None if nothing is."""
         path = folder / self.evidence_name if self.evidence_name else None
         try:
-            if path is None or not path.is_file() or sha256_of_file(path) == self.evidence_sha256:
+            if path is None or not path.is_file() or sha256_of_file(path, MAX_EVIDENCE_BYTES) == self.evidence_sha256:
                 return None
         except (OSError, ValueError) as error:
             return f"evidence {str(path)!r} cannot be read ({error}); make it readable, or move it elsewhere"

@@ -1,0 +1,124 @@
+"""Files that are being made: hidden names in the folder of the output, gone when the job ends, however it ends.
+
+A job's files are ``.sonic-<random>.part.*``. One of them, ``.sonic-<random>.part.lock``, is locked as long as the
+process lives: the system lets go of the lock when the process dies, whatever it dies of, and the next job in the folder
+removes what belongs to a lock that nobody holds. A lock, not a process number: numbers are given again, and mean
+nothing in another container or on another machine that shares the folder.
+"""
+
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+TEMPORARY = ".part"
+"""In the name of every unfinished file."""
+_LOCK = ".lock"
+_LOCK_NAME = re.compile(rf"\.sonic-[0-9a-f]{{12}}{re.escape(TEMPORARY + _LOCK)}")
+_TRIES = 3
+
+
+class Unfinished:
+    """The unfinished files of one job; see ``unfinished``."""
+
+    def __init__(self, stem: Path) -> None:
+        self._stem = stem
+
+    @contextmanager
+    def file(self, suffix: str) -> Iterator[Path]:
+        """A new empty file, with the rights of any new file, removed at the end unless it was renamed.
+
+        Raises OSError.
+        """
+        path = self._stem.with_name(f"{self._stem.name}{suffix}")
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def unfinished(folder: Path) -> Iterator[Unfinished]:
+    """Sweep ``folder``, then give names for the unfinished files of one job in it. Raises OSError."""
+    # Absolute: a name such as "-x" or "http:" must not look like an option or a protocol to anybody.
+    folder = Path(os.path.abspath(folder))
+    sweep(folder)
+    with ExitStack() as stack:
+        for _ in range(_TRIES):
+            stem = _new_stem(folder)
+            if _hold(stem.with_name(f"{stem.name}{_LOCK}"), stack):
+                break
+        else:  # nothing can be locked here, as in some network folders: without a lock nobody sweeps
+            stem = _new_stem(folder)
+        yield Unfinished(stem)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files of jobs that are dead; whatever cannot be removed or judged stays. Raises nothing."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if _LOCK_NAME.fullmatch(name):
+                _sweep_one(folder / name)
+
+
+def _sweep_one(lock: Path) -> None:
+    try:
+        descriptor = os.open(lock, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return
+    try:
+        if not _locked(descriptor):
+            return
+        stem = lock.name.removesuffix(_LOCK)
+        for name in os.listdir(lock.parent):
+            if name.startswith(f"{stem}.") and name != lock.name:
+                (lock.parent / name).unlink(missing_ok=True)
+        _unlink(lock)  # while it is held, so that nobody takes it over
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+    if sys.platform == "win32":
+        _unlink(lock)  # an open file cannot be removed there
+
+
+def _new_stem(folder: Path) -> Path:
+    return folder / f".sonic-{secrets.token_hex(6)}{TEMPORARY}"
+
+
+def _hold(lock: Path, stack: ExitStack) -> bool:
+    """Make ``lock`` and hold it until ``stack`` is left; False, and nothing is left, if that cannot be."""
+    with ExitStack() as made:
+        descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        made.callback(_unlink, lock)
+        made.callback(os.close, descriptor)
+        if not _locked(descriptor) or not os.path.lexists(lock):  # another job swept it before it was locked
+            return False
+        stack.push(made.pop_all())
+    return True
+
+
+def _locked(descriptor: int) -> bool:
+    """Whether this process has got the lock now, without waiting."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _unlink(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -1,0 +1,106 @@
+"""Small files that a user names: whatever is at their path, reading one ends at once, in bounded memory."""
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sonic.files import open_regular, read_small, read_small_text
+
+
+def _pipe(path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    os.mkfifo(path)
+
+
+def _sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(40 * 1024**3)
+
+
+def _socket(path: Path) -> None:
+    if sys.platform == "win32":
+        pytest.skip("no sockets in the file system")
+    here = Path.cwd()
+    os.chdir(path.parent)  # the address of a socket is short
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+MADE: dict[str, Callable[[Path], object]] = {
+    "folder": Path.mkdir,
+    "pipe": _pipe,
+    "socket": _socket,
+    "loop": lambda path: path.symlink_to(path),
+    "sparse": _sparse,
+}
+SPECIAL = (*MADE, "missing", "endless device", "nul", "too long")
+"""What can be at a path and is no small file; ``special`` makes one."""
+
+
+def special(kind: str, folder: Path) -> Path:
+    """A path of this kind in ``folder``; skips the test where the system has none."""
+    path = folder / kind
+    if kind in MADE:
+        MADE[kind](path)
+    elif kind == "endless device":
+        if not (path := Path("/dev/zero")).exists():
+            pytest.skip("this system has no /dev/zero")
+    elif kind in ("nul", "too long"):
+        path = folder / {"nul": "nul\0.json", "too long": "x" * 300}[kind]
+    return path
+
+
+@pytest.mark.parametrize("kind", SPECIAL)
+@pytest.mark.parametrize("read", [read_small, read_small_text])
+def test_what_is_no_small_file_is_refused_at_once(
+    kind: str, read: Callable[[Path, int], object], tmp_path: Path
+) -> None:
+    before = _n_open()
+    with pytest.raises(OSError) as caught:
+        read(special(kind, tmp_path), 1024**2)
+    assert caught.value.strerror and "\n" not in caught.value.strerror
+    assert _n_open() == before
+
+
+def test_the_limit_is_the_last_size_that_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 1024)
+    assert read_small(path, 1024) == b"x" * 1024
+    with pytest.raises(OSError, match="larger than"):
+        read_small(path, 1023)
+
+
+def test_text_may_have_a_byte_order_mark_and_must_be_text(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes("\ufeffé".encode())
+    assert read_small_text(path, 10) == "é"
+    path.write_bytes(b"\xff")
+    with pytest.raises(OSError, match="not UTF-8"):
+        read_small_text(path, 10)
+
+
+def test_files_whose_size_says_nothing_are_read(tmp_path: Path) -> None:
+    path = Path("/proc/self/status")
+    if not path.exists():
+        pytest.skip("this system has no /proc")
+    assert b"Pid" in read_small(path, 1024**2)
+
+
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("a")
+    with open_regular(tmp_path / "link") as file:
+        assert file.read() == b"x"
+
+
+def _n_open() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.exists() else 0
