@@ -14,6 +14,49 @@ _SKIN = (50, 280, 205, 425, 101, 330, 4)
 _LIPS = (14, 17, 16, 15, 87, 317, 0)
 
 
+_TONED, _COLOURFUL = 1.0, 3.0
+"""Variety of hue (Lab units) of a face: up to the first its picture is toned in one ink, from the second on in full
+colour. Photos of 102 people: 2.6 to 5.5; the same in grey, sepia or bronze, as JPEG: 0 to 1.7."""
+_TONE_PX = 160
+"""Height at which a face's hues are looked at: chroma is stored coarsely, and noise is no hue."""
+_TONE_STEPS, _TONE_PIXELS = 20, 8
+"""Levels of lightness, and how many pixels tell the hue of one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toning:
+    """What hue a picture gives to each lightness, and how far its colours may leave that.
+
+    A black-and-white photo, a sepia print, a bronze head and a drawing in one ink all have one chroma for each
+    lightness; what is added to them has to have it as well.
+    """
+
+    steps: F64
+    """(N, 3) Lab: the mean colours of the face at some lightnesses, from dark to light."""
+    freedom: float
+    """0: all colours lie on the curve; 1: any colour is at home in this picture."""
+
+    def __call__(self, linear: F32) -> F32:
+        """Colours (h, w, 3), linear RGB, with the lightness they have and the hue this picture would give them."""
+        import cv2
+
+        if self.freedom >= 1:
+            return linear
+        lab = cv2.cvtColor(linear, cv2.COLOR_LRGB2Lab)
+        tone = self._tone(lab[..., 0])
+        lab[..., 1:] = tone + np.float32(self.freedom) * (lab[..., 1:] - tone)
+        return np.asarray(np.clip(cv2.cvtColor(lab, cv2.COLOR_Lab2LRGB), 0, 1), np.float32)
+
+    def variety(self, lab: F32) -> float:
+        """How far colours (N, 3) Lab leave the curve, as root mean square."""
+        return float(np.sqrt(((lab[:, 1:] - self._tone(lab[:, 0])) ** 2).sum(1).mean()))
+
+    def _tone(self, light: F32) -> F32:
+        """(..., 2) Lab a and b at these L; beyond the face's darkest and lightest they fade to black's and white's."""
+        steps = np.vstack([[0.0, 0.0, 0.0], self.steps, [100.0, 0.0, 0.0]])
+        return np.stack([np.interp(light, steps[:, 0], steps[:, k]) for k in (1, 2)], -1).astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True)
 class Colours:
     """Linear RGB, each (3,)."""
@@ -25,6 +68,8 @@ class Colours:
     lash: F64
     """sRGB bytes, as drawn."""
     skin: F64
+    toning: Toning
+    """For what is painted with these, once it is lit."""
 
 
 def luminance(rgb: F64) -> float:
@@ -45,15 +90,34 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     skin = np.median([patch(i, 0.035) for i in _SKIN], 0)
     lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
     eyes = eye_pixels(rgb, points_px)
-    # of the more colourful one: pale skin is no grey picture
-    colourful = float(np.clip(max(np.std(c) / max(c.mean(), 1e-3) for c in (skin, lips)) / 0.35, 0, 1))
-    teeth = _teeth(skin, _sclera(linear[eyes], skin), colourful)
-    tongue = colourful * (0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75)
-    tongue += (1 - colourful) * 0.7 * lips
+    teeth = _teeth(skin, _sclera(linear[eyes], skin))
+    tongue = 0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75
     lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
     gum = lips * [0.75, 0.64, 0.68]
     cavity = lips * [0.17, 0.08, 0.08] + 0.0015
-    return Colours(teeth, gum, tongue, cavity, lash, skin)
+    return Colours(teeth, gum, tongue, cavity, lash, skin, picture_toning(rgb, points_px))
+
+
+def picture_toning(rgb: U8, points_px: F64) -> Toning:
+    """The face's mean chroma at each lightness; what leaves it is the picture's variety of hue."""
+    import cv2
+
+    oval = points_px[list(facemesh.OVAL), :2]
+    low = np.clip(np.floor(oval.min(0)), 0, [rgb.shape[1] - 2, rgb.shape[0] - 2]).astype(int)
+    high = np.clip(np.ceil(oval.max(0)), low + 2, [rgb.shape[1], rgb.shape[0]]).astype(int)
+    cut = np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]])
+    face = np.zeros(cut.shape[:2], np.uint8)
+    cv2.fillPoly(face, [np.round(oval - low).astype(np.int32)], 1)
+    zoom = min(1.0, _TONE_PX / cut.shape[0])
+    small = cv2.resize(cut, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    inside = cv2.resize(face, small.shape[1::-1], interpolation=cv2.INTER_NEAREST) > 0
+    smooth = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2Lab), (0, 0), 1.0)
+    lab = smooth[inside if inside.any() else slice(None)].reshape(-1, 3)
+    level = np.clip(lab[:, 0] * _TONE_STEPS / 100, 0, _TONE_STEPS - 1).astype(int)
+    levels = [lab[level == k] for k in range(_TONE_STEPS)]
+    steps = np.array([own.mean(0) for own in levels if len(own) >= _TONE_PIXELS] or [lab.mean(0)])
+    leaves = Toning(steps, 0.0).variety(lab)
+    return Toning(steps, float(np.clip((leaves - _TONED) / (_COLOURFUL - _TONED), 0, 1)))
 
 
 def eye_pixels(rgb: U8, points_px: F64) -> U8:
@@ -76,7 +140,7 @@ def _sclera(eyes: F32, skin: F64) -> F64:
     return np.asarray(np.median(eyes[(light >= low) & (light <= high + 1e-6)], 0), np.float64)
 
 
-def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
+def _teeth(skin: F64, sclera: F64) -> F64:
     """As light as the picture's own whites allow: a painted eye is no whiter than its painter made it."""
     y_skin, y_white = luminance(skin), luminance(sclera)
     light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
@@ -84,7 +148,6 @@ def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
     white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
     colour = np.array([1.03, 1.0, 0.92]) * tint**0.36 * white**0.30
-    colour = colourful * colour + (1 - colourful) * tint
     return np.asarray(colour / luminance(colour) * light)
 
 
