@@ -30,6 +30,8 @@ _SEEN = 0.6
 _BEYOND, _ON_EDGE = 0.1, 0.25
 """Shares of a face's width: how far one may leave the picture, how far its middle may be from a mirror."""
 _SIDES = ("left", "right", "upper", "lower")
+_UPRIGHT = 0.88
+"""Score of most upright faces; below it the margin is twice as wide: a face in a mask gains by 0.07 upside down."""
 _LIES = ("", "on its side, 90° clockwise", "upside down", "on its side, 90° anticlockwise")
 """How a photo lies that becomes upright by 0 to 3 quarter turns anticlockwise."""
 
@@ -257,7 +259,8 @@ def _quarter_turns(rgb: U8, points: F32) -> int:
     found = face_boxes((np.rot90(view, turns) for turns in range(4)), far=False, min_score=0.2)
     scores = [max((score for score, _ in boxes), default=0.0) for boxes in found]
     best = int(np.argmax(scores))
-    return best if scores[best] > scores[0] + UPRIGHT_MARGIN else 0
+    margin = UPRIGHT_MARGIN * (1 if scores[best] > _UPRIGHT else 2)
+    return best if scores[best] > scores[0] + margin else 0
 
 
 def _window(rgb: U8, left: int, top: int, side: int) -> U8:
