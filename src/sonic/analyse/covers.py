@@ -1,8 +1,8 @@
 """Whether something is in front of the mouth: a mask, a hand, a microphone, a cup.
 
 What a mouth in view has: a line where the lips meet, lips redder than the skin below and beside them, and a lower face
-of the same skin as the upper one. None of them alone is in every picture (pale lips, teeth, beards, dark skin, black
-and white), so a mouth is called covered only where two are missing, or where one is contradicted.
+of the same skin as the upper one. None of them alone is in every picture (pale lips, brown lips, teeth, beards, black
+and white), so a mouth is called covered only where several are missing together, and a clear line is a mouth always.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _PATCH_PX = 3
 # grey, sepia and bronze, and 1,131 covers painted over them.
 _CLEAR_LINE, _FAINT_LINE, _NO_LINE, _GREY_LINE, _BARE = 1.0, 0.5, 0.25, 0.18, 0.1
 _RED, _LITTLE_RED, _NOT_RED = 6.0, 2.5, 1.0
-_FAR, _NEAR, _ALIKE, _GREY_ALIKE, _SAME = 12.0, 9.0, 8.0, 6.0, 3.0
+_FAR, _NEAR, _ALIKE, _MUCH_ALIKE, _SAME = 12.0, 9.0, 8.0, 6.0, 3.0
 _LIP_NOT_RED, _LIP_ALIKE = 0.7, 4.5
 _OTHER_HUE = 12.0
 _COLOURS = 0.65
@@ -49,17 +49,29 @@ class MouthCues:
     freedom: float
     """Of the picture's hues: 0 in black and white."""
 
+    def surely_covered(self, *, closed: bool) -> bool:
+        """As covered, but also if every cue were wrong by as much as light, blur and compression make it."""
+        return MouthCues(
+            line=self.line + 0.15,
+            red=self.red + 0.8,
+            contrast=1.35 * self.contrast,
+            lip_red=self.lip_red + 0.5,
+            lip_contrast=1.35 * self.lip_contrast,
+            hue=0.9 * self.hue,
+            freedom=self.freedom,
+        ).covered(closed=closed)
+
     def covered(self, *, closed: bool) -> bool:
         """Whether these are no lips; between lips that are not ``closed`` there may be no dark line."""
         if self.line > _CLEAR_LINE:
             return False
         if self.freedom < _COLOURS:
-            return closed and self.line < _GREY_LINE and self.contrast < _GREY_ALIKE
+            return closed and self.line < _GREY_LINE and self.contrast < _MUCH_ALIKE
         no_line, bare = (closed and self.line < limit for limit in (_NO_LINE, _BARE))
         return (
-            (self.red < 0 and (self.line < _FAINT_LINE or self.contrast > _FAR))
+            (self.red < 0 and self.lip_contrast < _FAR and (self.line < _FAINT_LINE or self.contrast > _FAR))
             or self.contrast < _SAME
-            or (self.red < _NOT_RED and self.contrast < _ALIKE)
+            or (self.red < _NOT_RED and self.contrast < (_ALIKE if self.line < _FAINT_LINE else _MUCH_ALIKE))
             or (self.lip_red < _LIP_NOT_RED and self.lip_contrast < _LIP_ALIKE)
             or (self.red < _LITTLE_RED and self.contrast < _NEAR and self.line < _FAINT_LINE)
             or (self.red < _RED and no_line)

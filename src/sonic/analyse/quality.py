@@ -86,15 +86,16 @@ def quality_of(photo: Photo, points: F32, pose_deg: tuple[float, float, float]) 
     # In the picture only: FaceMesh guesses the depth of the lips, and guesses them apart where they touch.
     gap = float(np.linalg.norm((points[facemesh.LIP_TOP] - points[facemesh.LIP_BOTTOM])[:2])) / eyes_px
     sharp, contrast = _sharpness(grey, inside), max(float(grey[inside].std()), 1.0)
-    covered = mouth_cues(view, shown, _seam(grey, shown) / contrast).covered(closed=gap < _PARTED)
+    cues, closed = mouth_cues(view, shown, _seam(grey, shown) / contrast), gap < _PARTED
+    covered, surely = cues.covered(closed=closed), cues.surely_covered(closed=closed)
     notices = (
         *_on_place(photo, points, eyes_px, pose_deg),
         *_on_light(grey[inside], sharp, eyes_px),
-        *(_on_cover() if covered else _on_mouth(grey, shown, gap)),
+        *(_on_cover(surely=surely) if covered else _on_mouth(grey, shown, gap)),
         *_on_glasses(grey, shown, contrast),
         *_on_eyes(points),
     )
-    return FaceQuality(eyes_px, sharp, gap, notices, covered)
+    return FaceQuality(eyes_px, sharp, gap, notices, covered and surely)
 
 
 def _on_place(photo: Photo, points: F32, eyes_px: float, pose_deg: tuple[float, float, float]) -> Iterator[str]:
@@ -125,11 +126,17 @@ def _on_light(face: F32, sharp: float, eyes_px: float) -> Iterator[str]:
         yield "the face is dark: a photo with more light on the face is better"
 
 
-def _on_cover() -> Iterator[str]:
-    yield (
-        "something covers the mouth, a mask, a hand or a microphone: the lips will not be seen to speak; "
-        "use a photo that shows the mouth"
-    )
+def _on_cover(*, surely: bool) -> Iterator[str]:
+    if surely:
+        yield (
+            "a mask, a hand or something else covers the mouth: the lips will not be seen to speak; "
+            "use a photo that shows the mouth"
+        )
+    else:
+        yield (
+            "lips can hardly be told from what is around them: if something covers the mouth, "
+            "use a photo that shows the mouth"
+        )
 
 
 def _on_mouth(grey: F32, shown: F32, gap: float) -> Iterator[str]:
