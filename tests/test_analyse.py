@@ -154,6 +154,34 @@ def test_a_photo_on_its_side_is_told_so(hopper: Photo, turns: int, words: str) -
         find_face(as_photo(np.rot90(hopper.rgb, turns)))
 
 
+def cut_at(hopper: Photo, face: Face, side: str, share: float) -> Photo:
+    """The photo without this share of the face, and all beyond it, on that side."""
+    left, top, right, bottom = face.box_px
+    x, y = share * (right - left), share * (bottom - top)
+    return as_photo(
+        {
+            "left": hopper.rgb[:, int(left + x) :],
+            "right": hopper.rgb[:, : int(right - x)],
+            "upper": hopper.rgb[int(top + y) :],
+            "lower": hopper.rgb[: int(bottom - y)],
+        }[side]
+    )
+
+
+@pytest.mark.parametrize("share", [0.4, 0.5])
+@pytest.mark.parametrize("side", ["left", "right", "lower"])
+def test_part_of_a_face_is_named_as_that(hopper: Photo, face: Face, side: str, share: float) -> None:
+    """Found or not, half a face is neither a photo that lies on its side nor a mouth behind a hand."""
+    with pytest.raises(FaceError, match=f"only part of a face, its {side} edge cuts off the rest; give a photo"):
+        find_face(cut_at(hopper, face, side, share))
+
+
+@pytest.mark.parametrize("side", ["left", "right", "upper", "lower"])
+def test_a_face_that_lacks_no_eye_and_no_mouth_is_animated(hopper: Photo, face: Face, side: str) -> None:
+    found = find_face(cut_at(hopper, face, side, 0.12))
+    assert any("cut off by the edge" in line for line in found.quality.notices)
+
+
 @pytest.mark.parametrize("degrees", [-25, 15, 40])
 def test_a_leaning_head_is_measured(hopper: Photo, face: Face, degrees: float) -> None:
     around = cv2.getRotationMatrix2D((260, 232), -degrees, 1)

@@ -10,7 +10,8 @@ import sonic
 ROOT = Path(sonic.__file__).parent
 ROWS = (
     {"types", "motion", "settings", "errors", "files", "unfinished"},
-    {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "weights", "provenance"},
+    {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "tones", "weights"}
+    | {"provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},
     {"engines"},
     {"stages", "curves", "demo", "pipeline", "evaluate", "inspection", "sheet", "doctor", "verification"},

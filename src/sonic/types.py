@@ -118,6 +118,8 @@ class FaceQuality:
     """Distance of the inner lips over the eye distance; above 0.035 the mouth is open."""
     notices: tuple[str, ...] = ()
     """One line each: what is not ideal and what would make a better photo."""
+    mouth_covered: bool = False
+    """Something is in front of the mouth: what is there must not be opened."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ BACKGROUND = 0.25
 """Faces lower than this share of the highest one are passers-by and pictures on walls: nobody means to animate them."""
 UPRIGHT_MARGIN = 0.06
 """By so much the score of a face must rise when the photo is turned, before the photo is said to lie."""
+_SEEN = 0.6
+"""Score from which a turned or mirrored picture shows a face: turned portraits 0.81 to 0.96."""
+_BEYOND, _ON_EDGE = 0.1, 0.25
+"""Shares of a face's width: how far one may leave the picture, how far its middle may be from a mirror."""
+_SIDES = ("left", "right", "upper", "lower")
+_UPRIGHT = 0.88
+"""Score of most upright faces; below it the margin is twice as wide: a face in a mask gains by 0.07 upside down."""
 _LIES = ("", "on its side, 90° clockwise", "upside down", "on its side, 90° anticlockwise")
 """How a photo lies that becomes upright by 0 to 3 quarter turns anticlockwise."""
 
@@ -41,7 +48,7 @@ class _Guess:
 def all_faces(photo: Photo) -> list[F32]:
     """Landmarks of each face that counts, (478, 3) in photo px, from left to right.
 
-    Raises FaceError if there is none, and says so if there would be one with the photo turned.
+    Raises FaceError if there is none, and says so if the photo's edge cuts it or if there would be one with it turned.
     """
     return _prominent(every_face(photo))
 
@@ -50,21 +57,15 @@ def every_face(photo: Photo) -> list[F32]:
     """As all_faces, with the small ones in the background."""
     faces = _faces(photo.rgb)
     if not faces:
-        small, ways = _shrunk(photo.rgb)[0], (1, 3, 2)
-        turned = face_boxes((np.rot90(small, turns) for turns in ways), far=True, min_score=0.6)
-        for turns, found in zip(ways, turned, strict=True):
-            if found:
-                raise _lies(photo, turns)
-        raise FaceError(
-            f"photo {photo.name!r} shows no face that can be found; give a photo with a face from the front, well lit"
-        )
+        raise _unseen(photo)
     return sorted(faces, key=lambda points: float(points[:, 0].mean()))
 
 
 def one_face(photo: Photo, face: int | None) -> tuple[F32, list[F32]]:
     """The face of this number, counted from the left from 1, None where only one counts; and every other face.
 
-    Raises FaceError if there is none, no such one, more than one and no number, or if the photo lies on its side.
+    Raises FaceError if there is none, no such one, more than one and no number, if the photo's edge cuts off an eye or
+    the mouth, or if the photo lies on its side.
     """
     every = every_face(photo)
     faces = _prominent(every)
@@ -74,6 +75,8 @@ def one_face(photo: Photo, face: int | None) -> tuple[F32, list[F32]]:
         count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
         raise FaceError(f"photo has {count}, counted from the left; there is no face {face}")
     points = faces[(face or 1) - 1]
+    if side := _lost_side(photo, points):
+        raise _part_of(photo, side)
     if turns := _quarter_turns(photo.rgb, points):
         raise _lies(photo, turns)
     return points, [other for other in every if other is not points]
@@ -102,6 +105,59 @@ def _prominent(faces: list[F32]) -> list[F32]:
     """Those that are not much smaller than the highest, in the same order."""
     highest = max(map(face_height, faces))
     return [points for points in faces if face_height(points) >= BACKGROUND * highest]
+
+
+def _unseen(photo: Photo) -> FaceError:
+    """Why no face is found: the likeliest of a turned photo, an edge through the face, and no face at all."""
+    small = _shrunk(photo.rgb)[0]
+    ways, height, width = (1, 3, 2), *small.shape[:2]
+    guesses: list[tuple[float, FaceError]] = []
+    turned = face_boxes((np.rot90(small, turns) for turns in ways), far=True, min_score=_SEEN)
+    for turns, found in zip(ways, turned, strict=True):
+        size = (width, height) if turns == 2 else (height, width)
+        guesses += [(score, _lies(photo, turns)) for score, box in found if _within(box, size)]
+    # half a face beside its mirror image is a face
+    pads = ((0, 0, width, 0), (0, 0, 0, width), (height, 0, 0, 0), (0, height, 0, 0))
+    mirrored = face_boxes(
+        (np.asarray(cv2.copyMakeBorder(small, *pad, cv2.BORDER_REFLECT), np.uint8) for pad in pads),
+        far=True,
+        min_score=_SEEN,
+    )
+    for side, found in zip(_SIDES, mirrored, strict=True):
+        axis, line = (0, width) if side in ("left", "right") else (1, height)
+        guesses += [
+            (score, _part_of(photo, side))
+            for score, box in found
+            if abs((box[axis] + box[axis + 2]) / 2 - line) < _ON_EDGE * (box[2] - box[0])
+        ]
+    if guesses:
+        return max(guesses, key=lambda guess: guess[0])[1]
+    return FaceError(
+        f"photo {photo.name!r} shows no face that can be found; give a photo with a face from the front, well lit"
+    )
+
+
+def _within(box: tuple[float, float, float, float], size_px: tuple[int, int]) -> bool:
+    """Whether nearly all of a box lies in a picture of (width, height)."""
+    slack = _BEYOND * (box[2] - box[0])
+    return min(box[:2]) > -slack and box[2] < size_px[0] + slack and box[3] < size_px[1] + slack
+
+
+def _lost_side(photo: Photo, points: F32) -> str:
+    """The side on which an eye or the mouth lies beyond the edge, where its landmarks are guesses; else nothing."""
+    eyes = [points[list(eye.corners), :2].mean(0) for eye in facemesh.EYES]
+    places = np.array([*eyes, points[[facemesh.LIP_TOP, facemesh.LIP_BOTTOM], :2].mean(0)])
+    width, height = photo.size_px
+    beyond = (-places[:, 0].min(), places[:, 0].max() - width + 1, -places[:, 1].min(), places[:, 1].max() - height + 1)
+    furthest = int(np.argmax(beyond))
+    return _SIDES[furthest] if beyond[furthest] > 0 else ""
+
+
+def _part_of(photo: Photo, side: str) -> FaceError:
+    return FaceError(
+        f"photo {photo.name!r} shows only part of a face, its {side} edge cuts off the rest; "
+        "give a photo that shows the whole face"
+    )
 
 
 def _lies(photo: Photo, turns: int) -> FaceError:
@@ -222,7 +278,8 @@ def _quarter_turns(rgb: U8, points: F32) -> int:
     found = face_boxes((np.rot90(view, turns) for turns in range(4)), far=False, min_score=0.2)
     scores = [max((score for score, _ in boxes), default=0.0) for boxes in found]
     best = int(np.argmax(scores))
-    return best if scores[best] > scores[0] + UPRIGHT_MARGIN else 0
+    margin = UPRIGHT_MARGIN * (1 if scores[best] > _UPRIGHT else 2)
+    return best if scores[best] > scores[0] + margin else 0
 
 
 def _window(rgb: U8, left: int, top: int, side: int) -> U8:

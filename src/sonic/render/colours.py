@@ -7,6 +7,7 @@ import numpy as np
 from sonic import facemesh
 from sonic.facemesh import EYES
 from sonic.render.native import colour_tables
+from sonic.tones import Toning, toning_of
 from sonic.types import F32, F64, U8
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -25,6 +26,8 @@ class Colours:
     lash: F64
     """sRGB bytes, as drawn."""
     skin: F64
+    toning: Toning
+    """For what is painted with these, once it is lit."""
 
 
 def luminance(rgb: F64) -> float:
@@ -45,15 +48,12 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     skin = np.median([patch(i, 0.035) for i in _SKIN], 0)
     lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
     eyes = eye_pixels(rgb, points_px)
-    # of the more colourful one: pale skin is no grey picture
-    colourful = float(np.clip(max(np.std(c) / max(c.mean(), 1e-3) for c in (skin, lips)) / 0.35, 0, 1))
-    teeth = _teeth(skin, _sclera(linear[eyes], skin), colourful)
-    tongue = colourful * (0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75)
-    tongue += (1 - colourful) * 0.7 * lips
+    teeth = _teeth(skin, _sclera(linear[eyes], skin))
+    tongue = 0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75
     lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
     gum = lips * [0.75, 0.64, 0.68]
     cavity = lips * [0.17, 0.08, 0.08] + 0.0015
-    return Colours(teeth, gum, tongue, cavity, lash, skin)
+    return Colours(teeth, gum, tongue, cavity, lash, skin, toning_of(rgb, points_px))
 
 
 def eye_pixels(rgb: U8, points_px: F64) -> U8:
@@ -76,7 +76,7 @@ def _sclera(eyes: F32, skin: F64) -> F64:
     return np.asarray(np.median(eyes[(light >= low) & (light <= high + 1e-6)], 0), np.float64)
 
 
-def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
+def _teeth(skin: F64, sclera: F64) -> F64:
     """As light as the picture's own whites allow: a painted eye is no whiter than its painter made it."""
     y_skin, y_white = luminance(skin), luminance(sclera)
     light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
@@ -84,7 +84,6 @@ def _teeth(skin: F64, sclera: F64, colourful: float) -> F64:
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
     white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
     colour = np.array([1.03, 1.0, 0.92]) * tint**0.36 * white**0.30
-    colour = colourful * colour + (1 - colourful) * tint
     return np.asarray(colour / luminance(colour) * light)
 
 

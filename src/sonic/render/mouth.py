@@ -63,7 +63,7 @@ class Mouth:
         mouth = paint_mouth(
             scene, self._teeth.upper, self._teeth.lower, inside_mm=inside_mm, below_mm=below_mm, reach_mm=_REACH_MM
         )
-        mouth = _blurred(mouth, self._teeth.blur_px)
+        mouth = self._colours.toning(_blurred(mouth, self._teeth.blur_px))
         if self._source:
             mouth = self._source.over(mouth, cut.box, inside_mm, rigid, pose.gap_mm)
         alpha = cut.alpha * np.float32(shown)

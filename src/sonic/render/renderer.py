@@ -17,7 +17,7 @@ from sonic.render.mesh import Box, build_mesh
 from sonic.render.mouth import Dentition, Mouth
 from sonic.render.native import scratch_floats, soften, warp
 from sonic.render.neutral import CLOSED_GAP_MM, N_SURFACE, fit_head, neutral_face
-from sonic.render.seam import lip_rim, snap_to_seam, widen_opening
+from sonic.render.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.render.smile import source_teeth
 from sonic.render.source import dense
 from sonic.render.teeth import tooth_rows
@@ -48,8 +48,13 @@ class Renderer:
         rgb = portrait.crop
         points = portrait.face.points_px.astype(np.float64)
         fit = fit_head(points[:N_SURFACE], template)
-        mouth_open = neutral_face(fit.to_mm(points)).source_gap_mm >= CLOSED_GAP_MM
-        points = widen_opening(points, fit) if mouth_open else snap_to_seam(points, rgb, fit.px_per_mm)
+        # behind a mask, a hand or a microphone there are no lips to part, and what covers them must not be drawn over
+        self._mouth_still = portrait.face.quality.mouth_covered
+        mouth_open = not self._mouth_still and neutral_face(fit.to_mm(points)).source_gap_mm >= CLOSED_GAP_MM
+        if mouth_open:
+            points = widen_opening(points, fit)
+        else:
+            points = joined_lips(points) if self._mouth_still else snap_to_seam(points, rgb, fit.px_per_mm)
         neutral = neutral_face(fit.to_mm(points))
         self._rgb, self._points, self._fit, self._neutral = rgb, points, fit, neutral
         others = portrait.others
@@ -90,7 +95,8 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids, motion.brows[i])
+        moves = not self._mouth_still
+        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids, motion.brows[i])
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, lids)
         out = self._rgb.copy()

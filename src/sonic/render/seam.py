@@ -46,6 +46,14 @@ def snap_to_seam(points_px: F64, rgb: U8, px_per_mm: float) -> F64:
     return snapped
 
 
+def joined_lips(points_px: F64) -> F64:
+    """A copy of the landmarks without any opening of the mouth, for lips that are not in view."""
+    joined = points_px.copy()
+    upper, lower = list(facemesh.UPPER_INNER), list(facemesh.LOWER_INNER)
+    joined[upper] = joined[lower] = (points_px[upper] + points_px[lower]) / 2
+    return joined
+
+
 def lightness(rgb: U8, places: F64, px_per_mm: float) -> F32:
     """L* at ``places`` (..., 2), slightly blurred; only the mouth's surroundings are converted."""
     import cv2

@@ -61,7 +61,7 @@ def source_teeth(rgb: U8, points_px: F64, fit: HeadFit, neutral: Neutral, skin: 
     lip_red = float(np.median(cv2.remap(red, lips[:, 0], lips[:, 1], cv2.INTER_LINEAR)))
     limit = 0.5 * (float(np.percentile(red[inside > 0], 20)) + lip_red)
     bright = float(np.percentile(light[inside > 0], 85))
-    teeth = (inside > 0) & (light > 0.5 * bright) & (red < limit)
+    teeth = (inside > 0) & (light > 0.5 * bright) & (red <= limit)
     if bright < 0.3 * float(skin @ _LUMA) or teeth.sum() < 30:
         return None
     down, edge = _edge_line(teeth, low, fit, neutral)
