@@ -53,6 +53,10 @@ _REMEDIES = {
     "SVG": "export it as PNG",
     "PDF": "export its page as PNG",
 }
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow raises for files that are damaged."""
 _STRIP_PX = 512
 _ORIENTATION_TAG = 0x0112
 
@@ -161,7 +165,7 @@ def _decode(data: bytes, format_name: str, name: str) -> U8:
             rgb = _on_white(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(f"photo {name!r} claims more than 90 MP; at most 64 MP are read, scale it down") from error
-    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error) as error:
+    except _DAMAGE as error:
         _log.info("photo %r: %s", name, error)
         raise PhotoError(f"photo {name!r} is damaged or cut off; save or export it again as {_ACCEPTED}") from error
     except (MemoryError, OverflowError) as error:

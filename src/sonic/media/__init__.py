@@ -25,6 +25,7 @@ import numpy as np
 from sonic.errors import MediaError, SpeechError
 from sonic.media.clock import Clock
 from sonic.media.kinds import ACCEPTED, CODECS, DEMUXERS, REMEDIES, STATING, named
+from sonic.media.riff import stated_s
 from sonic.media.sniff import sniff_file
 from sonic.types import F32, U8
 
@@ -120,7 +121,7 @@ def sound_format(source: Path, track: int | None = None) -> SoundFormat:
     """Rate, channels and stated length of a file's sound, without decoding it. Raises SpeechError as decode_sound."""
     with _open_media(source, SpeechError) as container:
         stream = _sound_stream(container, source, track)
-        return SoundFormat(stream.rate, stream.channels, _claimed_s(container, stream))
+        return SoundFormat(stream.rate, stream.channels, _claimed_s(container, stream, source))
 
 
 def sound_tracks(source: Path) -> tuple[SoundTrack, ...]:
@@ -156,7 +157,7 @@ def decode_sound(
         layout, mixed = _target(stream, channels)
         frames = _frames(container, stream, source, SpeechError)
         n_samples = 0
-        for chunk in _resampled(_with_gaps(frames, _clock(container, stream), on_gap), layout, rate):
+        for chunk in _resampled(_with_gaps(frames, _clock(container, stream, source), on_gap), layout, rate):
             n_samples += len(chunk)
             if n_samples > MAX_SOUND_S * rate:
                 raise SpeechError(f"recording {source.name!r} is longer than {MAX_SOUND_S // 3600} h; cut it")
@@ -273,10 +274,13 @@ def _title(tags: Mapping[str, str]) -> str:
     return (tags.get("title") or ("" if language == "und" else language))[:80]
 
 
-def _claimed_s(container: av.container.InputContainer, stream: av.AudioStream) -> float | None:
+def _claimed_s(container: av.container.InputContainer, stream: av.AudioStream, source: Path) -> float | None:
     """Seconds of sound that the file states; None where it does not, or where FFmpeg could only estimate."""
-    if container.format.name.split(",")[0] not in {DEMUXERS[kind] for kind in STATING}:
+    demuxer = container.format.name.split(",")[0]
+    if demuxer not in {DEMUXERS[kind] for kind in STATING}:
         return None
+    if demuxer == "wav" and (stated := stated_s(source)):
+        return stated
     if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if match := re.fullmatch(r"(\d{1,3}):(\d\d):(\d\d(?:\.\d{1,9})?)", stream.metadata.get("DURATION", "")):
@@ -286,9 +290,9 @@ def _claimed_s(container: av.container.InputContainer, stream: av.AudioStream) -
     return container.duration / av.time_base if alone and container.duration else None
 
 
-def _clock(container: av.container.InputContainer, stream: av.AudioStream) -> Clock:
+def _clock(container: av.container.InputContainer, stream: av.AudioStream, source: Path) -> Clock:
     start_s = None if stream.start_time is None or stream.time_base is None else stream.start_time * stream.time_base
-    return Clock(None if start_s is None else max(float(start_s), 0.0), _claimed_s(container, stream))
+    return Clock(None if start_s is None else max(float(start_s), 0.0), _claimed_s(container, stream, source))
 
 
 def _target(stream: av.AudioStream, channels: int | None) -> tuple[str | av.AudioLayout, int | None]:

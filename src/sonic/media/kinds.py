@@ -6,6 +6,7 @@ None of the demuxers follows references to other files, and none of the codecs r
 DEMUXERS = {
     "WAV": "wav", "AIFF": "aiff", "CAF": "caf", "AU": "au", "MP3": "mp3", "FLAC": "flac", "OGG": "ogg", "AAC": "aac",
     "AMR": "amr", "WMA": "asf", "MP4": "mov", "WebM": "matroska", "MPEG-TS": "mpegts", "MPEG-PS": "mpeg", "AVI": "avi",
+    "FLV": "flv",
 }  # fmt: skip
 """Kind, as sniff names it -> the demuxer that FFmpeg must use."""
 CODECS = frozenset({
@@ -18,8 +19,8 @@ CODECS = frozenset({
 """Decoders that may run."""
 ACCEPTED = "WAV, MP3, FLAC, OGG, AAC, M4A/MP4, WebM or MKV"
 """What messages ask for: the kinds that every recorder and editor can save."""
-STATING = ("WAV", "AIFF", "CAF", "AU", "FLAC", "MP4", "WebM")
-"""Kinds whose header states how long the sound is; of the others FFmpeg estimates it from the bit rate."""
+STATING = ("WAV", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP4", "WebM")
+"""Kinds that state how long the sound is; of the others FFmpeg estimates it from the bit rate."""
 REMEDIES = {
     "playlist": "it may open other files",
     "MIDI": "it holds notes and no sound; export it as WAV",
@@ -32,8 +33,9 @@ REMEDIES = {
 
 def named(kind: str) -> str:
     """A kind as part of a sentence: "a WAV file", "an AIFF file", "no media that Sonic knows"."""
-    special = {"text": "a text", "unknown": "no media that Sonic knows", "playlist": "a playlist"}
+    special = {"text": "a text", "unknown": "no media that Sonic knows"}
     if kind in special:
         return special[kind]
+    word = "" if kind.endswith(("list", "archive", "picture")) else " file"
     vowel = kind[0] in "AEIO" or kind.startswith(("MP", "SVG"))  # initials are read letter by letter
-    return f"{'an' if vowel else 'a'} {kind} file"
+    return f"{'an' if vowel else 'a'} {kind}{word}"
