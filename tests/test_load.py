@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+import sonic
 from hostile import (
     NO_MEDIA,
     ODD_NAMES,
@@ -21,15 +22,19 @@ from hostile import (
     PCM_U8,
     PLAYLISTS,
     encode_sound,
+    encode_tracks,
     encode_video,
     png_of_size,
     quarters,
     saved,
+    syllables,
     tone,
     wav,
+    without_packets,
 )
 from sonic.errors import PhotoError, SonicError, SpeechError
 from sonic.load import load_photo, load_speech
+from sonic.media.mono import as_heard
 from sonic.types import Opening, Photo, Speech
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
@@ -157,7 +162,7 @@ def test_a_damaged_colour_profile_is_not_used(tmp_path: Path, profile: bytes) ->
 
 @pytest.mark.parametrize("format_name", ["PNG", "WEBP", "TIFF", "GIF", "AVIF"])
 def test_of_an_animation_the_first_picture(tmp_path: Path, format_name: str) -> None:
-    rest = [Image.new("RGB", (120, 200), (k % 256, 0, 0)) for k in range(300)]
+    rest = [Image.new("RGB", (120, 200), (k % 256, 0, 0)) for k in range(60 if format_name == "AVIF" else 300)]
     start = time.monotonic()
     data = saved(quarters(), format_name, save_all=True, append_images=rest)
     made_s, start = time.monotonic() - start, time.monotonic()
@@ -294,6 +299,125 @@ def test_speech_of_any_kind_becomes_mono_16_khz(tmp_path: Path, rate_hz: int, ch
 def test_compressed_speech_has_its_length(tmp_path: Path, container: str, codec: str) -> None:
     path = encode_sound(tmp_path / "x", tone(1.0, 44_100), 44_100, container=container, codec=codec)
     assert load_speech(path, print).duration_s == pytest.approx(1.0, abs=0.06)
+
+
+def heard(path: Path, **choice: int) -> tuple[Speech, str]:
+    """The speech of a file, and all notices about it."""
+    notices: list[str] = []
+    return load_speech(path, notices.append, **choice), "\n".join(notices)
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "rate_hz"),
+    [("mp4", "aac", 44_100), ("webm", "libopus", 48_000), ("flac", "flac", 48_000), ("wav", "pcm_s16le", 16_000)],
+)
+def test_a_recording_that_ends_before_it_says_so_is_used_and_told(
+    tmp_path: Path, container: str, codec: str, rate_hz: int
+) -> None:
+    wave, first = syllables(4.0, rate_hz), container == "mp4"
+    path = encode_sound(tmp_path / "x", wave, rate_hz, container=container, codec=codec, index_first=first)
+    assert heard(path)[1] == ""
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    loaded, notices = heard(path)
+    assert 1 < loaded.duration_s < 3
+    assert f"it claims 4.0 s, {loaded.duration_s:.1f} s could be decoded" in notices
+
+
+def test_what_a_recording_lost_on_its_way_is_told_in_seconds_and_keeps_its_place(tmp_path: Path) -> None:
+    path = encode_sound(tmp_path / "x", syllables(4.0, 48_000), 48_000, container="webm", codec="libopus")
+    without_packets(path, lambda s: 1 <= s < 2, container="webm")
+    loaded, notices = heard(path)
+    assert "1.0 of 4.0 s are missing, lost or damaged, and are silent (3.0 s could be decoded)" in notices
+    assert np.abs(loaded.samples[17_000:31_000]).max() < 0.01
+    assert np.abs(loaded.samples[33_000:]).max() > 0.2
+
+
+def test_damage_in_the_middle_of_a_file_is_silence(tmp_path: Path) -> None:
+    path = encode_sound(tmp_path / "x", syllables(4.0, 48_000), 48_000, container="mp4", codec="aac")
+    data = bytearray(path.read_bytes())
+    begin = data.index(b"mdat")
+    third = (len(data) - begin) // 3
+    data[begin + third : begin + 2 * third] = bytes(third)
+    path.write_bytes(data)
+    loaded, notices = heard(path)
+    assert loaded.duration_s == pytest.approx(4.0, abs=0.06)
+    assert re.search(r"1\.\d of 4\.0 s are missing", notices)
+
+
+def test_of_several_tracks_the_one_with_speech_is_heard_here_and_in_the_video(tmp_path: Path) -> None:
+    silence, desktop = np.zeros((48_000 * 4, 2), np.float32), tone(4.0, 48_000, channels=2)
+    for other in (silence, desktop):
+        path = encode_tracks(tmp_path / "x.mkv", [("Desktop", other), ("Mic", syllables(4.0, 48_000))])
+        loaded, notices = heard(path)
+        assert "2 audio tracks (1 'Desktop', 2 'Mic'); track 2 is used" in notices
+        assert "audio_track" in notices
+        assert loaded.sound.track == 2
+        assert np.concatenate(list(as_heard(loaded.sound))).shape[1] == 1
+    loaded, notices = heard(path, audio_track=1)
+    assert loaded.sound.track == 1
+    assert "audio tracks" not in notices
+    with pytest.raises(SpeechError, match="audio_track is 3"):
+        heard(path, audio_track=3)
+
+
+def test_players_choice_stays_where_it_holds_speech_and_one_track_is_no_choice(tmp_path: Path) -> None:
+    path = encode_tracks(tmp_path / "x.mkv", [("", syllables(4.0, 48_000)), ("", syllables(4.0, 48_000))])
+    loaded, notices = heard(path)
+    assert loaded.sound.track == 1
+    assert "2 audio tracks (1, 2); track 1 is used, as players do" in notices
+    loaded, notices = heard(encode_tracks(tmp_path / "x.mkv", [("Mic", syllables(4.0, 48_000))]))
+    assert loaded.sound.track is None
+    assert not notices
+
+
+def test_tracks_without_any_speech_are_no_reason_to_refuse(tmp_path: Path) -> None:
+    silence = np.zeros((48_000 * 3, 1), np.float32)
+    path = encode_tracks(tmp_path / "x.mkv", [("a", silence), ("b", tone(3.0, 48_000)), ("c", silence)])
+    loaded, notices = heard(path)
+    assert loaded.sound.track == 2
+    assert "none seems to hold speech" in notices
+
+
+@pytest.mark.parametrize(("level", "told"), [(0.9, False), (1.0, False), (5.0, True), (20_000.0, True)])
+def test_floats_beyond_full_scale_are_turned_down_in_the_video_too(tmp_path: Path, level: float, told: bool) -> None:
+    path = tmp_path / "x.wav"
+    for channels in (1, 2):
+        wave = syllables(2.5, 16_000, channels=channels, level=1.0)
+        wave *= level / np.abs(wave).max()
+        wave[:, 1:] = 0
+        path.write_bytes(wav(wave, 16_000, PCM_F32))
+        loaded, notices = heard(path)
+        assert ("where 1 is full scale; it is turned down" in notices) == told
+        samples = np.concatenate(list(as_heard(loaded.sound)))
+        assert 0.89 < np.abs(samples).max() <= 1.0
+        assert np.mean(np.abs(samples) > 0.999) < 0.002, "hardly anything is cut"
+        assert np.corrcoef(samples[:, 0], wave[:, 0])[0, 1] > 0.999
+
+
+@pytest.mark.parametrize("seconds", [3, 5])
+def test_music_before_the_voice_is_told(tmp_path: Path, seconds: int) -> None:
+    rate_hz = 16_000
+    chord = sum(tone(seconds, rate_hz, hz=hz, level=0.15) for hz in (220, 277, 330))
+    voice = syllables(4.0, rate_hz)
+    notices: list[str] = []
+    speech(tmp_path, wav(np.concatenate([chord, voice]), rate_hz), notices)
+    assert f"0.0 to {seconds}.0 s seem to hold no speech but music or noise" in notices[0]
+    for wave in (voice, np.concatenate([0.01 * chord, voice]), np.concatenate([np.zeros_like(chord), voice])):
+        notices.clear()
+        speech(tmp_path, wav(wave, rate_hz), notices)
+        assert not notices, "background and silence are none"
+
+
+@pytest.mark.parametrize("decibels", [5, 10, 20])
+def test_a_voice_in_noise_is_still_one(tmp_path: Path, decibels: float) -> None:
+    recording = Path(sonic.__file__).parent / "assets" / "demo" / "speech.flac"
+    clean = load_speech(recording, print).samples[:]
+    noise = np.random.default_rng(0).normal(0, 1, len(clean))
+    noisy = clean + noise * np.sqrt(np.mean(clean**2)) * 10 ** (-decibels / 20)
+    notices: list[str] = []
+    speech(tmp_path, wav((noisy / 2).astype(np.float32)[:, None], 16_000, PCM_F32), notices)
+    assert not notices
 
 
 def test_the_sound_of_a_video(tmp_path: Path) -> None:

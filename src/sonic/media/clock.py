@@ -10,6 +10,8 @@ SHORTEST_GAP_S = 0.018
 """A lost packet of Opus is 20 ms."""
 LONGEST_GAP_S = 60.0
 """Beyond this, stamps belong to another clock, unless the file states a length that includes the gap."""
+PRIMING_S = 0.2
+"""Decoders that need several packets for their first frame begin so late, and nothing is lost."""
 _BACK_S = 1.0
 """Stamps that jump back this far start anew."""
 
@@ -19,11 +21,13 @@ class Clock:
     """Where a recording is by its own time stamps, against what was decoded of it."""
 
     at_s: float | None = None
-    """Stamp of the next frame if nothing is missing."""
+    """Stamp of the next frame if nothing is missing; None before the first if its stamp is not known."""
     claimed_s: float | None = None
     """Length that the file states."""
     ahead_s: float = 0.0
     """How far the stamps are ahead of the sound; jitter is not filled twice."""
+    begun: bool = False
+    """Whether there was a frame."""
 
     def gap_before(self, start_s: float | None, duration_s: float) -> float:
         """Seconds that are missing before a frame with this stamp (None: it has none) and duration."""
@@ -32,7 +36,8 @@ class Clock:
             return 0.0
         jump_s = 0.0 if self.at_s is None else start_s - self.at_s
         self.at_s = start_s + duration_s
-        if not self._plausible(jump_s):
+        priming, self.begun = not self.begun and jump_s < PRIMING_S, True
+        if priming or not self._plausible(jump_s):
             self.ahead_s = 0.0
             return 0.0
         self.ahead_s += jump_s
