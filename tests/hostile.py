@@ -76,14 +76,15 @@ def encode_tracks(path: Path, tracks: Sequence[tuple[str, F32]], *, container: s
     return path
 
 
-def without_packets(path: Path, lost: Callable[[float], bool], *, container: str) -> Path:
-    """The same file without the packets whose time in seconds is ``lost``: what a bad connection leaves."""
+def without_packets(path: Path, lost: Callable[[float], bool], *, container: str, track: int = 0) -> Path:
+    """Take the packets out of an audio track whose time in seconds is ``lost``: what a bad connection leaves."""
     kept = path.with_name("kept")
     with av.open(str(path)) as source, av.open(str(kept), "w", format=container) as out:
-        stream = out.add_stream_from_template(source.streams.audio[0])
-        for packet in source.demux(source.streams.audio[0]):
-            if packet.dts is not None and not lost(float(packet.pts * packet.time_base)):
-                packet.stream = stream
+        streams = [out.add_stream_from_template(stream) for stream in source.streams.audio]
+        for packet in source.demux(source.streams.audio):
+            number = source.streams.audio.index(packet.stream)
+            if packet.dts is not None and not (number == track and lost(float(packet.pts * packet.time_base))):
+                packet.stream = streams[number]
                 out.mux(packet)
     return kept.replace(path)
 
