@@ -251,6 +251,7 @@ RECORDINGS: Table = {
     "floats, all 1e-40": (USED, _file(_floats(1e-40))),
     "floats, a constant 1": (USED, _file(_floats(1.0))),
     "floats up to 20000": (USED, _file(wav(20_000 * syllables(0.5, 16_000), 16_000, PCM_F32))),
+    "caf, packets of 3073 samples in 2 bytes": (EITHER, _file(_patched("caf", b"lpcm", 12, b"\0\0\x0c\x01"))),
     "mp4, claims 13 hours": (USED, _file(_patched("m4a", b"mdhd", 16, b"\x7f\xff\xff\xff"))),
     "mp4, claims nothing": (EITHER, _file(_patched("m4a", b"mdhd", 16, bytes(4)))),
     "mp4, a clock of 0 Hz": (EITHER, _file(_patched("m4a", b"mdhd", 12, bytes(4)))),

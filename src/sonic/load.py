@@ -36,6 +36,8 @@ OVERSHOOT = 1.25
 """Lossy codecs decode loud speech to a little more than full scale; that is cut, and beyond this all is turned down."""
 MISSING_S = 0.2
 """A recording that lacks less than this is complete: encoders pad, and headers round."""
+MOSTLY = 0.9
+"""A recording that lacks more than this share of itself is damaged."""
 MAX_PIXEL_SCANS = 2_000_000_000
 """Of a progressive JPEG: every scan passes over all pixels. Encoders make some ten; 30 of 64 MP are allowed."""
 MAX_ASPECT = 20
@@ -107,9 +109,12 @@ def load_speech(path: Path, on_notice: OnNotice, *, audio_track: int | None = No
 def _check_length(path: Path, track: int | None, duration_s: float, tally: Tally, on_notice: OnNotice) -> None:
     """Refuse what holds next to no sound, and say what of a recording is missing."""
     decoded_s, claimed_s = duration_s - tally.missing_s, sound_format(path, track).claimed_s or 0.0
+    if tally.missing_s > MOSTLY * duration_s:
+        raise SpeechError(
+            f"recording {path.name!r} is damaged: {max(decoded_s, 0):.1f} of {duration_s:.1f} s can be decoded; save "
+            "or export it again"
+        )
     if decoded_s < MIN_SPEECH_S:
-        if tally.missing_s:
-            raise SpeechError(f"recording {path.name!r} is damaged: nothing can be decoded; save or export it again")
         raise SpeechError(
             f"recording {path.name!r} holds {max(decoded_s, 0) * 1000:.0f} ms of sound; at least "
             f"{MIN_SPEECH_S * 1000:.0f} ms are needed, record it again"

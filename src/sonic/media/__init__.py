@@ -157,7 +157,7 @@ def decode_sound(
         layout, mixed = _target(stream, channels)
         frames = _frames(container, stream, source, SpeechError)
         n_samples = 0
-        for chunk in _resampled(_with_gaps(frames, _clock(container, stream, source), on_gap), layout, rate):
+        for chunk in _resampled(_with_gaps(frames, _clock(stream), on_gap), layout, rate):
             n_samples += len(chunk)
             if n_samples > MAX_SOUND_S * rate:
                 raise SpeechError(f"recording {source.name!r} is longer than {MAX_SOUND_S // 3600} h; cut it")
@@ -290,9 +290,9 @@ def _claimed_s(container: av.container.InputContainer, stream: av.AudioStream, s
     return container.duration / av.time_base if alone and container.duration else None
 
 
-def _clock(container: av.container.InputContainer, stream: av.AudioStream, source: Path) -> Clock:
+def _clock(stream: av.AudioStream) -> Clock:
     start_s = None if stream.start_time is None or stream.time_base is None else stream.start_time * stream.time_base
-    return Clock(None if start_s is None else max(float(start_s), 0.0), _claimed_s(container, stream, source))
+    return Clock(None if start_s is None else max(float(start_s), 0.0))
 
 
 def _target(stream: av.AudioStream, channels: int | None) -> tuple[str | av.AudioLayout, int | None]:
