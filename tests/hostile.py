@@ -63,12 +63,13 @@ def encode_sound(
     return path
 
 
-def encode_tracks(path: Path, tracks: Sequence[tuple[str, F32]], *, container: str = "matroska") -> Path:
-    """Write several audio tracks (title, (n, 1 or 2) samples at 48 kHz) as AAC, as screen recorders do."""
-    with av.open(str(path), "w", format=container) as out:
-        streams = []
+def encode_tracks(path: Path, tracks: Sequence[tuple[str, F32]], *, first: str = "aac") -> Path:
+    """Write audio tracks (title, (n, 1 or 2) samples at 48 kHz) as screen recorders do: AAC, the first perhaps not."""
+    with av.open(str(path), "w", format="matroska") as out:
+        streams: list[tuple[Any, F32]] = []
         for title, samples in tracks:
-            stream = out.add_stream("aac", rate=48_000, layout="mono" if samples.shape[1] == 1 else "stereo")
+            codec = "aac" if streams else first
+            stream: Any = out.add_stream(codec, rate=48_000, layout="mono" if samples.shape[1] == 1 else "stereo")
             stream.metadata["title"] = title
             streams.append((stream, samples))
         for stream, samples in streams:

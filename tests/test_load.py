@@ -367,8 +367,19 @@ def test_players_choice_stays_where_it_holds_speech_and_one_track_is_no_choice(t
     assert loaded.sound.track == 1
     assert "2 audio tracks (1, 2); track 1 is used, as players do" in notices
     loaded, notices = heard(encode_tracks(tmp_path / "x.mkv", [("Mic", syllables(4.0, 48_000))]))
-    assert loaded.sound.track is None
+    assert loaded.sound.track == 1
     assert not notices
+
+
+def test_a_track_that_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
+    path = encode_tracks(
+        tmp_path / "x.mkv", [("Film", tone(2.5, 48_000)), ("Mic", syllables(2.5, 48_000))], first="wavpack"
+    )
+    loaded, notices = heard(path)
+    assert loaded.sound.track == 2
+    assert not notices
+    with pytest.raises(SpeechError, match="the codec wavpack"):
+        heard(path, audio_track=1)
 
 
 def test_tracks_without_any_speech_are_no_reason_to_refuse(tmp_path: Path) -> None:

@@ -136,6 +136,19 @@ def test_wav_of_any_depth_rate_and_channels(tmp_path: Path, kind: str, rate_hz: 
     np.testing.assert_allclose(samples, wave, atol=0.02)
 
 
+def test_frames_of_next_to_nothing_are_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CAF may say that each packet is one sample: decoding a small file would take hours."""
+    path = encode_sound(tmp_path / "x", tone(0.2, 44_100), 44_100, container="caf", codec="pcm_s16be")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"lpcm") + 12
+    data[at : at + 4] = b"\0\x82\0\1"
+    path.write_bytes(data)
+    assert len(sound_of(path)) == 8820
+    monkeypatch.setattr("sonic.media.MANY_FRAMES", 1000)
+    with pytest.raises(SpeechError, match="damaged CAF"):
+        sound_of(path)
+
+
 @pytest.mark.parametrize("n_channels", range(1, 33))
 @pytest.mark.parametrize("asked", [1, 2])
 def test_any_number_of_channels_is_mixed_for_a_video(tmp_path: Path, n_channels: int, asked: int) -> None:
@@ -297,11 +310,20 @@ def test_a_frame_that_nothing_can_convert_is_left_out(tmp_path: Path, monkeypatc
         assert len(sound_of(path, rate_hz=24_000)) == 1024 * (len(frames) - 1)
 
 
+@pytest.mark.parametrize(
+    "raised",
+    [
+        av.error.ArgumentError(22, "Invalid argument"),
+        IndexError("list index out of range"),  # PyAV, where a stream appears in the middle of a file
+        MemoryError(),
+    ],
+    ids=repr,
+)
 def test_whatever_ffmpeg_raises_while_a_file_is_open_is_a_damaged_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, raised: Exception
 ) -> None:
     def fail(*rest: object) -> Any:
-        raise av.error.ArgumentError(22, "Invalid argument")
+        raise raised
 
     path = put(tmp_path, wav(tone(0.5, 24_000), 24_000))
     monkeypatch.setattr("sonic.media._frames", fail)

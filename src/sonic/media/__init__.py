@@ -42,12 +42,14 @@ BEHIND_KEYFRAME = 50
 STALL_PACKETS = 2_000
 """Packets in a row that may decode to nothing."""
 
+MANY_FRAMES, SMALLEST_FRAME = 100_000, 16
+"""So many frames must hold this many samples each: AMR has 160, and only a damaged header makes a frame of one."""
 SILENCE_BLOCK = 16_384
 """Samples of a gap that are given at once."""
 MIXED_BY_FFMPEG = 8
 """Channels for whose layouts FFmpeg knows a mix; of more, or without a layout, the mean is taken."""
 
-_FAILURES = (av.error.FFmpegError, ValueError, OverflowError, MemoryError, NotImplementedError)
+_FAILURES = (av.error.FFmpegError, ValueError, LookupError, OverflowError, MemoryError, NotImplementedError)
 """What PyAV raises for files that no decoder, filter or conversion can make anything of."""
 
 
@@ -125,15 +127,20 @@ def sound_format(source: Path, track: int | None = None) -> SoundFormat:
 
 
 def sound_tracks(source: Path) -> tuple[SoundTrack, ...]:
-    """The audio tracks of a file, the one that players take first. Raises SpeechError as decode_sound."""
+    """The audio tracks of a file that can be decoded, at least one, the one that players take first.
+
+    Raises SpeechError as decode_sound.
+    """
     with _open_media(source, SpeechError) as container:
-        best = _sound_stream(container, source, None)
+        best = container.streams.best("audio")
         tracks = [
-            (stream is not best, SoundTrack(number, _title(stream.metadata), stream.channels))
+            (stream is not best, number, SoundTrack(number, _title(stream.metadata), stream.channels))
             for number, stream in enumerate(container.streams.audio, 1)
             if stream.codec_context is not None and stream.codec_context.name in CODECS
         ]
-        return tuple(track for _, track in sorted(tracks, key=lambda pair: (pair[0], pair[1].number)))
+        if not tracks:
+            _sound_stream(container, source, None)  # says why
+        return tuple(track for *_, track in sorted(tracks, key=lambda found: found[:2]))
 
 
 def decode_sound(
@@ -321,12 +328,12 @@ def _frames(
     while True:
         try:
             packet = next(packets, None)
-        except (av.error.FFmpegError, ValueError):
+        except _FAILURES:
             return  # cut off in mid-file: what was decoded so far is what there is
         if packet is None:
             return
         frames: Sequence[Any] = ()
-        with suppress(av.error.FFmpegError):
+        with suppress(*_FAILURES):
             frames = packet.decode()
         barren = 0 if frames else barren + 1
         if barren > STALL_PACKETS:
@@ -348,7 +355,7 @@ def _at_keyframes(
     """The keyframe before each of ``n`` times, or where that was given already, one of the frames behind it."""
     last_s = -1.0
     for index in range(n):
-        with suppress(av.error.FFmpegError, ValueError):
+        with suppress(*_FAILURES):
             container.seek(round(index * duration_s / n * av.time_base))
         for frame in itertools.islice(_frames(container, stream, source, MediaError), BEHIND_KEYFRAME):
             if frame.time is not None and frame.time > last_s:
@@ -360,8 +367,12 @@ def _at_keyframes(
 def _with_gaps(
     frames: Iterator[av.AudioFrame], clock: Clock, on_gap: Callable[[float], None] | None
 ) -> Iterator[av.AudioFrame | float]:
-    """The frames, and between them the seconds that are missing."""
-    for frame in frames:
+    """The frames, and between them the seconds that are missing. Raises ValueError if frames hold next to nothing."""
+    n_samples = 0
+    for n_frames, frame in enumerate(frames, 1):
+        n_samples += frame.samples
+        if n_frames > MANY_FRAMES and n_samples < SMALLEST_FRAME * n_frames:
+            raise ValueError(f"{n_frames} frames hold {n_samples} samples")  # hours of work for seconds of sound
         gap_s = clock.gap_before(frame.time, frame.samples / frame.sample_rate) if frame.sample_rate else 0.0
         if gap_s:
             if on_gap is not None:

@@ -13,8 +13,8 @@ from sonic.types import SPEECH_RATE_HZ, OnNotice
 MOST_TRACKS = 16
 """Tracks that are listened to; each costs as much as decoding the file."""
 
-Heard = tuple[int | None, StoredSamples, Tally]
-"""Number of the track (None: there is one), its sound at SPEECH_RATE_HZ, and what was found out about it."""
+Heard = tuple[int, StoredSamples, Tally]
+"""Number of the track, its sound at SPEECH_RATE_HZ, and what was found out about it."""
 
 
 def speaking_track(path: Path, track: int | None, on_notice: OnNotice) -> Heard:
@@ -24,9 +24,10 @@ def speaking_track(path: Path, track: int | None, on_notice: OnNotice) -> Heard:
     """
     tracks = sound_tracks(path) if track is None else ()
     if len(tracks) < 2:
-        return track, *mono(path, SPEECH_RATE_HZ, track=track)
+        number = tracks[0].number if track is None else track
+        return number, *mono(path, SPEECH_RATE_HZ, track=number)
     heard, why = _first_that_speaks(path, tracks[:MOST_TRACKS])
-    names = ", ".join(str(t) for t in sorted(tracks, key=lambda t: t.number))
+    names = ", ".join(str(t) for t in sorted(tracks, key=lambda t: t.number)[:MOST_TRACKS])
     on_notice(
         f"recording {path.name!r} has {len(tracks)} audio tracks ({names}); track {heard[0]} is used, {why}: "
         "set audio_track for another"
