@@ -15,12 +15,15 @@ HEADS = {
     "comfyui.md": "| knob | default | range | recommended | too much, too little | what it does |",
     "comfyui.zh-CN.md": "| 参数 | 默认 | 范围 | 推荐 | 过大或过小的后果 | 作用 |",
 }
+NO_NODE = ("audio_track",)
+"""Settings that no node has: ComfyUI's AUDIO is one track, chosen by the node that loads it."""
 ONLY_SVD = {"comfyui.md": "**Engine svd alone:**", "comfyui.zh-CN.md": "**仅引擎 svd：**"}
 
 
 def table(page: str, engine: str) -> str:
     """The knobs of one engine, or with "" of all, as Markdown."""
-    shown = [(name, knob) for name, knob in knobs().items() if (knob.engine == "svd") == (engine == "svd")]
+    wanted = [(name, knob) for name, knob in knobs().items() if name not in NO_NODE]
+    shown = [(name, knob) for name, knob in wanted if (knob.engine == "svd") == (engine == "svd")]
     rows = [HEADS[page], "|---|---|---|---|---|---|", *(_row(page, name, knob) for name, knob in shown)]
     return "\n".join(rows)
 

@@ -28,6 +28,7 @@ ENCODING = ("crf", "encoder_preset")
 SVD_ONLY = tuple(name for name, knob in knobs().items() if knob.engine == "svd")
 """Settings of SVD Options."""
 ELSEWHERE = {
+    "audio_track": "AUDIO is one track; the node that loads it chooses",
     "clip_vision": "it is not needed",
     "vae": "it is not needed",
     "model": "it is not needed",

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,52 @@ def _pcm(samples: F32, kind: str) -> bytes:
 
 
 def encode_sound(
-    path: Path, samples: F32, rate_hz: int, *, container: str, codec: str, options: dict[str, str] | None = None
-) -> Path:
-    """Write (n, 1 or 2) samples with PyAV."""
-    with av.open(str(path), "w", format=container) as out:
+    path: Path, samples: F32, rate_hz: int, *, container: str, codec: str, options: dict[str, str] | None = None,
+    index_first: bool = False,
+) -> Path:  # fmt: skip
+    """Write (n, 1 or 2) samples with PyAV; an MP4 with its index at the front where asked."""
+    with av.open(str(path), "w", format=container, options={"movflags": "faststart"} if index_first else {}) as out:
         layout = "mono" if samples.shape[1] == 1 else "stereo"
         stream = out.add_stream(codec, rate=rate_hz, options=options, layout=layout)
+        if codec == "wmav2":
+            stream.codec_context.bit_rate = 64_000
         _encode(out, stream, samples, rate_hz)
     return path
+
+
+def encode_tracks(path: Path, tracks: Sequence[tuple[str, F32]], *, first: str = "aac") -> Path:
+    """Write audio tracks (title, (n, 1 or 2) samples at 48 kHz) as screen recorders do: AAC, the first perhaps not."""
+    with av.open(str(path), "w", format="matroska") as out:
+        streams: list[tuple[Any, F32]] = []
+        for title, samples in tracks:
+            codec = "aac" if streams else first
+            stream: Any = out.add_stream(codec, rate=48_000, layout="mono" if samples.shape[1] == 1 else "stereo")
+            stream.metadata["title"] = title
+            streams.append((stream, samples))
+        for stream, samples in streams:
+            _encode(out, stream, samples, 48_000)
+    return path
+
+
+def without_packets(path: Path, lost: Callable[[float], bool], *, container: str, track: int = 0) -> Path:
+    """Take the packets out of an audio track whose time in seconds is ``lost``: what a bad connection leaves."""
+    kept = path.with_name("kept")
+    with av.open(str(path)) as source, av.open(str(kept), "w", format=container) as out:
+        streams = [out.add_stream_from_template(stream) for stream in source.streams.audio]
+        for packet in source.demux(source.streams.audio):
+            number = source.streams.audio.index(packet.stream)
+            if packet.dts is not None and not (number == track and lost(float(packet.pts * packet.time_base))):
+                packet.stream = streams[number]
+                out.mux(packet)
+    return kept.replace(path)
+
+
+def syllables(seconds: float, rate_hz: int, *, channels: int = 1, level: float = 0.5) -> F32:
+    """(n, channels) of a buzz that comes and goes four times a second, as the level of speech does."""
+    t = np.arange(round(seconds * rate_hz)) / rate_hz
+    buzz = sum(np.sin(2 * np.pi * 130 * k * t) / k for k in range(1, 12))
+    wave = (level * buzz / 2 * np.clip(np.sin(2 * np.pi * 4 * t), 0, 1)).astype(np.float32)
+    return np.repeat(wave[:, None], channels, axis=1)
 
 
 def encode_video(

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 import sonic
+from hostile import encode_tracks, syllables, without_packets
+from sonic.media import decode_sound
 from sonic.motion import Motion
 from sonic.provenance.watermark import detect_video
 from sonic.types import Progress
@@ -64,6 +66,21 @@ def test_progress_counts_every_frame(made: tuple[sonic.Result, list[Progress]]) 
 def test_the_notice_about_trimming_names_both_lengths(made: tuple[sonic.Result, list[Progress]]) -> None:
     (notice,) = [line for line in made[0].notices if "duration" in line]
     assert "1.2 s" in notice
+
+
+def test_the_record_holds_what_of_a_recording_was_chosen_and_what_is_missing(tmp_path: Path) -> None:
+    quiet, voice = np.zeros((96_000, 2), np.float32), syllables(2.0, 48_000)
+    source = encode_tracks(tmp_path / "screen.mkv", [("Desktop", quiet), ("Mic", voice)])
+    without_packets(source, lambda s: 0.4 <= s < 0.7, container="matroska", track=1)
+    settings = SMALL.replace(duration=None, inference_steps=1, min_resolution=128, fps=15, audio_track=2)
+    result = sonic.generate(PORTRAIT, source, tmp_path / "out.mp4", consent=CONSENT, settings=settings)
+    record = json.loads(result.record.read_text(encoding="utf-8"))
+    assert record["settings"]["audio_track"] == 2
+    assert any("0.3 of 2.0 s are missing" in line for line in record["notices"])
+    heard = np.concatenate(list(decode_sound(result.video, rate_hz=16_000, channels=1)))[:, 0]
+    assert len(heard) == pytest.approx(2.0 * 16_000, abs=700)
+    assert np.abs(heard[8_000:10_000]).max() < 0.01, "what is missing is silent"
+    assert np.abs(heard[12_000:]).max() > 0.2, "and the rest is the microphone's"
 
 
 def frames(**changes: object) -> np.ndarray:

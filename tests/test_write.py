@@ -1,5 +1,6 @@
 """The video is complete or absent, exactly as long as its sound, in sync, in true colour, and says what it is."""
 
+import errno
 import hashlib
 import json
 import os
@@ -78,6 +79,8 @@ def test_a_shorter_duration_trims_the_sound(tmp_path: Path) -> None:
         (37_800, 1, 44_100, 1),
         (44_100, 2, 44_100, 2),
         (48_000, 6, 48_000, 2),
+        (16_000, 11, 16_000, 2),
+        (44_100, 25, 44_100, 2),
         (96_000, 1, 48_000, 1),
     ],
 )
@@ -90,6 +93,26 @@ def test_the_sound_keeps_its_rate_and_channels(
     assert (rate, heard.shape[1]) == (written_hz, written_channels)
     spectrum = np.abs(np.fft.rfft(heard[: rate // 2, 0]))
     assert spectrum.argmax() * 2 == pytest.approx(300, abs=4)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (errno.EINVAL, "cannot be encoded .*fault of Sonic, please report it"),
+        (errno.EACCES, "choose another folder"),
+        (errno.ENOSPC, "free some space"),
+    ],
+)
+def test_a_cause_is_named_only_where_it_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str
+) -> None:
+    def fail(*rest: object) -> None:
+        raise av.error.FFmpegError(number, os.strerror(number))
+
+    monkeypatch.setattr(encoder, "_video_stream", fail)
+    with pytest.raises(OutputError, match=words):
+        Job(tmp_path, duration_s=0.2).write(tmp_path / "out.mp4")
+    assert not left_behind(tmp_path)
 
 
 @pytest.mark.parametrize("fps", [Fraction(25, 2), Fraction(25), Fraction(60)], ids=str)

@@ -14,10 +14,14 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from sonic.errors import PhotoError, SpeechError
-from sonic.media import MAX_SOUND_BYTES, open_file, read_file
-from sonic.media.mono import mono
+from sonic.media import MAX_SOUND_BYTES, open_file, read_file, sound_format
+from sonic.media.jpeg import count_scans
+from sonic.media.kinds import named
+from sonic.media.mono import Tally
 from sonic.media.sniff import HEAD_BYTES, sniff
 from sonic.media.stored import StoredSamples
+from sonic.media.tracks import speaking_track
+from sonic.media.voice import Voice, listen
 from sonic.types import SPEECH_RATE_HZ, U8, OnNotice, Photo, Sound, Speech
 
 MAX_PHOTO_BYTES = 64 * 1024**2
@@ -28,9 +32,33 @@ SILENT_DBFS = -60.0
 """A recording that never exceeds this counts as silent."""
 QUIET_PEAK = 0.3
 """Quieter speech is raised to this peak for analysis; the sound track stays as it is."""
+OVERSHOOT = 1.25
+"""Lossy codecs decode loud speech to a little more than full scale; that is cut, and beyond this all is turned down."""
+MISSING_S = 0.2
+"""A recording that lacks less than this is complete: encoders pad, and headers round."""
+MOSTLY = 0.9
+"""A recording that lacks more than this share of itself is damaged."""
+MAX_PIXEL_SCANS = 2_000_000_000
+"""Of a progressive JPEG: every scan passes over all pixels. Encoders make some ten; 30 of 64 MP are allowed."""
+MAX_ASPECT = 20
+"""Longer side over shorter side: no panorama is longer."""
 
-_FORMATS = {"JPEG": "JPEG", "PNG": "PNG", "WebP picture": "WEBP", "BMP": "BMP", "TIFF": "TIFF"}
+_FORMATS = {
+    "JPEG": "JPEG", "PNG": "PNG", "WebP picture": "WEBP", "BMP": "BMP", "TIFF": "TIFF", "GIF": "GIF", "AVIF": "AVIF",
+}  # fmt: skip
 _ACCEPTED = "JPEG, PNG, WebP, BMP or TIFF"
+_REMEDIES = {
+    "HEIC": "export it as JPEG (on an iPhone: share it as Most Compatible, or Settings, Camera, Formats; on a Mac: "
+    "Preview, Export)",
+    "MP4": "take a still of the video and save it as JPEG or PNG",
+    "WebM": "take a still of the video and save it as JPEG or PNG",
+    "SVG": "export it as PNG",
+    "PDF": "export its page as PNG",
+}
+_DAMAGE = (
+    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow raises for files that are damaged."""
 _STRIP_PX = 512
 _ORIENTATION_TAG = 0x0112
 
@@ -40,32 +68,31 @@ _log = logging.getLogger(__name__)
 def load_photo(path: Path) -> Photo:
     """The picture at ``path``, upright, in sRGB, alpha on white; of an animation the first picture.
 
-    Accepts JPEG, PNG, WebP, BMP and TIFF in any colour mode, up to 64 MB and 64 megapixels. Raises PhotoError.
+    Accepts JPEG, PNG, WebP, BMP, TIFF, GIF and AVIF in any colour mode, up to 64 MB and 64 megapixels. Raises
+    PhotoError.
     """
     data = read_file(path, MAX_PHOTO_BYTES, "photo", error=PhotoError)
     kind = sniff(data[:HEAD_BYTES])
     if kind not in _FORMATS:
-        what = {"text": "a text", "unknown": "no picture that Sonic knows"}.get(kind, f"of the kind {kind}")
-        raise PhotoError(f"photo {path.name!r} is {what}, by its content; save it as {_ACCEPTED}")
+        what = "no picture that Sonic knows" if kind == "unknown" else named(kind)
+        remedy = _REMEDIES.get(kind, f"save it as {_ACCEPTED}")
+        raise PhotoError(f"photo {path.name!r} is {what}, by its content; {remedy}")
     rgb = _decode(data, _FORMATS[kind], path.name)
     return Photo(rgb, hashlib.sha256(data).hexdigest(), path.name.encode("utf-8", "replace").decode())
 
 
-def load_speech(path: Path, on_notice: OnNotice) -> Speech:
+def load_speech(path: Path, on_notice: OnNotice, *, audio_track: int | None = None) -> Speech:
     """The recording at ``path``, or the sound of a video, as mono 16 kHz for analysis.
 
-    Channels that cancel in a mix are replaced by the loudest one; a constant offset is removed and quiet speech is
-    raised, all for the analysis alone. ``on_notice`` hears of silence and of repaired values. Raises SpeechError.
+    Of several audio tracks ``audio_track`` is heard, counted from 1, or the first that holds speech. Channels that
+    cancel in a mix are replaced by the loudest one; a constant offset is removed and quiet speech is raised, all for
+    the analysis alone. Samples beyond full scale are turned down, in the video too. ``on_notice`` hears of silence,
+    of repaired values, of what is missing, and of passages without speech. Raises SpeechError.
     """
     with open_file(path, MAX_SOUND_BYTES, "recording", error=SpeechError) as file:
         sha256 = hashlib.file_digest(cast(io.BufferedReader, file), "sha256").hexdigest()
-    samples, tally = mono(path, SPEECH_RATE_HZ)
-    duration_s = len(samples) / SPEECH_RATE_HZ
-    if duration_s < MIN_SPEECH_S:
-        raise SpeechError(
-            f"recording {path.name!r} holds {duration_s * 1000:.0f} ms of sound; at least {MIN_SPEECH_S * 1000:.0f} ms "
-            "are needed, record it again"
-        )
+    track, samples, tally = speaking_track(path, audio_track, on_notice)
+    _check_length(path, track, len(samples) / SPEECH_RATE_HZ, tally, on_notice)
     if tally.n_broken:
         on_notice(f"recording {path.name!r}: {tally.n_broken} samples are no numbers and count as silence")
     centre, gain = tally.total / len(samples), 1.0
@@ -74,7 +101,57 @@ def load_speech(path: Path, on_notice: OnNotice) -> Speech:
         on_notice(f"recording {path.name!r} is silent: the mouth will stay closed")
     elif peak < QUIET_PEAK or peak > 1:
         gain = (QUIET_PEAK if peak < QUIET_PEAK else 1.0) / peak
-    return Speech(replace(samples, centre=centre, gain=gain), Sound(path, sha256))
+    _tell_of_music(path.name, listen(samples), on_notice)
+    sound = Sound(path, sha256, track, _sane_gain(path.name, peak * _loudest(tally), on_notice))
+    return Speech(replace(samples, centre=centre, gain=gain), sound)
+
+
+def _check_length(path: Path, track: int | None, duration_s: float, tally: Tally, on_notice: OnNotice) -> None:
+    """Refuse what holds next to no sound, and say what of a recording is missing."""
+    decoded_s, claimed_s = duration_s - tally.missing_s, sound_format(path, track).claimed_s or 0.0
+    if tally.missing_s > MOSTLY * duration_s:
+        raise SpeechError(
+            f"recording {path.name!r} is damaged: {max(decoded_s, 0):.1f} of {duration_s:.1f} s can be decoded; save "
+            "or export it again"
+        )
+    if decoded_s < MIN_SPEECH_S:
+        raise SpeechError(
+            f"recording {path.name!r} holds {max(decoded_s, 0) * 1000:.0f} ms of sound; at least "
+            f"{MIN_SPEECH_S * 1000:.0f} ms are needed, record it again"
+        )
+    if claimed_s - duration_s > MISSING_S:
+        on_notice(
+            f"recording {path.name!r} is incomplete: it claims {claimed_s:.1f} s, {decoded_s:.1f} s could be decoded, "
+            "and the video ends there"
+        )
+    if tally.missing_s > MISSING_S:
+        on_notice(
+            f"recording {path.name!r}: {tally.missing_s:.1f} of {duration_s:.1f} s are missing, lost or damaged, and "
+            f"are silent ({decoded_s:.1f} s could be decoded)"
+        )
+
+
+def _tell_of_music(name: str, voice: Voice, on_notice: OnNotice) -> None:
+    if voice.steady_s:
+        begin_s, end_s = voice.steady_s[0]
+        more = f" and {len(voice.steady_s) - 1} more passages" if len(voice.steady_s) > 1 else ""
+        on_notice(
+            f"recording {name!r}: {begin_s:.1f} to {end_s:.1f} s{more} seem to hold no speech but music or noise; the "
+            "mouth may move to it, cut it off or use the voice alone"
+        )
+
+
+def _loudest(tally: Tally) -> float:
+    """By how much the loudest channel exceeds what was analysed."""
+    return max(1.0, float(np.sqrt(tally.power.max() / tally.squares))) if tally.squares else 1.0
+
+
+def _sane_gain(name: str, peak: float, on_notice: OnNotice) -> float:
+    """What brings samples beyond full scale back to it; files of floats may hold any scale."""
+    if peak <= OVERSHOOT:
+        return 1.0
+    on_notice(f"recording {name!r} has sample values up to {peak:.1f}, where 1 is full scale; it is turned down to fit")
+    return 1 / peak
 
 
 def _decode(data: bytes, format_name: str, name: str) -> U8:
@@ -85,13 +162,15 @@ def _decode(data: bytes, format_name: str, name: str) -> U8:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=[format_name])
             _check_size(image.size, name)
+            if format_name == "JPEG":
+                _check_scans(count_scans(data), image.size, name)
             # A TIFF is turned while it is decoded and then forgets its orientation; the others keep it.
             image.load()
             orientation = _orientation(image)
             rgb = _on_white(image)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PhotoError(f"photo {name!r} claims more than 90 MP; at most 64 MP are read, scale it down") from error
-    except (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, struct.error, zlib.error) as error:
+    except _DAMAGE as error:
         _log.info("photo %r: %s", name, error)
         raise PhotoError(f"photo {name!r} is damaged or cut off; save or export it again as {_ACCEPTED}") from error
     except (MemoryError, OverflowError) as error:
@@ -110,6 +189,20 @@ def _check_size(size_px: tuple[int, int], name: str) -> None:
         raise PhotoError(
             f"photo {name!r} is {width}x{height} px; the shorter side must have at least {MIN_PHOTO_SIDE_PX} px, "
             "give a larger picture"
+        )
+
+    if max(width, height) > MAX_ASPECT * min(width, height):
+        raise PhotoError(
+            f"photo {name!r} is a strip of {width}x{height} px; the longer side may have at most {MAX_ASPECT} times "
+            "the shorter one, crop it"
+        )
+
+
+def _check_scans(scans: int, size_px: tuple[int, int], name: str) -> None:
+    if scans * size_px[0] * size_px[1] > MAX_PIXEL_SCANS:
+        raise PhotoError(
+            f"photo {name!r} has {scans} scans of {size_px[0]}x{size_px[1]} px, which takes minutes to decode; "
+            "save it again, as a baseline JPEG"
         )
 
 

@@ -69,7 +69,7 @@ def preview(
 ) -> Clip:
     """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
     job = _job(settings, on_progress, on_notice)
-    photo, recording = stages.load(Path(portrait), Path(speech), job.watch)
+    photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.watch)
     prepared = stages.framed(Path(portrait), photo, recording, job.settings, job.watch, longest_s=longest_s)
     return stages.clip_of(stages.drive(prepared, job.watch))
 

@@ -50,6 +50,10 @@ class Settings:
         None, "Length of the video; less than the recording trims picture and sound.", float,
         low=0.04, high=36_000, step=0.1, unit="s", unset="the recording's own length",
     )  # fmt: skip
+    audio_track: int | None = _knob(
+        None, "Which audio track of the recording is spoken, counted from 1.", int,
+        low=1, high=99, step=1, unset="the first that holds speech",
+    )  # fmt: skip
     min_resolution: int | None = _knob(
         None, "Shorter side of the video; 1024 gives 1080p-class video.", int,
         low=128, high=2048, step=2, unit="px", unset="the photo's own, at most 1080",

@@ -112,19 +112,19 @@ class Listener:
             self._watch.notice(line)
 
 
-def load(portrait: Path, speech: Path, watch: Watch) -> tuple[Photo, Speech]:
-    """Step 1 for both files. Raises PhotoError and SpeechError."""
+def load(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> tuple[Photo, Speech]:
+    """Step 1 for both files, of the speech the track that settings name. Raises PhotoError and SpeechError."""
     _opening(watch, 0)
     photo = load_photo(portrait)
     _opening(watch, 1)
-    recording = load_speech(speech, watch.notice)
+    recording = load_speech(speech, watch.notice, audio_track=settings.audio_track)
     _opening(watch, 2)
     return photo, recording
 
 
 def prepare(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> Prepared:
     """Steps 1 and 2 from files. Raises as ``load`` and ``framed``."""
-    return framed(portrait, *load(portrait, speech, watch), settings, watch)
+    return framed(portrait, *load(portrait, speech, settings, watch), settings, watch)
 
 
 def framed(
@@ -213,7 +213,7 @@ def permitted(
 ) -> tuple[Take, Consent]:
     """Steps 1 to 3, refused as early as is known that there will be no video; and the consent, signed."""
     policy = ready(consent, job.settings)
-    photo, recording = load(portrait, speech, job.watch)
+    photo, recording = load(portrait, speech, job.settings, job.watch)
     signed = grounds(consent, photo, job.settings, policy)
     return drive(framed(portrait, photo, recording, job.settings, job.watch), job.watch, engine), signed
 

@@ -70,6 +70,10 @@ class Sound:
     source: Path
     sha256: str
     """Of the file's bytes, hexadecimal."""
+    track: int | None = None
+    """Which audio track of the file, counted from 1; None is the one that players take."""
+    gain: float = 1.0
+    """What its samples are multiplied by: less than 1 where they exceed full scale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ claims are not believed.
 
 import itertools
 import os
-from collections.abc import Generator, Iterator, Sequence
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,9 @@ import numpy as np
 
 from sonic.errors import MediaError, SpeechError
 from sonic.files import open_regular
+from sonic.media.clock import Clock
+from sonic.media.kinds import ACCEPTED, CODECS, DEMUXERS, REMEDIES, STATING, named
+from sonic.media.riff import stated_s
 from sonic.media.sniff import sniff_file
 from sonic.types import F32, U8
 
@@ -38,14 +42,15 @@ BEHIND_KEYFRAME = 50
 STALL_PACKETS = 2_000
 """Packets in a row that may decode to nothing."""
 
-_DEMUXERS = {
-    "WAV": "wav", "MP3": "mp3", "FLAC": "flac", "OGG": "ogg", "AAC": "aac", "MP4": "mov", "WebM": "matroska",
-}  # fmt: skip
-_CODECS = (
-    "pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_f64be,"
-    "pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,mp2,mp2float,mp3,mp3float,aac,flac,alac,opus,libopus,vorbis,"
-    "amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,ac3,eac3,h264,hevc,vp8,vp9,libvpx,libvpx-vp9,av1,libdav1d,mpeg4,mjpeg"
-)
+MANY_FRAMES, SMALLEST_FRAME = 100_000, 16
+"""So many frames must hold this many samples each: AMR has 160, and only a damaged header makes a frame of one."""
+SILENCE_BLOCK = 16_384
+"""Samples of a gap that are given at once."""
+MIXED_BY_FFMPEG = 8
+"""Channels for whose layouts FFmpeg knows a mix; of more, or without a layout, the mean is taken."""
+
+_FAILURES = (av.error.FFmpegError, ValueError, LookupError, OverflowError, MemoryError, NotImplementedError)
+"""What PyAV raises for files that no decoder, filter or conversion can make anything of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,22 @@ class SoundFormat:
 
     rate_hz: int
     channels: int
+    claimed_s: float | None = None
+    """Length that the file states for it; None where it states none."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoundTrack:
+    """One of several audio tracks of a file."""
+
+    number: int
+    """Counted from 1, as people choose it."""
+    title: str
+    """What the file calls it, or its language; may be empty."""
+    channels: int
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.title!r}" if self.title else str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,32 +114,56 @@ def open_file(path: Path, max_bytes: int, what: str, *, error: type[MediaError] 
         yield file
 
 
-def sound_format(source: Path) -> SoundFormat:
-    """Rate and channels of a file's sound, without decoding it. Raises SpeechError as decode_sound."""
+def sound_format(source: Path, track: int | None = None) -> SoundFormat:
+    """Rate, channels and stated length of a file's sound, without decoding it. Raises SpeechError as decode_sound."""
     with _open_media(source, SpeechError) as container:
-        stream = _sound_stream(container, source)
-        return SoundFormat(stream.rate, stream.channels)
+        stream = _sound_stream(container, source, track)
+        return SoundFormat(stream.rate, stream.channels, _claimed_s(container, stream, source))
+
+
+def sound_tracks(source: Path) -> tuple[SoundTrack, ...]:
+    """The audio tracks of a file that can be decoded, at least one, the one that players take first.
+
+    Raises SpeechError as decode_sound.
+    """
+    with _open_media(source, SpeechError) as container:
+        best = container.streams.best("audio")
+        tracks = [
+            (stream is not best, number, SoundTrack(number, _title(stream.metadata), stream.channels))
+            for number, stream in enumerate(container.streams.audio, 1)
+            if stream.codec_context is not None and stream.codec_context.name in CODECS
+        ]
+        if not tracks:
+            _sound_stream(container, source, None)  # says why
+        return tuple(track for *_, track in sorted(tracks, key=lambda found: found[:2]))
 
 
 def decode_sound(
-    source: Path, *, rate_hz: int | None = None, channels: int | None = None
+    source: Path,
+    *,
+    rate_hz: int | None = None,
+    channels: int | None = None,
+    track: int | None = None,
+    on_gap: Callable[[float], None] | None = None,
 ) -> Generator[F32, None, None]:
     """The sound of a recording or video in chunks, each (n, C) float32, nominally in [-1, 1], at ``rate_hz``.
 
-    None keeps the file's own rate or channels; ``channels`` 1 or 2 asks for FFmpeg's mix. Samples may be NaN or exceed
-    the range where the file says so. Closing the generator closes the file. Raises SpeechError if the file is not an
-    accepted kind, has no sound, is damaged, or decodes to more than ten hours.
+    None keeps the file's own rate or channels; ``channels`` 1 or 2 asks for a mix of them. ``track`` counts from 1;
+    None is the one that players take. Gaps in the file's time stamps are silence, and ``on_gap`` hears their seconds.
+    Samples may be NaN or exceed the range where the file says so. Closing the generator closes the file. Raises
+    SpeechError if the file is not an accepted kind, has no such sound, is damaged, or decodes to more than ten hours.
     """
     with _open_media(source, SpeechError) as container:
-        stream = _sound_stream(container, source)
+        stream = _sound_stream(container, source, track)
         rate = rate_hz or stream.rate
-        layout = stream.layout if channels is None else {1: "mono", 2: "stereo"}[channels]
+        layout, mixed = _target(stream, channels)
+        frames = _frames(container, stream, source, SpeechError)
         n_samples = 0
-        for frame in _resampled(_frames(container, stream, source, SpeechError), layout, rate):
-            n_samples += frame.samples
+        for chunk in _resampled(_with_gaps(frames, _clock(stream), on_gap), layout, rate):
+            n_samples += len(chunk)
             if n_samples > MAX_SOUND_S * rate:
                 raise SpeechError(f"recording {source.name!r} is longer than {MAX_SOUND_S // 3600} h; cut it")
-            yield frame.to_ndarray().reshape(frame.samples, -1).astype(np.float32, copy=False)
+            yield chunk if mixed is None else np.repeat(chunk.mean(1, keepdims=True), mixed, axis=1)
 
 
 def video_format(source: Path) -> VideoFormat:
@@ -171,48 +216,41 @@ def container_tags(source: Path) -> dict[str, str]:
 
 @contextmanager
 def _open_media(source: Path, error: type[MediaError]) -> Iterator[av.container.InputContainer]:
+    """The container; whatever FFmpeg raises while it is open means that the file is damaged."""
     what = "recording" if error is SpeechError else "video"
-    accepted = "WAV, MP3, FLAC, OGG, AAC, M4A/MP4, WebM or MKV"
     with open_file(source, MAX_SOUND_BYTES, what, error=error) as file:
         kind = sniff_file(file)
-    if kind not in _DEMUXERS:
-        raise error(f"{what} {source.name!r} is {_article(kind)}, by its content; give a {accepted} file")
-    limits = {"format_whitelist": _DEMUXERS[kind], "protocol_whitelist": "file", "codec_whitelist": _CODECS}
+    if kind not in DEMUXERS:
+        about = f" ({REMEDIES[kind]})" if kind in REMEDIES else ""
+        raise error(f"{what} {source.name!r} is {named(kind)}{about}, by its content; give a {ACCEPTED} file")
+    limits = {
+        "format_whitelist": DEMUXERS[kind], "protocol_whitelist": "file", "codec_whitelist": ",".join(sorted(CODECS)),
+    }  # fmt: skip
     try:
         # By name, because a Python file lets demuxers seek beyond its end and search there for seconds; with "file:",
         # because names may look like options or protocols.
-        container = av.open(f"file:{source}", "r", format=_DEMUXERS[kind], container_options=limits, timeout=20.0)
-    except (av.error.FFmpegError, ValueError, OverflowError, MemoryError) as cause:
-        raise error(f"{what} {source.name!r} is a damaged {kind} file; save or export it again") from cause
-    with container:
-        yield container
+        with av.open(f"file:{source}", "r", format=DEMUXERS[kind], container_options=limits, timeout=20.0) as container:
+            yield container
+    except _FAILURES as cause:
+        raise error(f"{what} {source.name!r} is {named(f'damaged {kind}')}; save or export it again") from cause
 
 
-def _article(kind: str) -> str:
-    if kind == "text":
-        return "a text"
-    if kind == "unknown":
-        return "no media that Sonic knows"
-    return f"a {kind}" + (", which may open other files" if kind == "playlist" else "")
-
-
-def _sound_stream(container: av.container.InputContainer, source: Path) -> av.AudioStream:
-    if not container.streams.audio:
-        raise SpeechError(f"recording {source.name!r} has no sound; give a recording or a video with sound")
-    stream = container.streams.best("audio") or container.streams.audio[0]
+def _sound_stream(container: av.container.InputContainer, source: Path, track: int | None) -> av.AudioStream:
+    name, streams = source.name, container.streams.audio
+    if not streams:
+        raise SpeechError(f"recording {name!r} has no sound; give a recording or a video with sound")
+    if track is not None and not 1 <= track <= len(streams):
+        raise SpeechError(
+            f"audio_track is {track}, but recording {name!r} has {len(streams)}; give 1 to {len(streams)}"
+        )
+    stream = streams[track - 1] if track is not None else container.streams.best("audio") or streams[0]
     assert isinstance(stream, av.AudioStream)  # noqa: S101 - the library's own promise, for the type checker
-    context = stream.codec_context
-    if context is None or context.name not in _CODECS.split(","):
-        raise SpeechError(f"recording {source.name!r} uses a codec that is not accepted; export it as WAV or MP3")
+    _check_codec(stream, f"recording {name!r}", SpeechError, "WAV or MP3")
     low, high = RATES_HZ
     if not low <= stream.rate <= high:
-        raise SpeechError(
-            f"recording {source.name!r} claims {stream.rate} Hz; {low} to {high} are accepted, resample it"
-        )
+        raise SpeechError(f"recording {name!r} claims {stream.rate} Hz; {low} to {high} are accepted, resample it")
     if not 1 <= stream.channels <= MAX_CHANNELS:
-        raise SpeechError(
-            f"recording {source.name!r} claims {stream.channels} channels; 1 to {MAX_CHANNELS} are accepted"
-        )
+        raise SpeechError(f"recording {name!r} claims {stream.channels} channels; 1 to {MAX_CHANNELS} are accepted")
     return stream
 
 
@@ -220,11 +258,51 @@ def _video_stream(container: av.container.InputContainer, source: Path) -> av.Vi
     if not container.streams.video:
         raise MediaError(f"video {source.name!r} has no picture; give a video")
     stream = container.streams.video[0]
-    context = stream.codec_context
-    if context is None or context.name not in _CODECS.split(","):
-        raise MediaError(f"video {source.name!r} uses a codec that is not accepted; export it as H.264")
+    _check_codec(stream, f"video {source.name!r}", MediaError, "H.264")
     _check_pixels(stream.width, stream.height, source)
     return stream
+
+
+def _check_codec(stream: av.AudioStream | av.VideoStream, file: str, error: type[MediaError], remedy: str) -> None:
+    context = stream.codec_context
+    if context is None or context.name not in CODECS:
+        codec = "an unknown codec" if context is None else f"the codec {context.name}"
+        raise error(f"{file} uses {codec}, which is not accepted; export it as {remedy}")
+
+
+def _title(tags: Mapping[str, str]) -> str:
+    """What a track is called: its title, or its language."""
+    language = tags.get("language", "und")
+    return (tags.get("title") or ("" if language == "und" else language))[:80]
+
+
+def _claimed_s(container: av.container.InputContainer, stream: av.AudioStream, source: Path) -> float | None:
+    """Seconds of sound that the file states; None where it does not, or where FFmpeg could only estimate."""
+    demuxer = container.format.name.split(",")[0]
+    if demuxer not in {DEMUXERS[kind] for kind in STATING}:
+        return None
+    if demuxer == "wav" and (stated := stated_s(source)):
+        return stated
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if match := re.fullmatch(r"(\d{1,3}):(\d\d):(\d\d(?:\.\d{1,9})?)", stream.metadata.get("DURATION", "")):
+        hours, minutes, seconds = match.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    alone = len(container.streams) == 1
+    return container.duration / av.time_base if alone and container.duration else None
+
+
+def _clock(stream: av.AudioStream) -> Clock:
+    start_s = None if stream.start_time is None or stream.time_base is None else stream.start_time * stream.time_base
+    return Clock(None if start_s is None else max(float(start_s), 0.0))
+
+
+def _target(stream: av.AudioStream, channels: int | None) -> tuple[str | av.AudioLayout, int | None]:
+    """(layout to resample to, how many equal channels to make of the mean of its channels; None: it stays as it is)."""
+    if channels is None:
+        return stream.layout, None
+    known = stream.channels <= 2 or (stream.channels <= MIXED_BY_FFMPEG and "channels" not in stream.layout.name)
+    return ({1: "mono", 2: "stereo"}[channels], None) if known else (stream.layout, channels)
 
 
 def _check_pixels(width: int, height: int, source: Path) -> None:
@@ -245,12 +323,12 @@ def _frames(
     while True:
         try:
             packet = next(packets, None)
-        except (av.error.FFmpegError, ValueError):
+        except _FAILURES:
             return  # cut off in mid-file: what was decoded so far is what there is
         if packet is None:
             return
         frames: Sequence[Any] = ()
-        with suppress(av.error.FFmpegError):
+        with suppress(*_FAILURES):
             frames = packet.decode()
         barren = 0 if frames else barren + 1
         if barren > STALL_PACKETS:
@@ -272,7 +350,7 @@ def _at_keyframes(
     """The keyframe before each of ``n`` times, or where that was given already, one of the frames behind it."""
     last_s = -1.0
     for index in range(n):
-        with suppress(av.error.FFmpegError, ValueError):
+        with suppress(*_FAILURES):
             container.seek(round(index * duration_s / n * av.time_base))
         for frame in itertools.islice(_frames(container, stream, source, MediaError), BEHIND_KEYFRAME):
             if frame.time is not None and frame.time > last_s:
@@ -281,23 +359,55 @@ def _at_keyframes(
                 break
 
 
-def _resampled(frames: Iterator[av.AudioFrame], layout: str | av.AudioLayout, rate_hz: int) -> Iterator[av.AudioFrame]:
-    """Frames as interleaved float32 at one rate and layout, also where the source changes in mid-stream.
+def _with_gaps(
+    frames: Iterator[av.AudioFrame], clock: Clock, on_gap: Callable[[float], None] | None
+) -> Iterator[av.AudioFrame | float]:
+    """The frames, and between them the seconds that are missing. Raises ValueError if frames hold next to nothing."""
+    n_samples = 0
+    for n_frames, frame in enumerate(frames, 1):
+        n_samples += frame.samples
+        if n_frames > MANY_FRAMES and n_samples < SMALLEST_FRAME * n_frames:
+            raise ValueError(f"{n_frames} frames hold {n_samples} samples")  # hours of work for seconds of sound
+        gap_s = clock.gap_before(frame.time, frame.samples / frame.sample_rate) if frame.sample_rate else 0.0
+        if gap_s:
+            if on_gap is not None:
+                on_gap(gap_s)
+            yield gap_s
+        frame.pts = None  # all that the stamps say is said
+        yield frame
+
+
+def _resampled(frames: Iterator[av.AudioFrame | float], layout: str | av.AudioLayout, rate_hz: int) -> Iterator[F32]:
+    """(n, C) float32 at one rate and layout, also where the source changes in mid-stream; zeros where it is missing.
 
     Packed, not planar: PyAV 18.1 reads planes beyond the seventh from outside the frame.
     """
     resampler: av.AudioResampler | None = None
-    stored = None
+    stored, channels = None, av.AudioLayout(layout).nb_channels
     for frame in frames:
-        frame.pts = None  # gaps and jumps of a file's clock are no sound
+        if isinstance(frame, float):
+            yield from _converted(resampler, None)
+            resampler = None
+            yield from _silence(round(frame * rate_hz), channels)
+            continue
         if resampler is None or (frame.format.name, frame.layout.name, frame.sample_rate) != stored:
-            if resampler is not None:
-                yield from resampler.resample(None)
+            yield from _converted(resampler, None)
             stored = (frame.format.name, frame.layout.name, frame.sample_rate)
             resampler = av.AudioResampler("flt", layout, rate_hz)
-        pieces: Sequence[av.AudioFrame] = ()
-        with suppress(av.error.FFmpegError):  # a damaged frame may claim what no resampler can convert
-            pieces = resampler.resample(frame)
-        yield from pieces
+        yield from _converted(resampler, frame)
+    yield from _converted(resampler, None)
+
+
+def _converted(resampler: av.AudioResampler | None, frame: av.AudioFrame | None) -> Iterator[F32]:
+    """A frame through the resampler, None for what is left in it; nothing where the frame claims the impossible."""
+    pieces: Sequence[av.AudioFrame] = ()
     if resampler is not None:
-        yield from resampler.resample(None)
+        with suppress(*_FAILURES):
+            pieces = resampler.resample(frame)
+    for piece in pieces:
+        yield piece.to_ndarray().reshape(piece.samples, -1).astype(np.float32, copy=False)
+
+
+def _silence(n: int, channels: int) -> Iterator[F32]:
+    for first in range(0, n, SILENCE_BLOCK):
+        yield np.zeros((min(SILENCE_BLOCK, n - first), channels), np.float32)

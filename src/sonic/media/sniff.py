@@ -25,6 +25,14 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x1aE\xdf\xa3", "WebM"),
     (0, b"0&\xb2u\x8ef\xcf\x11", "WMA"),
     (0, b"#!AMR", "AMR"),
+    (0, b"caff", "CAF"),
+    (0, b".snd", "AU"),
+    (0, b"\x00\x00\x01\xba", "MPEG-PS"),
+    (0, b"FLV\x01", "FLV"),
+    (0, b".RMF", "RealMedia"),
+    (0, b"MThd", "MIDI"),
+    (0, b"MAC ", "Monkey's Audio"),
+    (0, b"wvpk", "WavPack"),
     (0, b"#EXTM3U", "playlist"),
     (0, b"ffconcat", "playlist"),
 )
@@ -42,7 +50,7 @@ def sniff(head: bytes) -> str:
             return kind
     if head[4:8] in _ISO_STARTS:
         return _ISO_PICTURES.get(head[8:12], "MP4") if head[4:8] == b"ftyp" else "MP4"
-    if kind := _mpeg_audio(head):
+    if kind := _transport_stream(head) or _mpeg_audio(head):
         return kind
     opening = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if opening.startswith((b"<mpd", b"#extm3u", b"ffconcat")) or b"<mpd" in opening[:2048]:
@@ -72,6 +80,15 @@ def _is_text(data: bytes) -> bool:
     except UnicodeDecodeError as error:
         return error.start > len(data) - 4
     return True
+
+
+def _transport_stream(head: bytes) -> str:
+    """MPEG-TS if packets of 188 bytes, or of 192 as cameras write them, begin with their mark; else the empty text."""
+    for start, step in ((0, 188), (4, 192)):
+        marks = head[start : start + 8 * step : step]
+        if len(marks) >= 2 and set(marks) == {0x47}:
+            return "MPEG-TS"
+    return ""
 
 
 def _mpeg_audio(head: bytes) -> str:

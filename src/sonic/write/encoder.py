@@ -15,7 +15,8 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
 from sonic.errors import OutputError
-from sonic.media import decode_sound, sound_format
+from sonic.media import sound_format
+from sonic.media.mono import as_heard
 from sonic.settings import Settings
 from sonic.types import F32, Clip, Frame, OnProgress, Progress
 
@@ -78,9 +79,7 @@ class _Encoder(threading.Thread):
         except MemoryError as error:  # FFmpeg's is one, too, and no fault of the folder
             self._failure = error
         except (av.error.FFmpegError, OSError) as error:
-            full = error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-            remedy = "free some space" if full else "choose another folder"
-            self._failure = OutputError(f"the video cannot be written ({error.strerror}); {remedy}")
+            self._failure = OutputError(_cause(error, self._clip))
             self._failure.__cause__ = error
         except BaseException as error:  # raised again in the caller's thread
             self._failure = error
@@ -125,6 +124,19 @@ class _Encoder(threading.Thread):
             if frame is None:
                 return
             yield frame
+
+
+def _cause(error: av.error.FFmpegError | OSError, clip: Clip) -> str:
+    """Why a video is not written: the disk, the folder, or else something that no user can mend."""
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return f"the video cannot be written ({error.strerror}); free some space"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ENOENT, errno.ENOTDIR):
+        return f"the video cannot be written ({error.strerror}); choose another folder"
+    width, height = clip.size_px
+    return (
+        f"the video of {width}x{height} px at {float(clip.fps):g} fps with the sound of {clip.sound.source.name!r} "
+        f"cannot be encoded ({error.strerror}); this is a fault of Sonic, please report it with this line"
+    )
 
 
 def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str]) -> None:
@@ -194,14 +206,13 @@ class _Sound:
     """The source's sound as AAC, cut to the clip's length, written as far as the picture has come."""
 
     def __init__(self, container: av.container.OutputContainer, clip: Clip) -> None:
-        source = clip.sound.source
-        stored = sound_format(source)
+        stored = sound_format(clip.sound.source, clip.sound.track)
         self._container = container
         self._rate = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
         self._n_channels = min(2, stored.channels)
         self._n_left = round(Fraction(clip.duration_s) * self._rate)
         self._n_written = 0
-        self._chunks = decode_sound(source, rate_hz=self._rate, channels=self._n_channels)
+        self._chunks = as_heard(clip.sound, rate_hz=self._rate, channels=self._n_channels)
 
     def open(self) -> None:
         """Add the stream; after the picture's, which players expect first."""
@@ -227,8 +238,7 @@ class _Sound:
         self._chunks.close()
 
     def _write(self, chunk: F32) -> None:
-        samples = np.nan_to_num(chunk, posinf=1.0, neginf=-1.0).clip(-1, 1)
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout=self._layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(chunk.T), format="fltp", layout=self._layout)
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._n_written
         self._n_written += len(chunk)
         self._n_left -= len(chunk)

@@ -106,7 +106,7 @@ def _add_preview(parent: Any) -> None:
 def _add_inspect(parent: Any) -> None:
     help_ = "Draw what the face analysis sees on a photo, and say what would make a better one."
     command = _command(parent, "inspect", help_, commands.inspect)
-    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, BMP or TIFF")
+    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
     _add_picture(command, "the picture (default: PORTRAIT-inspect.png)")
     _add_settings(command, only=("framing", "expand_ratio", "face", "min_resolution"))
 
@@ -143,8 +143,10 @@ def _add_picture(command: argparse.ArgumentParser, help_: str) -> None:
 
 
 def _add_inputs(command: argparse.ArgumentParser) -> None:
-    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, BMP or TIFF")
-    command.add_argument("speech", help="a recording: WAV, MP3, FLAC, OGG/Opus, M4A/AAC, or the sound of a video")
+    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
+    command.add_argument(
+        "speech", help="a recording: WAV, MP3, FLAC, OGG/Opus, M4A/AAC, AIFF, AMR, WMA, or the sound of a video"
+    )
 
 
 def _add_consent(command: argparse.ArgumentParser) -> None:

@@ -60,12 +60,14 @@ class Heard:
 def hear(sound: Sound, *, offset_ms: float = 0.0, duration_s: float = math.inf) -> Heard:
     """The recording as the published inference hears it: its own channels averaged, resampled to 16 kHz by soxr (HQ).
 
-    Channels that cancel are replaced by the loudest one. ``offset_ms`` > 0 makes the lips later, < 0 earlier, at the
-    same length; ``duration_s`` cuts the end off. Raises SpeechError as decode_sound, or if less than one video frame
-    (80 ms) is left.
+    Channels that cancel are replaced by the loudest one; samples beyond full scale are brought back to it.
+    ``offset_ms`` > 0 makes the lips later, < 0 earlier, at the same length; ``duration_s`` cuts the end off. Raises
+    SpeechError as decode_sound, or if less than one video frame (80 ms) is left.
     """
-    rate_hz = sound_format(sound.source).rate_hz
-    stored, _ = mono(sound.source)
+    rate_hz = sound_format(sound.source, sound.track).rate_hz
+    stored, _ = mono(sound.source, track=sound.track)
+    if sound.gain != 1:
+        stored = store(block * np.float32(sound.gain) for block in stored.blocks())
     if rate_hz != SPEECH_RATE_HZ:
         stored = store(_resampled(stored, rate_hz))
     n, wanted = len(stored), duration_s * SPEECH_RATE_HZ

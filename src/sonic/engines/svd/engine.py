@@ -261,7 +261,7 @@ def _made_from(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech) -> 
         "photo": portrait.photo.sha256,
         "crop": portrait.crop_from_photo.tolist(),
         "face": portrait.face.box_px,
-        "sound": speech.sound.sha256,
+        "sound": (speech.sound.sha256, speech.sound.track, speech.sound.gain),
         "duration": take.duration_s,
         "offset": take.settings.audio_offset_ms,
         "seed": take.settings.seed,
