@@ -165,10 +165,11 @@ def audio_of(clip: "Clip") -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from sonic.counts import samples_of
     from sonic.media import decode_sound, sound_format
 
     rate_hz = sound_format(clip.sound.source).rate_hz
-    samples = np.concatenate(list(decode_sound(clip.sound.source)))[: round(clip.duration_s * rate_hz)]
+    samples = np.concatenate(list(decode_sound(clip.sound.source)))[: samples_of(clip.duration_s, rate_hz)]
     return {"waveform": torch.from_numpy(samples.T.copy())[None], "sample_rate": rate_hz}
 
 

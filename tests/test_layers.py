@@ -9,7 +9,7 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "motion", "settings", "errors"},
+    {"types", "counts", "motion", "settings", "errors"},
     {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "weights", "provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},
     {"engines"},

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sonic.counts import samples_of, video_frames, whole_frames
 from sonic.engines.svd import memory
 from sonic.engines.svd.audio import Features, hear, listen
 from sonic.engines.svd.audio_modules import AudioToToken
@@ -119,7 +120,7 @@ def _take(
     job = memory.Job(
         width_px=size_px[0],
         height_px=size_px[1],
-        n_frames=max(1, int(duration_s * FPS)),
+        n_frames=max(1, whole_frames(samples_of(duration_s), FPS)),
         window=inference.window,
         value_bytes=dtype.itemsize,
         weight_bytes=1 if settings.weights_precision == "fp8" else dtype.itemsize,
@@ -133,7 +134,7 @@ def _take(
         tiling=settings.vae_tiling,
         rows=settings.rows_per_call,
     )
-    n_out = max(1, round(duration_s * settings.fps))
+    n_out = video_frames(duration_s, settings.fps)
     return Take(settings, inference, duration_s, region, size_px, plan, n_out)
 
 
