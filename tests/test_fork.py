@@ -21,7 +21,8 @@ PROGRAM = """
 
     def made(name):
         out = Path(sys.argv[1]) / f"{name}.mp4"
-        return sonic.generate(DEMO / "portrait.png", DEMO / "speech.flac", out, consent=CONSENT, settings=SMALL).n_frames
+        inputs = DEMO / "portrait.png", DEMO / "speech.flac"
+        return sonic.generate(*inputs, out, consent=CONSENT, settings=SMALL).n_frames
 
     def attempt(name):
         try:
