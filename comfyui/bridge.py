@@ -165,11 +165,12 @@ def audio_of(clip: "Clip") -> dict[str, Any]:
     import numpy as np
     import torch
 
+    from sonic.counts import samples_of
     from sonic.media import sound_format
     from sonic.media.mono import as_heard
 
     rate_hz = sound_format(clip.sound.source, clip.sound.track).rate_hz
-    samples = np.concatenate(list(as_heard(clip.sound)))[: round(clip.duration_s * rate_hz)]
+    samples = np.concatenate(list(as_heard(clip.sound)))[: samples_of(clip.duration_s, rate_hz)]
     return {"waveform": torch.from_numpy(samples.T.copy())[None], "sample_rate": rate_hz}
 
 

@@ -9,7 +9,7 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "motion", "settings", "errors", "files", "unfinished"},
+    {"types", "counts", "motion", "settings", "errors", "files", "unfinished"},
     {"mel", "diffusion", "geometry", "facemesh", "landmarks", "media", "measure", "pictures", "tones", "weights"}
     | {"provenance"},
     {"load", "analyse", "drive", "render", "finish", "write"},

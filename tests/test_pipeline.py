@@ -2,6 +2,7 @@
 
 import json
 import uuid
+import wave
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date
@@ -147,6 +148,23 @@ def test_every_frame_is_labelled_and_stays_inside_its_corner() -> None:
 def test_fps_changes_how_often_we_look_not_how_long_it_lasts(fps: Fraction) -> None:
     n = len(frames(fps=fps, duration=0.6))
     assert abs(n / fps - Fraction(6, 10)) <= 1 / fps
+
+
+def test_lengths_whose_frames_floating_point_miscounts_are_made_whole(tmp_path: Path) -> None:
+    assert len(frames(duration=2.2)) == 55
+    recording = tmp_path / "short.wav"
+    with av.open(str(SPEECH)) as source:
+        samples = next(source.decode(audio=0)).to_ndarray().ravel()
+        rate_hz = source.streams.audio[0].rate
+    n = rate_hz * 7 // 25
+    with wave.open(str(recording), "wb") as file:
+        file.setparams((1, 2, rate_hz, n, "NONE", ""))
+        file.writeframes(np.resize(samples, n).astype(np.int16).tobytes())
+    result = sonic.generate(
+        PORTRAIT, recording, tmp_path / "out.mp4", consent=CONSENT, settings=SMALL.replace(duration=None)
+    )
+    with av.open(str(result.video)) as video:
+        assert video.streams.video[0].frames == result.n_frames == 7
 
 
 def test_a_duration_beyond_the_recording_names_both() -> None:

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from sonic.counts import samples_of
 from sonic.drive.prosody import prosody
 from sonic.motion import Lag, Motion, estimate_lag, join
 from sonic.stages import Take
-from sonic.types import F64, SPEECH_RATE_HZ, U8, Opening
+from sonic.types import F64, U8, Opening
 
 _MIN_FRAMES = 10
 _LOUD, _LIPS, _HEAD, _EYES = "#c9d6e8", "#b3312c", ("#3b6ea5", "#6f9a3e", "#8a63a8"), "#444444"
@@ -41,7 +42,7 @@ def told(lag: Lag | None) -> str:
 
 def loudness(take: Take, fps: Fraction, n: int) -> F64:
     """(n,) loudness of the speech at ``fps``, linear, relative to loud speech."""
-    samples = Opening(take.prepared.speech.samples, max(1, round(take.prepared.duration_s * SPEECH_RATE_HZ)))
+    samples = Opening(take.prepared.speech.samples, samples_of(take.prepared.duration_s))
     heard = np.asarray(prosody(samples, fps).loudness, np.float64)
     return np.pad(heard[:n], (0, max(0, n - len(heard))))
 

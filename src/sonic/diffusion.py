@@ -6,11 +6,12 @@ x_t = cos(pi t / 2) x_0 + sin(pi t / 2) noise. The model predicts x_0.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import ceil
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sonic.counts import covering_frames
 from sonic.mel import HOP, log_mel, speech_level
 from sonic.motion import N_SHAPE
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
@@ -123,11 +124,11 @@ def networks_of(encoder: "InferenceSession", denoiser: "InferenceSession") -> Ne
 
 def speech_latents(samples: Samples, networks: Networks, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[F32]:
     """Motion latents at 25 fps for (N,) samples at 16 kHz, in pieces (n, channels), n <= ``piece``, as they are asked
-    for; together ceil(seconds * 25) + 1 frames, the same for any ``piece`` to some 1e-5.
+    for; together covering_frames(N, 25) frames, the same for any ``piece`` to some 1e-5.
 
     Each piece sees, at every step of the sampler, what the piece before it was at that step: no joins, no blending.
     """
-    n = ceil(len(samples) / STEP) + 1
+    n = covering_frames(len(samples), Fraction(FPS))
     total = n + 2 * PAD
     ear = _Ear(samples, networks)
     rng = np.random.default_rng(seed)
@@ -167,7 +168,7 @@ class _Ear:
     def __init__(self, samples: Samples, networks: Networks) -> None:
         self._samples, self._hear = samples, networks.hear
         self._level, self._silence = speech_level(samples), log_mel(np.zeros(0, np.float32), 1.0)
-        self._n_frames = ceil(len(samples) / STEP) + 1 + 2 * PAD
+        self._n_frames = covering_frames(len(samples), Fraction(FPS)) + 2 * PAD
         self._heard: F32 | None = None
         self._end = 0
 

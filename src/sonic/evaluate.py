@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from sonic.counts import video_frames
 from sonic.drive.prosody import prosody
 from sonic.errors import FaceError, MediaError
 from sonic.landmarks import fill_lost, track_face
@@ -110,7 +111,7 @@ def compare(made: Evaluation, real: Evaluation) -> Likeness:
 
     Raises MediaError if less than MIN_FRAMES are common.
     """
-    n = min(len(made.points), int((len(real.points) - 1) / real.fps * made.fps) + 1)
+    n = min(len(made.points), int((len(real.points) - 1) * Fraction(made.fps) // Fraction(real.fps)) + 1)
     if n < MIN_FRAMES:
         raise MediaError(f"the videos have {n} frames in common; {MIN_FRAMES} are needed, give the same speech twice")
     ours, theirs = made.points[:n].astype(np.float64), _at(real.points, np.arange(n) * real.fps / made.fps)
@@ -144,7 +145,7 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
     stored = video_format(video)
     fps = stored.fps or Fraction(25)
     shrink = max(1, max(stored.size_px) // STILL_PX)
-    watched = _watch(video, round(speech.duration_s * fps), shrink, on_progress)
+    watched = _watch(video, video_frames(speech.duration_s, fps), shrink, on_progress)
     points, n = watched.points, len(watched.points)
     voice = prosody(speech.samples, fps)
     if len(voice) < n:

@@ -32,6 +32,10 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     The output appears under its final name only when it is complete. It replaces an earlier output, which is a video
     whose hash the record beside it names; any other file is kept, and raises OutputError, unless ``overwrite`` is true.
     ``on_frame`` sees each labelled frame on its way there. Raises a SonicError for anything a user can mend.
+
+    Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
+    is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
+    threads do not survive a fork, so take multiprocessing.get_context("spawn").
     """
     check_output(Path(out), Path(portrait), Path(speech), overwrite=overwrite)
     job = _job(settings, on_progress, on_notice)

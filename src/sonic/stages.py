@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.analyse import analyse
+from sonic.counts import video_frames
 from sonic.engines import Engine, open_engine
 from sonic.errors import ConsentError, SettingError
 from sonic.finish import finish
@@ -91,7 +92,7 @@ class Take:
     @property
     def n_frames(self) -> int:
         """Of the video."""
-        return max(1, round(self.prepared.duration_s * self.settings.fps))
+        return video_frames(self.prepared.duration_s, self.settings.fps)
 
 
 class Listener:

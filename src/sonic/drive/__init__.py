@@ -5,11 +5,11 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
+from sonic.counts import covering_frames, samples_of, video_frames
 from sonic.diffusion import FPS, PIECE
 from sonic.drive.bearing import Bearing, Bearings
 from sonic.drive.breath import breathe
 from sonic.drive.lips import lips_from_speech
-from sonic.drive.prosody import n_frames
 from sonic.motion import (
     Motion,
     Window,
@@ -23,7 +23,7 @@ from sonic.motion import (
     windows,
 )
 from sonic.settings import Settings
-from sonic.types import F32, SPEECH_RATE_HZ, Opening, Speech
+from sonic.types import F32, Opening, Speech
 
 _MODEL_LEAD_S = 0.005
 """Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
@@ -36,15 +36,15 @@ _MARGIN = 50
 def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:
     """Motion for the first ``duration_s`` seconds, at settings.fps, in pieces of some 12 s, each made when asked for.
 
-    Together they are max(1, round(duration_s * fps)) samples. The same speech and settings give the same motion, and so
-    does any length of the pieces (``piece`` frames at 25 fps), to some 1e-5. Each gain has a true zero: dynamic_scale
-    stills the mouth, motion_scale the head, the gaze and the brows, blink_scale the blinks.
+    Together they are video_frames(duration_s, settings.fps) samples. The same speech and settings give the same motion,
+    and so does any length of the pieces (``piece`` frames at 25 fps), to some 1e-5. Each gain has a true zero:
+    dynamic_scale stills the mouth, motion_scale the head, the gaze and the brows, blink_scale the blinks.
     """
     fps = Fraction(FPS)
-    samples = Opening(speech.samples, max(1, round(duration_s * SPEECH_RATE_HZ)))
+    samples = Opening(speech.samples, samples_of(duration_s))
     bearings = Bearings(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
     lips = lips_from_speech(samples, steps=settings.inference_steps, seed=settings.seed, piece=piece)
-    n, n_asked, n_given = n_frames(samples, fps), max(1, round(duration_s * settings.fps)), 0
+    n, n_asked, n_given = covering_frames(len(samples), fps), video_frames(duration_s, settings.fps), 0
     for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
         motion = _shaped(window, bearings.until(window.end), settings)
         ready = n_asked if window.final == n else min(ceil(window.final * settings.fps / fps), n_asked)

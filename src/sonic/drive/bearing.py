@@ -10,10 +10,11 @@ from fractions import Fraction
 
 import numpy as np
 
+from sonic.counts import covering_frames
 from sonic.drive.breath import parted_lips
 from sonic.drive.eyes import eye_motion
 from sonic.drive.head import head_motion
-from sonic.drive.prosody import REACH_S, Prosody, heard, judged, n_frames
+from sonic.drive.prosody import REACH_S, Prosody, heard, judged
 from sonic.types import F32, F64, Samples
 
 SETTLED_S = REACH_S + 6.0
@@ -41,7 +42,7 @@ class Bearings:
 
     def __init__(self, samples: Samples, fps: Fraction, *, seed: int, blink_scale: float) -> None:
         self._samples, self._fps, self._seed, self._blink_scale = samples, fps, seed, blink_scale
-        self._n_frames, self._margin = n_frames(samples, fps), round(SETTLED_S * fps)
+        self._n_frames, self._margin = covering_frames(len(samples), fps), round(SETTLED_S * fps)
         self._heard: F64 = np.empty((2, 0))
         self._made: Bearing | None = None
         self._settled = 0

@@ -17,7 +17,7 @@ less than people who speak freely, and moves the width half as far (docs/log.md)
 def lips_from_speech(samples: Samples, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[tuple[F32, F32]]:
     """(shape (n, 32), lip_gap (n,) in mm) at 25 fps for (N,) samples at 16 kHz, piece by piece, as they are asked for.
 
-    Together ceil(seconds * 25) + 1 frames. ``steps`` is the number of denoising steps; the same ``seed`` gives the same
+    Together covering_frames(N, 25) frames. ``steps`` is the number of denoising steps; the same ``seed`` gives the same
     motion. Raises InstallError if the weights are missing or damaged.
     """
     networks = networks_of(session("encoder"), session("denoiser"))

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from sonic.counts import covering_frames
 from sonic.measure.signals import Mask, runs
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
@@ -26,7 +27,7 @@ _SILENT_DB = -75.0  # below this nothing is speech, however quiet the recording
 
 @dataclass(frozen=True, slots=True)
 class Prosody:
-    """T = ceil(duration * fps) + 1 samples; sample i is the sound around i / fps."""
+    """T = covering_frames(N, fps) samples of a recording of N; sample i is the sound around i / fps."""
 
     fps: Fraction
     loudness_db: F32
@@ -51,12 +52,7 @@ class Prosody:
 
 def prosody(samples: Samples, fps: Fraction = Fraction(25)) -> Prosody:
     """The prosody of (N,) mono samples at SPEECH_RATE_HZ, at ``fps``. Not-a-number samples count as 0."""
-    return judged(heard(samples, fps, 0, n_frames(samples, fps)), fps)
-
-
-def n_frames(samples: Samples, fps: Fraction) -> int:
-    """Frames of a recording's prosody."""
-    return int(np.ceil(len(samples) / SPEECH_RATE_HZ * fps)) + 1
+    return judged(heard(samples, fps, 0, covering_frames(len(samples), fps)), fps)
 
 
 def judged(level_and_pitch: F64, fps: Fraction) -> Prosody:

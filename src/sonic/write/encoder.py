@@ -14,6 +14,7 @@ import av.error
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
 
+from sonic.counts import samples_of
 from sonic.errors import OutputError
 from sonic.media import sound_format
 from sonic.media.mono import as_heard
@@ -210,7 +211,7 @@ class _Sound:
         self._container = container
         self._rate = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
         self._n_channels = min(2, stored.channels)
-        self._n_left = round(Fraction(clip.duration_s) * self._rate)
+        self._n_left = samples_of(clip.duration_s, self._rate)
         self._n_written = 0
         self._chunks = as_heard(clip.sound, rate_hz=self._rate, channels=self._n_channels)
 

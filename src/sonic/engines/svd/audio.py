@@ -4,7 +4,6 @@ Sound and features of a whole recording stay outside memory; a window of frames 
 published inference stops after 400 s; here only the disk limits the length.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sonic.counts import samples_of
 from sonic.engines.svd.audio_modules import AudioToBucket, AudioToToken
 from sonic.errors import SpeechError
 from sonic.media import sound_format
@@ -57,7 +57,7 @@ class Heard:
         return _with_zeros(self.stored, self.first + first, self.first + max(last, first), 1)
 
 
-def hear(sound: Sound, *, offset_ms: float = 0.0, duration_s: float = math.inf) -> Heard:
+def hear(sound: Sound, *, offset_ms: float = 0.0, duration_s: float | None = None) -> Heard:
     """The recording as the published inference hears it: its own channels averaged, resampled to 16 kHz by soxr (HQ).
 
     Channels that cancel are replaced by the loudest one; samples beyond full scale are brought back to it.
@@ -70,9 +70,9 @@ def hear(sound: Sound, *, offset_ms: float = 0.0, duration_s: float = math.inf) 
         stored = store(block * np.float32(sound.gain) for block in stored.blocks())
     if rate_hz != SPEECH_RATE_HZ:
         stored = store(_resampled(stored, rate_hz))
-    n, wanted = len(stored), duration_s * SPEECH_RATE_HZ
-    if wanted < n - _SAME_LENGTH:
-        n = round(wanted)
+    n = len(stored)
+    if duration_s is not None and samples_of(duration_s) < n - _SAME_LENGTH:
+        n = samples_of(duration_s)
     if n < 2 * _SAMPLES_PER_AUDIO_FRAME:
         raise SpeechError(
             f"recording {sound.source.name!r} gives {1000 * n / SPEECH_RATE_HZ:.0f} ms of sound; engine svd needs at "
@@ -87,7 +87,7 @@ def _resampled(stored: StoredSamples, rate_hz: int) -> Iterator[F32]:
 
     stream = ResampleStream(rate_hz, SPEECH_RATE_HZ, 1, dtype="float32", quality="HQ")
     # librosa, through which the published inference reads sound, fills up to this length with zeros.
-    missing = math.ceil(len(stored) * (SPEECH_RATE_HZ / rate_hz))
+    missing = -(-len(stored) * SPEECH_RATE_HZ // rate_hz)
     for block in stored.blocks():
         part = stream.resample_chunk(block)
         missing -= len(part)
@@ -176,7 +176,7 @@ def log_mel(samples: Samples, n_mels: int = 80) -> Iterator[F32]:
 def _hidden_states(samples: Samples, encoder: Any, on_progress: OnProgress) -> Iterator[F32]:
     """Blocks of rows, flattened; the rows of the padding after the last whole audio frame are left out."""
     n_rows = _ROWS_PER_AUDIO_FRAME * (len(samples) // _SAMPLES_PER_AUDIO_FRAME)
-    n_blocks = math.ceil(n_rows / _BLOCK_ROWS)
+    n_blocks = -(-n_rows // _BLOCK_ROWS)
     on_progress(Progress("listen", 0, n_blocks))
     for block, mel in enumerate(islice(log_mel(samples, encoder.config.num_mel_bins), n_blocks)):
         with torch.no_grad():

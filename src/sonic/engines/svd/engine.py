@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from sonic.counts import samples_of, video_frames, whole_frames
 from sonic.engines.svd import memory
+from sonic.engines.svd.arithmetic import checked, name_of
 from sonic.engines.svd.audio import Features, hear, listen
 from sonic.engines.svd.audio_modules import AudioToToken
 from sonic.engines.svd.checkpoints import Located, locate
@@ -119,7 +121,7 @@ def _take(
     job = memory.Job(
         width_px=size_px[0],
         height_px=size_px[1],
-        n_frames=max(1, int(duration_s * FPS)),
+        n_frames=max(1, whole_frames(samples_of(duration_s), FPS)),
         window=inference.window,
         value_bytes=dtype.itemsize,
         weight_bytes=1 if settings.weights_precision == "fp8" else dtype.itemsize,
@@ -133,7 +135,7 @@ def _take(
         tiling=settings.vae_tiling,
         rows=settings.rows_per_call,
     )
-    n_out = max(1, round(duration_s * settings.fps))
+    n_out = video_frames(duration_s, settings.fps)
     return Take(settings, inference, duration_s, region, size_px, plan, n_out)
 
 
@@ -150,7 +152,7 @@ def _what_runs(take: Take, way: Way) -> str:
     where = ", ".join(str(device) for device in way.devices)
     fp8 = ", weights in fp8" if way.weights_precision == "fp8" else ""
     return (
-        f"engine svd works at {width}x{height} in {str(way.dtype).removeprefix('torch.')}{fp8} on {where}, "
+        f"engine svd works at {width}x{height} in {name_of(way.dtype)}{fp8} on {where}, "
         f"{take.plan.rows} rows a call, offload {take.plan.offload}; its weights are for non-commercial use"
     )
 
@@ -218,6 +220,7 @@ def make_scene(
     device, dtype = shelf.way.devices[0], shelf.way.dtype
     with shelf.at_work("image_encoder") as clip, torch.no_grad():
         embed = clip(picture.clip.to(device, dtype)).image_embeds.float().cpu()
+    checked(embed, "the image encoder", device, dtype)
     with shelf.at_work("audio2bucket") as net:
         buckets = torch.from_numpy(features.motion_buckets(net, embed))
     with shelf.at_work("vae") as vae:
