@@ -13,9 +13,12 @@ export OMP_WAIT_POLICY ?= PASSIVE
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
 
-test: setup .venv-torch/.locked  ## the tests: the base install's, then those of engine svd and of training
-	$(RUN) pytest -m "not svd and not train"
-	$(TORCH) -m pytest -m "svd or train"
+# A process a core, four at most: each loads the face model anew.
+SPREAD ?= -n auto --maxprocesses 4 --dist worksteal
+QUICK := and not slow
+test: setup .venv-torch/.locked  ## the tests but for a few slow ones: the base install's, then those of svd and training
+	$(RUN) pytest $(SPREAD) -m "not svd and not train $(QUICK)"
+	$(TORCH) -m pytest $(SPREAD) -m "(svd or train) $(QUICK)"
 
 # The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
 COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
@@ -26,7 +29,7 @@ check: setup  ## everything a commit must pass
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
-	$(MAKE) test
+	$(MAKE) test QUICK=
 
 format: setup
 	$(RUN) ruff check --fix
