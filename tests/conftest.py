@@ -1,5 +1,5 @@
-"""What all tests share: a home of their own; hypothesis draws the same examples every time; Ctrl-C reaches what a test
-starts.
+"""What all tests share: a home of their own; hypothesis draws the same examples every time, however long each takes;
+Ctrl-C reaches what a test starts.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("same-everywhere", derandomize=True)
+settings.register_profile("same-everywhere", derandomize=True, deadline=None)
 settings.load_profile("same-everywhere")
 
 # Started in the background by a shell, we would ignore SIGINT, and so would every process that a test stops with it.

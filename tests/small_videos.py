@@ -55,6 +55,7 @@ class Job:
         photo_file: Path = PORTRAIT,
         basis: str = "self",
         label_frames: int | None = None,
+        produce_id: str | None = None,
         **settings: Any,
     ) -> None:
         self.speech = speech or save_sound(folder / "speech.wav", tone(duration_s, 16_000), 16_000)
@@ -66,7 +67,7 @@ class Job:
         label = LabelStyle(label_pixels(size_px), 4, 4, label_frames or self.n_frames)
         self.clip = finish(
             self._frames(), size_px=size_px, n_frames=self.n_frames, fps=fps, sound=self.speech,
-            duration_s=duration_s, label=label, produce_id=uuid.uuid4().hex,
+            duration_s=duration_s, label=label, produce_id=produce_id or uuid.uuid4().hex,
         )  # fmt: skip
         grounds = Consent(subject="Ada Example", basis=basis, given_on=date(2026, 1, 2), evidence="form 17 of Ada")
         grounds = grounds.bound_to(PHOTO).signed(identity())

@@ -116,7 +116,7 @@ def _repair(log: IO[bytes], folder: Path, torn_at: int, last: Entry | None) -> d
     facts: dict[str, Any] = {}
     log.seek(torn_at)
     if torn := log.read():
-        kept = folder / f"{TORN}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+        kept = folder / f"{TORN}{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(8)}"
         _write_file(kept, torn)
         log.truncate(torn_at)
         facts = {"torn_bytes": len(torn), "torn_sha256": sha256(torn).hexdigest(), "kept_as": kept.name}
