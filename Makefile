@@ -8,17 +8,20 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test test-comfyui check format bench weights clean
+.PHONY: setup demo test test-slow test-comfyui check format bench weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
 
-# A process a core, four at most: each loads the face model anew.
+# A process a core, four at most: each loads the networks anew.
 SPREAD ?= -n auto --maxprocesses 4 --dist worksteal
-QUICK := and not slow
-test: setup .venv-torch/.locked  ## the tests but for a few slow ones: the base install's, then those of svd and training
-	$(RUN) pytest $(SPREAD) -m "not svd and not train $(QUICK)"
-	$(TORCH) -m pytest $(SPREAD) -m "(svd or train) $(QUICK)"
+test: setup .venv-torch/.locked  ## the tests: the base install's, then those of engine svd and of training
+	$(RUN) pytest $(SPREAD) -m "not svd and not train and not slow"
+	$(TORCH) -m pytest $(SPREAD) -m "(svd or train) and not slow"
+
+test-slow: setup .venv-torch/.locked  ## the tests that take more than ten seconds each
+	$(RUN) pytest -m "slow and not svd and not train"
+	$(TORCH) -m pytest -m "slow and (svd or train)"
 
 # The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
 COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
@@ -29,7 +32,7 @@ check: setup  ## everything a commit must pass
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
-	$(MAKE) test QUICK=
+	$(MAKE) test test-slow
 
 format: setup
 	$(RUN) ruff check --fix

@@ -50,6 +50,7 @@ def test_lengths_of_whole_frames_have_just_these(fps: Fraction) -> None:
         assert video_frames(float(f"{float(n / fps):.3f}"), fps) == n, "as people type it"
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 1200), st.integers(1, 400), st.integers(0, 60))
 def test_windows_end_where_the_motion_does(n: int, piece: int, margin: int) -> None:
     pieces = (Motion.still(min(piece, n - i), Fraction(FPS)) for i in range(0, n, piece))

@@ -1,5 +1,6 @@
 """Faces, their landmarks and the selfie matte: MediaPipe behind small functions. Nothing else imports mediapipe."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic.errors import SonicError
 from sonic.types import F32, N_LANDMARKS, U8
 
 ScoredBox = tuple[float, tuple[float, float, float, float]]
@@ -66,9 +68,8 @@ def face_boxes(pictures: Iterable[U8], *, far: bool, min_score: float = 0.5) -> 
     ``far`` finds faces from a twentieth of the picture's width on, otherwise from a tenth on and with a score that
     tells an upright face from a turned one. Bazarevsky et al. 2019, "BlazeFace".
     """
-    with _solution("face_detection").FaceDetection(
-        model_selection=int(far), min_detection_confidence=min_score
-    ) as detection:
+    options = {"model_selection": int(far), "min_detection_confidence": min_score}
+    with _graph("face_detection", "FaceDetection", **options) as detection:
         for rgb in pictures:
             found = detection.process(np.ascontiguousarray(rgb)).detections or []
             height, width = rgb.shape[:2]
@@ -77,7 +78,7 @@ def face_boxes(pictures: Iterable[U8], *, far: bool, min_score: float = 0.5) -> 
 
 def person_matte(rgb: U8) -> F32:
     """(H, W) in [0, 1]: how much of each pixel belongs to a person (MediaPipe selfie segmentation, general model)."""
-    with _solution("selfie_segmentation").SelfieSegmentation(model_selection=0) as segmentation:
+    with _graph("selfie_segmentation", "SelfieSegmentation", model_selection=0) as segmentation:
         return np.asarray(segmentation.process(rgb).segmentation_mask, np.float32)
 
 
@@ -100,8 +101,29 @@ def _solution(name: str) -> Any:
 
 @contextmanager
 def _face_mesh(**options: Any) -> Iterator[Any]:
-    with _solution("face_mesh").FaceMesh(refine_landmarks=True, **options) as mesh:
+    with _graph("face_mesh", "FaceMesh", refine_landmarks=True, **options) as mesh:
         yield mesh
+
+
+_opened_in: set[int] = set()
+"""Processes, by number, that have opened a graph: this one, and those it was forked from."""
+
+
+@contextmanager
+def _graph(module: str, name: str, **options: Any) -> Iterator[Any]:
+    """A graph of MediaPipe, at work. Raises SonicError in a process that was forked from one which had a graph.
+
+    MediaPipe keeps threads from the first graph on. A fork copies their locks and half-done work but not the threads:
+    the next graph ends the process with SIGABRT.
+    """
+    if _opened_in - {os.getpid()}:
+        raise SonicError(
+            "this process was forked from one that had already looked for faces, which MediaPipe does not survive; "
+            'start processes with multiprocessing.get_context("spawn"), or before the first video'
+        )
+    _opened_in.add(os.getpid())
+    with getattr(_solution(module), name)(**options) as graph:
+        yield graph
 
 
 def _landmarks(mesh: Any, rgb: U8) -> list[F32]:

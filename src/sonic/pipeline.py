@@ -29,6 +29,10 @@ def generate(
 
     The output appears under its final name only when it is complete; ``on_frame`` sees each labelled frame on its way
     there. Raises a SonicError for anything a user can mend.
+
+    Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
+    is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
+    threads do not survive a fork, so take multiprocessing.get_context("spawn").
     """
     check_output(Path(out), Path(portrait), Path(speech))
     identity()  # a certificate that cannot sign is refused before the work

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from sonic.errors import SettingError
+from sonic.engines.svd.arithmetic import checked, name_of
 
 CHUNK = 8
 """Video frames decoded together, as published: the decoder's temporal layers see no further than a chunk."""
@@ -35,15 +35,10 @@ def decode(
 
     ``tile``, in latent px, decodes pictures larger than this in overlapping squares of this side: less memory, nearly
     the same picture (see decode_chunk). A chunk that overflows in ``dtype`` is decoded again in float32. Raises
-    SettingError where the latents themselves are not finite: the model before overflowed.
+    SettingError where latents or frames are not finite nevertheless.
     """
     for first in range(0, len(latents), chunk):
-        part = latents[first : first + chunk]
-        if not torch.isfinite(part).all():
-            raise SettingError(
-                f"the model's numbers left the range of {_short(dtype)} at {first / 12.5:.1f} s of the video; "
-                "set precision to bf16 or fp32"
-            )
+        part = checked(latents[first : first + chunk], "denoising", device, dtype)
         frames = decode_chunk(vae, part, tile=tile, device=device, dtype=dtype)
         yield from (frames * 0.5 + 0.5).clamp(0, 1).cpu()
 
@@ -69,14 +64,19 @@ def decode_chunk(
 
 
 def _finite(vae: Any, run: Callable[[Tensor], Tensor], x: Tensor, dtype: torch.dtype) -> Tensor:
-    """``run(x)`` as float32; once more with the VAE in float32 where ``dtype`` overflows, which would be black."""
+    """``run(x)`` as float32; once more with the VAE in float32 where ``dtype`` overflows, which would be black.
+
+    Raises SettingError where float32 does not help. Asking waits for the device, once a chunk of frames.
+    """
     result = run(x.to(dtype)).float()
-    if torch.isfinite(result).all() or dtype == torch.float32:
+    if dtype == torch.float32:
+        return checked(result, "the VAE", x.device, dtype)
+    if torch.isfinite(result).all():
         return result
-    _log.warning("the VAE left the range of %s; these frames are made again in float32", _short(dtype))
+    _log.warning("the VAE left the range of %s; these frames are made again in float32", name_of(dtype))
     vae.to(torch.float32)
     try:
-        return run(x.float())
+        return checked(run(x.float()), "the VAE", x.device, torch.float32)
     finally:
         vae.to(dtype)
 
@@ -161,7 +161,3 @@ def _hill(length: int, tile: int, device: torch.device) -> Tensor:
     reach = max(1.0, 8 * OVERLAP * tile)
     ramp = (torch.arange(length, device=device) + 0.5) / reach
     return torch.minimum(ramp, ramp.flip(0)).clamp(max=1.0)
-
-
-def _short(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")

@@ -12,6 +12,7 @@ from queue import SimpleQueue
 import torch
 from torch import Tensor, nn
 
+from sonic.engines.svd.arithmetic import checked
 from sonic.engines.svd.attention import Context, level_masks
 from sonic.engines.svd.inference import Inference
 from sonic.engines.svd.samplers import SAMPLERS, Earlier
@@ -83,7 +84,10 @@ class Denoiser:
         context.audio_scale = inference.audio_scale
 
     def __call__(self, rows: Sequence[Row], latents: Tensor, sigma: float, timestep: Tensor) -> Tensor:
-        """Velocities (B, F, 4, h, w), float32 on the host, for B windows of ``latents`` (N, 4, h, w)."""
+        """Velocities (B, F, 4, h, w), float32 on the host, for B windows of ``latents`` (N, 4, h, w).
+
+        Raises SettingError where they are not finite.
+        """
         scaled = torch.stack([latents[row.frames] for row in rows]) / (sigma**2 + 1) ** 0.5
         shown = torch.stack([self._scene.image_latents * (row.kind != FREE) for row in rows]).expand_as(scaled)
         sample = self._moved(torch.cat([scaled, shown], 2))
@@ -95,7 +99,9 @@ class Denoiser:
         ignored = sample.new_zeros(len(rows), 1, 1)
         with torch.no_grad():
             (made,) = self._unet(sample, timestep.to(self._device), ignored, ids, return_dict=False)
-        return torch.as_tensor(made).float().cpu()
+        # Looked at on the host, where they go anyway: no further wait for the device.
+        velocity = torch.as_tensor(made).float().cpu()
+        return checked(velocity, "a denoising step", self._device, self._dtype)
 
     def _tokens(self, row: Row) -> Tensor:
         if row.kind == HEARD:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sonic.counts import samples_of, video_frames, whole_frames
 from sonic.engines.svd import memory
+from sonic.engines.svd.arithmetic import checked, name_of
 from sonic.engines.svd.audio import Features, hear, listen
 from sonic.engines.svd.audio_modules import AudioToToken
 from sonic.engines.svd.checkpoints import Located, locate
@@ -151,7 +152,7 @@ def _what_runs(take: Take, way: Way) -> str:
     where = ", ".join(str(device) for device in way.devices)
     fp8 = ", weights in fp8" if way.weights_precision == "fp8" else ""
     return (
-        f"engine svd works at {width}x{height} in {str(way.dtype).removeprefix('torch.')}{fp8} on {where}, "
+        f"engine svd works at {width}x{height} in {name_of(way.dtype)}{fp8} on {where}, "
         f"{take.plan.rows} rows a call, offload {take.plan.offload}; its weights are for non-commercial use"
     )
 
@@ -219,6 +220,7 @@ def make_scene(
     device, dtype = shelf.way.devices[0], shelf.way.dtype
     with shelf.at_work("image_encoder") as clip, torch.no_grad():
         embed = clip(picture.clip.to(device, dtype)).image_embeds.float().cpu()
+    checked(embed, "the image encoder", device, dtype)
     with shelf.at_work("audio2bucket") as net:
         buckets = torch.from_numpy(features.motion_buckets(net, embed))
     with shelf.at_work("vae") as vae:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sonic.engines.svd.arithmetic import replace_strided
 from sonic.engines.svd.attention import Context, install
 from sonic.errors import InstallError
 
@@ -81,4 +82,5 @@ def filled(model: nn.Module, state: State, part: str) -> nn.Module:
             "`sonic weights check` tells more"
         )
     model.load_state_dict(dict(state), strict=True, assign=True)
+    replace_strided(model)
     return model.eval().requires_grad_(False)

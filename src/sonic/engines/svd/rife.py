@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from sonic.engines.svd.arithmetic import checked
+
 SCALES = (4, 2, 1)
 """Each block sees the frames at 1/scale of their size."""
 MULTIPLE = 16
@@ -81,7 +83,7 @@ def interpolator(net: IFNet, device: torch.device) -> Callable[[Tensor, Tensor],
         first, second = (F.pad(x[None].to(device, torch.float32), padding, mode="replicate") for x in (a, b))
         with torch.no_grad():
             picture: Tensor = net(first, second)[0]
-        return picture[0, :, :height, :width].cpu()
+        return checked(picture[0, :, :height, :width].cpu(), "interpolation", device, torch.float32)
 
     return middle
 
