@@ -66,3 +66,25 @@ def test_nothing_is_reported_to_anybody_and_nothing_kept_in_the_home_folder(tmp_
     statement = "from sonic import weights; weights.session('encoder')"
     subprocess.run([sys.executable, "-c", statement], env=environment, check=True)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+FORKED = """
+import os, signal, sys
+import numpy as np
+from sonic.weights import session
+def n_heard():
+    return len(session("encoder").run(None, {"mel": np.zeros((1, 4000, 80), np.float32)})[0][0])
+n_heard()
+child = os.fork()
+if not child:
+    signal.alarm(30)  # ends a process that waits
+    n_heard()
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), n_heard())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_networks_work_in_a_fork_and_let_it_end() -> None:
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["7", "1000"]

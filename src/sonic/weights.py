@@ -111,6 +111,12 @@ def session(name: str, threads: int = 2) -> "InferenceSession":
     return open_network(read(name), threads)
 
 
+# A session's threads stay behind when the process forks, and the child would wait for them for ever, at its end at the
+# latest. So there is no session at that moment; parent and child make theirs again.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=session.cache_clear)
+
+
 def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
     """A session on the CPU for an ONNX model, or for the path of one. Raises errors.import_failure."""
     # Its wheel 1.32 for Linux keeps a device id and a database of events in the home folder, from the import on.
