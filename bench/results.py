@@ -1,7 +1,7 @@
 """Results of the benchmarks as JSON, one small file a commit, for bench/compare.py.
 
 A script calls ``record`` beside the line that prints a figure. Run alone, it only prints; ``bench/run.py`` names a file
-in SONIC_BENCH_RESULTS, to which the scripts that it starts append, and writes bench/results/DATE-COMMIT.json at the end.
+in SONIC_BENCH_RESULTS, to which the scripts append, and writes bench/results/DATE-COMMIT.json at the end.
 """
 
 import json
