@@ -2,8 +2,8 @@
 
     python bench/compare.py bench/results/A.json bench/results/B.json
 
-A is the earlier commit, B the later. Each figure carries its direction (lower, higher, within a range) and tolerance, of
-which B's count. A figure that A has and B lacks fails too. Figures of speed and memory are compared only between
+A is the earlier commit, B the later. Each figure carries its direction (lower, higher, within a range) and tolerance;
+those of B count. A figure that A has and B lacks fails too. Figures of speed and memory are compared only between
 machines of one kind; otherwise the first line says what differs, and they are listed without a verdict.
 Exit codes: 0 no regression, 1 regression, 2 nothing could be compared.
 """

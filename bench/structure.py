@@ -5,8 +5,9 @@
 Method: read from the syntax trees; nothing is imported. A top-level unit is the first name below the package: a module
 or a package with all that is in it. An arrow is an ordered pair of units of which the first imports the second. A cycle
 is a set of modules (or units) each of which reaches every other by imports. Imports that run when a module is loaded
-are counted first; "with those inside functions" adds imports in function bodies and under TYPE_CHECKING, which load later
-or never. ``--times N`` starts N fresh interpreters for each import time and gives the median, after an uncounted run.
+are counted first; "with those inside functions" adds imports in function bodies and under TYPE_CHECKING, which load
+later or never. ``--times N`` starts N fresh interpreters for each import time and gives the median, after an uncounted
+run.
 """
 
 import argparse
