@@ -4,8 +4,8 @@ The compiler is zig, which arrives as a wheel in the build environment, so that 
 system compiler; ``CC`` in the environment replaces it. The library has no Python symbols: it is loaded with ctypes, and
 one wheel serves every Python of a platform.
 
-Built from source, the kernels use whatever this machine's processor can do. ``SONIC_PORTABLE=1`` builds for any processor
-and system that the wheel's tag names instead: for wheels that go to other machines.
+Built from source, the kernels use whatever this machine's processor can do. ``SONIC_PORTABLE=1`` builds for every
+processor and system that the wheel's tag names instead: for wheels that go to other machines.
 """
 
 import os
