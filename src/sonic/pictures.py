@@ -1,10 +1,12 @@
 """Still pictures that commands write: contact sheets, plots, inspections."""
 
+import logging
 import os
 import struct
 import zlib
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -31,6 +33,31 @@ def tile(pictures: list[U8], *, columns: int) -> U8:
         top, left = (i // columns) * (height + GAP_PX) + GAP_PX, (i % columns) * (width + GAP_PX) + GAP_PX
         sheet[top : top + height, left : left + width] = picture
     return sheet
+
+
+def new_figure(width_in: float, height_in: float, *, dpi: int = 100) -> Any:
+    """An empty matplotlib figure, for ``drawn``.
+
+    matplotlib keeps its list of fonts in the home folder and says so on standard error where it may not write there, as
+    in a container; it then works without, so nobody needs to hear of it.
+    """
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        from matplotlib.figure import Figure
+    finally:
+        log.setLevel(level)
+    return Figure(figsize=(width_in, height_in), dpi=dpi, layout="constrained")
+
+
+def drawn(figure: Any) -> U8:
+    """(h, w, 3) sRGB of a matplotlib figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
 def check_picture_name(out: Path) -> None:
