@@ -23,7 +23,7 @@ SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 class KernelBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        folder = Path(self.root, "src", "sonic", "render")
+        folder = Path(self.root, "src", "sonic", "engines", "light", "renderers", "warp")
         library = folder / f"kernels{SUFFIX}"
         compiler = shlex.split(os.environ.get("CC", "")) or [sys.executable, "-m", "ziglang", "cc"]
         libm = [] if sys.platform == "win32" else ["-lm"]

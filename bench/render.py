@@ -18,12 +18,13 @@ from collections import deque
 from pathlib import Path
 
 import machine
-import sonic.render
-from sonic.analyse import analyse
-from sonic.drive import drive
-from sonic.load import load_photo, load_speech
+import sonic.engines.light.renderers.warp
+from sonic.engines.light.drive import drive
+from sonic.engines.light.renderers.warp import Renderer
+from sonic.faces.portrait import analyse
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
 from sonic.motion import join
-from sonic.render import Renderer
 from sonic.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -39,7 +40,7 @@ def main() -> int:
     for side in (512, 1024):
         print(_row(side, arguments.frames))
     print(f"motion: {_motion_ms():.0f} ms of processor time for a second of sound, {Settings().inference_steps} steps")
-    library = next(Path(sonic.render.__file__).parent.glob("kernels.[sd]*"))
+    library = next(Path(sonic.engines.light.renderers.warp.__file__).parent.glob("kernels.[sd]*"))
     print(f"kernels: {library.stat().st_size / 1000:.0f} kB, compiled in {_build_s():.1f} s")
     return 0
 

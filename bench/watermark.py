@@ -29,14 +29,15 @@ from PIL import Image
 
 import machine
 from report import table
-from sonic.analyse import analyse
-from sonic.drive import drive
+from sonic.engines.light.drive import drive
+from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.load import load_photo, load_speech
-from sonic.media import decode_video
+from sonic.faces.portrait import analyse
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
+from sonic.media.video import decode_video
 from sonic.provenance.watermark import Watermark, detect, embed, search
 from sonic.provenance.watermark.reading import luma, residual
-from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import U8
 

@@ -16,8 +16,8 @@ import folder_paths
 
 if TYPE_CHECKING:
     from sonic.engines import Engine
+    from sonic.pipeline.stages import Listener
     from sonic.settings import Settings
-    from sonic.stages import Listener
     from sonic.types import Clip, Frame, Progress
 
 PREVIEW_EVERY_S = 0.25
@@ -84,7 +84,7 @@ class Screen:
 
 def listener(screen: Screen, settings: "Settings", earlier: Iterable[str] = ()) -> "Listener":
     """Who hears of the work of one node."""
-    from sonic.stages import Listener
+    from sonic.pipeline.stages import Listener
     from sonic.types import Watch
 
     return Listener(Watch(screen.progress, _log.info), settings, earlier)
@@ -166,7 +166,7 @@ def audio_of(clip: "Clip") -> dict[str, Any]:
     import torch
 
     from sonic.counts import samples_of
-    from sonic.media import sound_format
+    from sonic.media.decode import sound_format
     from sonic.media.mono import as_heard
 
     rate_hz = sound_format(clip.sound.source, clip.sound.track).rate_hz

@@ -56,7 +56,7 @@ class SonicVideoOutput(io.ComfyNode):
 
     @classmethod
     def execute(cls, frames: bridge.Step, consent: Any, filename_prefix: str, **widgets: Any) -> io.NodeOutput:
-        from sonic import stages
+        from sonic.pipeline import stages
 
         settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
         screen = bridge.Screen()
@@ -98,7 +98,7 @@ class SonicFramesToImages(io.ComfyNode):
     def execute(cls, frames: bridge.Step, consent: Any, **widgets: Any) -> io.NodeOutput:
         from contextlib import closing
 
-        from sonic import stages
+        from sonic.pipeline import stages
 
         settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
         screen = bridge.Screen()
@@ -156,7 +156,7 @@ class SonicTalkingPortrait(io.ComfyNode):
     def execute(
         cls, image: Any, audio: Any, consent: Any, filename_prefix: str, svd_options: Any = None, **widgets: Any
     ) -> io.NodeOutput:
-        from sonic import stages
+        from sonic.pipeline import stages
         from sonic.settings import Settings
 
         settings = bridge.with_models(Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS))))

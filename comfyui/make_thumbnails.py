@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from sonic.media import decode_video
-from sonic.pictures import tile
+from sonic.media.images import tile
+from sonic.media.video import decode_video
 from sonic.types import U8
 
 FOLDER = Path(__file__).with_name("example_workflows")

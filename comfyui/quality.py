@@ -31,7 +31,7 @@ class SonicQualityReport(io.ComfyNode):
 
     @classmethod
     def execute(cls, video: Any, **others: Any) -> io.NodeOutput:
-        from sonic.evaluate import draw_curves, evaluate_video
+        from sonic.evaluation.video import draw_curves, evaluate_video
         from sonic.verification import verify
 
         screen = bridge.Screen()

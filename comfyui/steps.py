@@ -35,8 +35,8 @@ class SonicPortrait(io.ComfyNode):
     @classmethod
     def execute(cls, image: Any, face: int, **others: Any) -> io.NodeOutput:
         from sonic.errors import FaceError
-        from sonic.inspection import drawn
-        from sonic.load import load_photo
+        from sonic.evaluation.photo import drawn
+        from sonic.media.photo import load_photo
         from sonic.settings import Settings
 
         settings = Settings(**schemas.chosen({"face": face}, ("face",)))
@@ -82,8 +82,8 @@ class SonicPreData(io.ComfyNode):
 
     @classmethod
     def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
+        from sonic.pipeline.stages import prepare
         from sonic.settings import Settings
-        from sonic.stages import prepare
 
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
         settings = Settings(**schemas.chosen(widgets, cls.KNOBS), face=chosen.face)
@@ -149,7 +149,8 @@ class SonicInference(io.ComfyNode):
     def execute(cls, data_dict: bridge.Step, svd_options: Any = None, **widgets: Any) -> io.NodeOutput:
         import dataclasses
 
-        from sonic import curves, stages
+        from sonic.evaluation import curves
+        from sonic.pipeline import stages
 
         changes = (svd_options or {}) | schemas.chosen(widgets, schemas.DRIVING)
         settings = bridge.with_models(data_dict.value.settings.replace(**changes))
@@ -195,8 +196,8 @@ class SonicLatentDecoder(io.ComfyNode):
     def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
         from contextlib import closing
 
-        from sonic.pictures import tile
-        from sonic.stages import clip_of
+        from sonic.media.images import tile
+        from sonic.pipeline.stages import clip_of
 
         screen, shown = bridge.Screen(), []
         clip = clip_of(motion.value, screen.frame)
@@ -242,7 +243,8 @@ class SonicPostProcessing(io.ComfyNode):
 
     @classmethod
     def execute(cls, frames: bridge.Step, **widgets: Any) -> io.NodeOutput:
-        from sonic import curves, stages
+        from sonic.evaluation import curves
+        from sonic.pipeline import stages
 
         take = frames.value
         settings = take.settings.replace(**schemas.chosen(widgets, schemas.TIMING))

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sonic.api import Result, generate, stream
     from sonic.errors import (
         ConsentError,
         FaceError,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
         SpeechError,
     )
     from sonic.motion import Motion
-    from sonic.pipeline import Result, generate, stream
     from sonic.provenance.consent import Consent
     from sonic.settings import Settings
     from sonic.types import Frame, Progress
@@ -45,7 +45,7 @@ _HOME = {
         "SpeechError",
     ),
     "sonic.motion": ("Motion",),
-    "sonic.pipeline": ("Result", "generate", "stream"),
+    "sonic.api": ("Result", "generate", "stream"),
     "sonic.provenance.consent": ("Consent",),
     "sonic.settings": ("Settings",),
     "sonic.types": ("Frame", "Progress"),

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from sonic import __version__
-from sonic.analyse import analyse
 from sonic.engines import engine_names
+from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.load import load_photo
+from sonic.faces.portrait import analyse
+from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.provenance.policy import active
-from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.weights import TABLE, read
 
@@ -107,9 +107,9 @@ def examine() -> Examination:
 
 def _svd_state() -> str:
     """Never a problem of the installation: engine svd is for those who want it."""
-    from sonic.engines.svd.check import lacking
-    from sonic.engines.svd.checkpoints import search
-    from sonic.engines.svd.parts import PARTS
+    from sonic.engines.svd.weights.catalogue import PARTS
+    from sonic.engines.svd.weights.check import lacking
+    from sonic.engines.svd.weights.checkpoints import search
 
     try:
         found = search().files

@@ -41,7 +41,7 @@ def demo(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic preview``"""
-    from sonic.sheet import contact_sheet
+    from sonic.evaluation.contact_sheet import contact_sheet
 
     settings = _settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-preview.png", arguments.speech)
@@ -59,7 +59,7 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic inspect``"""
-    from sonic.inspection import inspect_photo
+    from sonic.evaluation.photo import inspect_photo
 
     settings = _settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-inspect.png")
@@ -69,7 +69,7 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic evaluate``"""
-    from sonic.evaluate import compare, evaluate_video
+    from sonic.evaluation.video import compare, evaluate_video
 
     video = Path(arguments.video)
     out = _picture_name(arguments, video, "-evaluate.png", *filter(None, (arguments.real,)))
@@ -101,8 +101,8 @@ def _generate(
     settings: Settings,
     reporter: Reporter,
 ) -> None:
-    from sonic.pipeline import generate as run
-    from sonic.write import is_foreign
+    from sonic.api import generate as run
+    from sonic.pipeline.write import is_foreign
 
     result = run(
         portrait,
@@ -172,7 +172,7 @@ def _picture_name(arguments: argparse.Namespace, source: str | Path, suffix: str
 
     Without a name it is called after ``source``, and takes the place of a picture of an earlier run.
     """
-    from sonic.pictures import is_foreign
+    from sonic.media.images import is_foreign
 
     out, made_up = names.named(arguments.out, (source,), suffix)
     with suppress(OSError, ValueError):

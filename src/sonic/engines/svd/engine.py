@@ -14,17 +14,17 @@ from sonic.engines.svd import memory
 from sonic.engines.svd.arithmetic import checked, name_of
 from sonic.engines.svd.audio import Features, hear, listen
 from sonic.engines.svd.audio_modules import AudioToToken
-from sonic.engines.svd.checkpoints import Located, locate
 from sonic.engines.svd.decode import decode, encode
 from sonic.engines.svd.denoise import LATENT_SCALE, Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.devices import devices_of, dtype_of, free_device_bytes, free_host_bytes
 from sonic.engines.svd.inference import FPS, Inference
+from sonic.engines.svd.model_store import Shelf, Way
 from sonic.engines.svd.paste import Paster, Region
 from sonic.engines.svd.picture import Picture, prepare, square_around, working_size
 from sonic.engines.svd.resume import Unfinished
 from sonic.engines.svd.retime import retime
 from sonic.engines.svd.rife import interpolator
-from sonic.engines.svd.shelf import Shelf, Way
+from sonic.engines.svd.weights.checkpoints import Located, locate
 from sonic.errors import SettingError, SpeechError
 from sonic.settings import Settings
 from sonic.types import Frame, Portrait, Speech, Watch

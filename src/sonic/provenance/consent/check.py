@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from sonic.errors import ConsentError
-from sonic.provenance.consent import store, words
+from sonic.provenance.consent import store, validators
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
-from sonic.provenance.keys import identity, our_fingerprints
 from sonic.provenance.policy import Policy, scope_problem
+from sonic.provenance.signer import identity, our_fingerprints
 from sonic.types import Photo
 
 PROBLEMS = {
@@ -42,9 +42,9 @@ def authorise(consent: object, photo: Photo, *, language: str | None, purpose: s
     if not isinstance(consent, Consent):
         raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
     if language is not None:
-        words.language("language", language)
+        validators.language("language", language)
     if purpose is not None:
-        words.purpose("purpose", purpose)
+        validators.purpose("purpose", purpose)
     if consent.signature is None:
         consent = _signed(consent.bound_to(photo))
     for problem in problems(consent, policy=policy, photo=photo):
