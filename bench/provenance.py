@@ -43,7 +43,7 @@ REPEATS = 60
 PAUSE_S = 0.2  # the sound's last packet reaches beyond the picture
 LARGE_BYTES = 200_000_000
 LAYERS = {
-    "consent checked and signed": ("sonic.pipeline.preflight.grounds",),
+    "consent checked and signed": ("sonic.pipeline.preflight.authorise",),
     "visible label": ("sonic.pipeline.mark.LabelledFrames._draw_label", "sonic.pipeline.stages.make_label"),
     "watermark": (
         "sonic.pipeline.mark.Watermark.of",
@@ -51,7 +51,7 @@ LAYERS = {
         "sonic.pipeline.mark.Watermark.embed",
     ),
     "AIGC metadata read back, twice": ("sonic.pipeline.write.verify",),
-    "Content Credentials signed": ("sonic.pipeline.write.sign", "sonic.pipeline.stages.identity"),
+    "Content Credentials signed": ("sonic.pipeline.write.sign", "sonic.pipeline.preflight.identity"),
     "Content Credentials read back": ("sonic.pipeline.write.verify_signature",),
     "audit log": ("sonic.provenance.audit.append",),
 }

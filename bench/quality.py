@@ -27,7 +27,7 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
 from sonic.evaluation.metrics import Report, lag_and_correlation, lip_opening, mean_ycc, measure
 from sonic.faces.mediapipe import fill_lost, track_face
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.motion import Motion, join
@@ -128,7 +128,7 @@ def judge(photo_path: Path, recording: Path, seconds: float) -> Row:
     """Render, track and measure one pair; raises what the product raises."""
     photo, speech = load_photo(photo_path), load_speech(recording, lambda line: None)
     settings = Settings(min_resolution=_side(photo))
-    portrait = analyse(photo, settings, lambda line: None)
+    portrait = analyse_portrait(photo, settings, lambda line: None)
     motion = join(list(drive(speech, settings, min(seconds, speech.duration_s))))
     return _measured(portrait, speech, motion)
 

@@ -21,7 +21,7 @@ import machine
 import sonic.engines.light.renderers.warp
 from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.motion import join
@@ -47,7 +47,7 @@ def main() -> int:
 
 def _row(side: int, n_frames: int) -> str:
     settings = Settings(min_resolution=side, framing="1:1")
-    portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     motion = join(list(drive(speech, settings, (n_frames + 1) / 25)))
     began = time.perf_counter()

@@ -24,7 +24,7 @@ import sonic
 from sonic.engines import Engine
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces.mediapipe import fill_lost, track_face
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
 from sonic.motion import Motion, join
@@ -153,7 +153,7 @@ def open_clip(path: Path, seconds: float) -> Filmed:
 def portrait_of(photo: Photo) -> Portrait:
     """The portrait at the photo's own size, at most MAX_SIDE_PX. Raises FaceError as the product does."""
     side = max(128, min(MAX_SIDE_PX, *photo.size_px)) // 2 * 2
-    return analyse(photo, Settings(min_resolution=side), lambda line: None)
+    return analyse_portrait(photo, Settings(min_resolution=side), lambda line: None)
 
 
 def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:

@@ -32,7 +32,7 @@ from report import table
 from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
@@ -70,7 +70,7 @@ def main() -> int:
 def rendered(photo: Path, side: int, n_frames: int = 25) -> Frames:
     """The first frames of this photo saying the demo recording, as the renderer gives them."""
     settings = Settings(min_resolution=side)
-    portrait = analyse(load_photo(photo), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(photo), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     frames = Renderer(portrait).render(drive(speech, settings, n_frames / 25))
     return [frame.rgb.copy() for frame in itertools.islice(frames, n_frames)]
@@ -261,7 +261,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _light_s(side: int) -> float:
     """Of rendering alone, without encoding: the median frame."""
     settings = Settings(min_resolution=side, framing="1:1")
-    portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     times, last = [], time.thread_time()
     for _ in itertools.islice(Renderer(portrait).render(drive(speech, settings, 3)), 60):

@@ -87,7 +87,7 @@ class SonicPreData(io.ComfyNode):
 
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
         settings = Settings(**schemas.chosen(widgets, cls.KNOBS), face=chosen.face)
-        job = bridge.listener(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
+        job = bridge.job_of(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
         prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.watch)
         framed = bridge.image(prepared.portrait.crop)
         return io.NodeOutput(bridge.Step(prepared, tuple(job.notices)), framed)
@@ -156,9 +156,9 @@ class SonicInference(io.ComfyNode):
         settings = bridge.with_models(data_dict.value.settings.replace(**changes))
         prepared = dataclasses.replace(data_dict.value, settings=settings)
         said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
-        job = bridge.listener(bridge.Screen(), settings, said)
+        job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine) as engine:
-            take = stages.kept(stages.drive(prepared, job.watch, engine), job.watch)
+            take = stages.materialize(stages.drive(prepared, job.watch, engine), job.watch)
         plot = bridge.image(curves.draw(take))
         return io.NodeOutput(bridge.Step(take, tuple(job.notices)), plot, ui=ui.PreviewImage(plot, cls=cls))
 
@@ -194,8 +194,6 @@ class SonicLatentDecoder(io.ComfyNode):
 
     @classmethod
     def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
-        from contextlib import closing
-
         from sonic.media.images import tile
         from sonic.pipeline.stages import clip_of
 
@@ -203,7 +201,7 @@ class SonicLatentDecoder(io.ComfyNode):
         clip = clip_of(motion.value, screen.frame)
         every = max(1, round(float(clip.fps) / 4))
         screen.total = min(clip.n_frames, 1 + every * (preview_frames - 1))
-        with bridge.engine(motion.value.settings.engine), closing(clip.frames) as frames:
+        with bridge.engine(motion.value.settings.engine), clip.frames as frames:
             for frame in frames:
                 screen.done = frame.index + 1
                 if frame.index % every == 0:
@@ -249,10 +247,12 @@ class SonicPostProcessing(io.ComfyNode):
         take = frames.value
         settings = take.settings.replace(**schemas.chosen(widgets, schemas.TIMING))
         said = (*frames.notices, *schemas.answers(widgets, schemas.TIMING))
-        job = bridge.listener(bridge.Screen(), settings, said)
+        job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine):
             after = stages.changed(take, settings, job.watch)
-        report = f"before: {curves.told(curves.lag_of(take))}\nafter: {curves.told(curves.lag_of(after))}"
+        report = (
+            f"before: {curves.describe_lag(curves.lag_of(take))}\nafter: {curves.describe_lag(curves.lag_of(after))}"
+        )
         plot = bridge.image(curves.draw(after))
         shown = {**ui.PreviewImage(plot, cls=cls).as_dict(), "text": (report,)}
         return io.NodeOutput(bridge.Step(after, tuple(job.notices)), report, plot, ui=shown)

@@ -1,16 +1,13 @@
-"""generate(): the six steps, in order. load -> analyse -> drive -> render -> finish -> write."""
+"""generate(), stream() and preview(): one job in a session of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from sonic.engines import check_engine
-from sonic.pipeline import stages
-from sonic.pipeline.stages import Listener, OnFrame, Result
-from sonic.pipeline.write import check_output
+from sonic.pipeline.job import Job
+from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
-from sonic.provenance.signer import identity
+from sonic.session import Session
 from sonic.settings import Settings
-from sonic.types import Clip, Frame, OnNotice, OnProgress, Watch
+from sonic.types import Clip, Frames, OnFrame, OnNotice, OnProgress, Watch
 
 __all__ = ["Result", "generate", "preview", "stream"]
 
@@ -32,16 +29,15 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     The output appears under its final name only when it is complete. It replaces an earlier output, which is a video
     whose hash the record beside it names; any other file is kept, and raises OutputError, unless ``overwrite`` is true.
     ``on_frame`` sees each labelled frame on its way there. Raises a SonicError for anything a user can mend.
+    For many videos use one Session: engines stay warm.
 
     Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
     is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
     threads do not survive a fork, so take multiprocessing.get_context("spawn").
     """
-    check_output(Path(out), Path(portrait), Path(speech), overwrite=overwrite)
-    job = _job(settings, on_progress, on_notice)
-    identity()  # a certificate that cannot sign is refused before the work
-    take, signed = stages.permitted(job, Path(portrait), Path(speech), consent)
-    return stages.save(take, out, consent=signed, job=job, on_frame=on_frame, overwrite=overwrite)
+    with Session() as session:
+        job = _job(settings, on_progress, on_notice, on_frame)
+        return session.generate(portrait, speech, out, consent=consent, job=job, overwrite=overwrite)
 
 
 def stream(
@@ -52,14 +48,16 @@ def stream(
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
-) -> Iterator[Frame]:
-    """The labelled frames of the video, one at a time, at settings.fps; closing the iterator stops all work.
+) -> Frames:
+    """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
+
+        with sonic.stream("portrait.jpg", "speech.mp3", consent=consent) as frames:
+            for frame in frames:
+                show(frame.rgb)
 
     Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
-    job = _job(settings, on_progress, on_notice)
-    take, signed = stages.permitted(job, Path(portrait), Path(speech), consent)
-    return stages.give(take, consent=signed, job=job).frames
+    return Session().stream(portrait, speech, consent=consent, job=_job(settings, on_progress, on_notice))
 
 
 def preview(
@@ -72,13 +70,16 @@ def preview(
     on_notice: OnNotice | None = None,
 ) -> Clip:
     """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-    job = _job(settings, on_progress, on_notice)
-    photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.watch)
-    prepared = stages.framed(Path(portrait), photo, recording, job.settings, job.watch, longest_s=longest_s)
-    return stages.clip_of(stages.drive(prepared, job.watch))
+    return Session().preview(portrait, speech, longest_s=longest_s, job=_job(settings, on_progress, on_notice))
 
 
-def _job(settings: Settings | None, on_progress: OnProgress | None, on_notice: OnNotice | None) -> Listener:
-    settings = settings or Settings()
-    check_engine(settings.engine)
-    return Listener(Watch(on_progress or (lambda progress: None), on_notice or (lambda line: None)), settings)
+def _job(
+    settings: Settings | None,
+    on_progress: OnProgress | None,
+    on_notice: OnNotice | None,
+    on_frame: OnFrame | None = None,
+) -> Job:
+    def ignore(report: object) -> None:
+        """Nobody observes."""
+
+    return Job(settings or Settings(), Watch(on_progress or ignore, on_notice or ignore, on_frame or ignore))

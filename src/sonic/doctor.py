@@ -15,7 +15,7 @@ from sonic import __version__
 from sonic.engines import engine_names
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.provenance.policy import active
@@ -138,7 +138,7 @@ def _has_codec(name: str) -> bool:
 def _render_ms() -> float:
     """Median over a short nod and an open mouth."""
     photo = load_photo(Path(__file__).parent / "assets" / "demo" / "portrait.png")
-    portrait = analyse(photo, Settings(min_resolution=512), lambda line: None)
+    portrait = analyse_portrait(photo, Settings(min_resolution=512), lambda line: None)
     motion = Motion.still(N_TIMED, Fraction(25))
     wave = np.sin(np.linspace(0, 12, N_TIMED, dtype=np.float32))
     motion.pose_deg[:, 1] = 3 * wave

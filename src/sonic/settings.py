@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sonic.errors import SettingError
 from sonic.files import read_small_text
+
+Phase = Literal["frame", "drive", "time", "mark", "encode"]
+"""Steps that settings belong to, in order: framing the photo, motion, its timing, label and record, the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,8 @@ class Knob:
     """What None means; empty where None is not allowed."""
     engine: str = ""
     """The only engine that heeds it; empty for all. Front ends group by it; with another engine it gives a notice."""
+    phase: Phase = "drive"
+    """The step that it belongs to: what comes before that step does not depend on it."""
 
 
 def _knob(default: Any, help: str, kind: type, **rest: Any) -> Any:
@@ -48,27 +53,34 @@ class Settings:
     engine: str = _knob("light", "Engine that makes the video; `sonic doctor` lists those installed.", str)
     duration: float | None = _knob(
         None, "Length of the video; less than the recording trims picture and sound.", float,
-        low=0.04, high=36_000, step=0.1, unit="s", unset="the recording's own length",
+        low=0.04, high=36_000, step=0.1, unit="s", unset="the recording's own length", phase="frame",
     )  # fmt: skip
     audio_track: int | None = _knob(
         None, "Which audio track of the recording is spoken, counted from 1.", int,
-        low=1, high=99, step=1, unset="the first that holds speech",
+        low=1, high=99, step=1, unset="the first that holds speech", phase="frame",
     )  # fmt: skip
     min_resolution: int | None = _knob(
         None, "Shorter side of the video; 1024 gives 1080p-class video.", int,
-        low=128, high=2048, step=2, unit="px", unset="the photo's own, at most 1080",
+        low=128, high=2048, step=2, unit="px", unset="the photo's own, at most 1080", phase="frame",
     )  # fmt: skip
     framing: str = _knob(
         "full", "What the video shows: the full photo, a square around the face, or the face in a fixed format.", str,
-        choices=("full", "face", "9:16", "16:9", "1:1"),
+        choices=("full", "face", "9:16", "16:9", "1:1"), phase="frame",
     )  # fmt: skip
     expand_ratio: float = _knob(
         0.18, "Room around the face when the framing crops, so that no movement is cut.", float,
         low=0, high=1, step=0.01, recommended=(0.15, 0.20),
-        outside="below 0.15 a moving head may touch the edge, above 0.20 the face gets small",
+        outside="below 0.15 a moving head may touch the edge, above 0.20 the face gets small", phase="frame",
     )  # fmt: skip
     face: int | None = _knob(
-        None, "Which face to animate, counted from the left.", int, low=1, high=99, step=1, unset="the only one"
+        None,
+        "Which face to animate, counted from the left.",
+        int,
+        low=1,
+        high=99,
+        step=1,
+        unset="the only one",
+        phase="frame",
     )
     inference_steps: int = _knob(
         25, "Denoising steps of the diffusion model; more is slower.", int,
@@ -97,35 +109,37 @@ class Settings:
     smoothing: float = _knob(
         0.5, "How much the motion is smoothed; 0 is off.", float, low=0, high=1, step=0.05,
         recommended=(0.0, 0.8), outside="above 0.8 quick closures such as p and b get lost", engine="light",
+        phase="time",
     )  # fmt: skip
     audio_offset_ms: float = _knob(
         0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",
         float, low=-200, high=200, step=5, unit="ms", recommended=(-50, 50),
-        outside="beyond 50 ms people see that lips and sound disagree",
+        outside="beyond 50 ms people see that lips and sound disagree", phase="time",
     )  # fmt: skip
     crf: int = _knob(
         18, "Video quality, H.264 constant rate factor: lower is better and larger.", int,
         low=0, high=40, step=1, recommended=(14, 26), outside="below 14 files grow for nothing, above 26 blocks show",
+        phase="encode",
     )  # fmt: skip
     encoder_preset: str = _knob(
         "veryfast", "x264 speed: slower presets make smaller files.", str,
-        choices=("ultrafast", "superfast", "veryfast", "faster", "medium", "slow"),
+        choices=("ultrafast", "superfast", "veryfast", "faster", "medium", "slow"), phase="encode",
     )  # fmt: skip
     label_position: str = _knob(
         "auto", "Corner of the visible AI label, unless it would cover a face there; auto takes a top corner.", str,
-        choices=("auto", "top-left", "top-right", "bottom-left", "bottom-right"),
+        choices=("auto", "top-left", "top-right", "bottom-left", "bottom-right"), phase="mark",
     )  # fmt: skip
     label_span: str = _knob(
         "throughout", "When the visible AI label shows: throughout, or in the opening seconds.", str,
-        choices=("throughout", "opening"),
+        choices=("throughout", "opening"), phase="mark",
     )  # fmt: skip
     language: str | None = _knob(
         None, "What the speech is in, a tag such as en or pt-BR: recorded, and asked for by some consents.", str,
-        unset="not stated",
+        unset="not stated", phase="mark",
     )  # fmt: skip
     purpose: str | None = _knob(
         None, "What the video is for, such as education: recorded, and asked for by some consents.", str,
-        unset="not stated",
+        unset="not stated", phase="mark",
     )  # fmt: skip
 
     device: str = _knob(

@@ -16,7 +16,7 @@ from sonic.faces import topology
 from sonic.faces.detect import face_height
 from sonic.faces.framing import cut, frame_for
 from sonic.faces.others import others_for
-from sonic.faces.portrait import analyse, find_face
+from sonic.faces.portrait import analyse_portrait, find_face
 from sonic.media.photo import load_photo
 from sonic.settings import Settings
 from sonic.types import F32, U8, Face, Photo, Portrait
@@ -123,9 +123,9 @@ def test_a_face_beside_a_larger_one_is_measured_as_if_alone(
 
 
 def test_only_a_picture_of_several_people_has_others(hopper: Photo) -> None:
-    assert analyse(hopper, Settings(), print).others is None
+    assert analyse_portrait(hopper, Settings(), print).others is None
     both = as_photo(np.hstack([hopper.rgb, hopper.rgb]))
-    first, second = (analyse(both, Settings(face=number), print) for number in (1, 2))
+    first, second = (analyse_portrait(both, Settings(face=number), print) for number in (1, 2))
     assert first.others is not None and second.others is not None
     assert first.others.boxes_px == (second.face.box_px,)
     # the person does not reach into what is others', and nothing is everybody's
@@ -263,7 +263,7 @@ def test_a_face_cut_by_the_edge_is_noticed(hopper: Photo) -> None:
 @pytest.mark.parametrize("framing", FRAMINGS)
 @pytest.mark.parametrize("min_resolution", [None, 128, 257, 720])
 def test_the_portrait_is_what_was_asked_for(hopper: Photo, framing: str, min_resolution: int | None) -> None:
-    portrait = analyse(hopper, Settings(framing=framing, min_resolution=min_resolution), print)
+    portrait = analyse_portrait(hopper, Settings(framing=framing, min_resolution=min_resolution), print)
     width, height = portrait.size_px
     assert width % 2 == height % 2 == 0
     if framing in ASPECTS:
@@ -278,22 +278,22 @@ def test_the_portrait_is_what_was_asked_for(hopper: Photo, framing: str, min_res
 
 
 def test_the_full_photo_keeps_its_pixels(hopper: Photo) -> None:
-    portrait = analyse(hopper, Settings(), print)
+    portrait = analyse_portrait(hopper, Settings(), print)
     np.testing.assert_array_equal(portrait.crop, hopper.rgb)
     np.testing.assert_allclose(portrait.crop_from_photo, [[1, 0, 0], [0, 1, 0]])
-    odd = analyse(as_photo(hopper.rgb[:599, :511]), Settings(), print)
+    odd = analyse_portrait(as_photo(hopper.rgb[:599, :511]), Settings(), print)
     np.testing.assert_array_equal(odd.crop, hopper.rgb[:598, :510])
 
 
 def test_a_large_photo_is_scaled_to_1080(hopper: Photo) -> None:
-    portrait = analyse(as_photo(scaled(hopper.rgb, 3)), Settings(), print)
+    portrait = analyse_portrait(as_photo(scaled(hopper.rgb, 3)), Settings(), print)
     assert portrait.size_px == (1080, 1266)
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
 def test_landmarks_and_affine_agree_with_the_picture(hopper: Photo, face: Face, framing: str) -> None:
     """Found anew in the crop, the face is where the affine says."""
-    portrait = analyse(hopper, Settings(framing=framing, min_resolution=640), print)
+    portrait = analyse_portrait(hopper, Settings(framing=framing, min_resolution=640), print)
     again = find_face(as_photo(portrait.crop))
     scale = portrait.crop_from_photo[0, 0]
     difference = np.linalg.norm(again.points_px[:, :2] - portrait.face.points_px[:, :2], axis=1).mean()
@@ -379,7 +379,7 @@ def test_room_grows_with_expand_ratio(hopper: Photo, face: Face) -> None:
 def test_a_frame_beyond_the_photo_is_filled_and_said(hopper: Photo) -> None:
     notices: list[str] = []
     tall = as_photo(hopper.rgb[60:420, 120:400])
-    portrait = analyse(tall, Settings(framing="16:9"), notices.append)
+    portrait = analyse_portrait(tall, Settings(framing="16:9"), notices.append)
     assert any("filled with a blur" in line for line in notices)
     assert portrait.size_px[1] == 360
     # The photo's own pixels are untouched, and its edge continues without a step.
@@ -391,7 +391,7 @@ def test_a_frame_beyond_the_photo_is_filled_and_said(hopper: Photo) -> None:
 
 def test_enlarging_much_is_noticed(hopper: Photo) -> None:
     notices: list[str] = []
-    analyse(hopper, Settings(min_resolution=1024), notices.append)
+    analyse_portrait(hopper, Settings(min_resolution=1024), notices.append)
     assert any("512 px of the photo are enlarged to 1024" in line for line in notices)
 
 
@@ -406,7 +406,7 @@ def test_large_photos_cost_no_copies(face: Face) -> None:
 
 
 def test_the_matte_holds_the_person_and_not_the_background(hopper: Photo) -> None:
-    portrait: Portrait = analyse(hopper, Settings(), print)
+    portrait: Portrait = analyse_portrait(hopper, Settings(), print)
     matte = portrait.matte
     assert matte[240, 260] > 0.95  # nose
     assert matte[70, 260] > 0.8  # cap

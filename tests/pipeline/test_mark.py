@@ -1,6 +1,6 @@
 """Every frame that leaves carries the label, only where the label is; and closing stops the renderer."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import pytest
 from sonic.errors import OutputError
 from sonic.pipeline.mark import blend, finish, premultiplied
 from sonic.provenance.label import label_pixels
-from sonic.types import Clip, Frame, LabelStyle, Sound
+from sonic.types import Clip, Frame, LabelOverlay, Sound
 
 SIZE = (160, 128)
 PRODUCE_ID = "0123456789abcdef0123456789abcdef"
@@ -36,8 +36,8 @@ class Renderer:
             self.closed = True
 
 
-def clip_of(frames: Iterator[Frame], n_frames: int, *, shown: int | None = None, left_px: int = 6) -> Clip:
-    label = LabelStyle(label_pixels(SIZE), left_px, 4, n_frames if shown is None else shown)
+def clip_of(frames: Generator[Frame, None, None], n_frames: int, *, shown: int | None = None, left_px: int = 6) -> Clip:
+    label = LabelOverlay(label_pixels(SIZE), left_px, 4, n_frames if shown is None else shown)
     sound = Sound(Path("s.wav"), "0" * 64)
     return finish(
         frames, size_px=SIZE, n_frames=n_frames, fps=Fraction(25), sound=sound, duration_s=1.0, label=label,
@@ -111,7 +111,7 @@ def test_an_engine_that_gives_other_frames_is_named(renderer: Renderer, words: s
 def test_read_only_frames_are_copied_not_harmed() -> None:
     shared = np.full((128, 160, 3), 90, np.uint8)
     shared.flags.writeable = False
-    (frame,) = clip_of(iter([Frame(shared, 0)]), 1).frames
+    (frame,) = clip_of((Frame(shared, index) for index in range(1)), 1).frames
     assert frame.rgb.max() > 240
     assert shared.max() == 90
 

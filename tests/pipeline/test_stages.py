@@ -15,13 +15,15 @@ from PIL import Image
 import sonic
 from sonic import demo
 from sonic.errors import ConsentError, PhotoError, SpeechError
-from sonic.evaluation.curves import draw, lag_of, told
+from sonic.evaluation.curves import describe_lag, draw, lag_of
 from sonic.media.arrays import picture_file, pixels_of, sound_file
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.motion import Motion
 from sonic.pipeline import stages
-from sonic.pipeline.stages import Listener, Take
+from sonic.pipeline.job import Job
+from sonic.pipeline.preflight import request_permit
+from sonic.pipeline.stages import MotionTake
 from sonic.provenance.audit.read import entries
 from sonic.provenance.watermark import detect
 from sonic.settings import Settings
@@ -31,9 +33,9 @@ SMALL = Settings(min_resolution=160, duration=0.6, inference_steps=2, fps=Fracti
 
 
 @pytest.fixture(scope="module")
-def take() -> Take:
+def take() -> MotionTake:
     prepared = stages.prepare(demo.PORTRAIT, demo.SPEECH, SMALL, Watch())
-    return stages.kept(stages.drive(prepared, Watch()), Watch())
+    return stages.materialize(stages.drive(prepared, Watch()), Watch())
 
 
 @pytest.fixture
@@ -42,18 +44,18 @@ def one_id(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pictures(frames: Iterator[sonic.Frame]) -> Any:
-    with closing(frames):  # type: ignore[type-var]
+    with closing(frames):
         return np.stack([frame.rgb for frame in frames])
 
 
 @pytest.mark.usefixtures("one_id")
-def test_the_steps_give_the_frames_of_generate_as_often_as_one_likes(take: Take) -> None:
+def test_the_steps_give_the_frames_of_generate_as_often_as_one_likes(take: MotionTake) -> None:
     streamed = pictures(sonic.stream(demo.PORTRAIT, demo.SPEECH, consent=demo.consent(), settings=SMALL))
     assert np.array_equal(pictures(stages.clip_of(take).frames), streamed)
     assert np.array_equal(pictures(stages.clip_of(take).frames), streamed)
 
 
-def test_only_settings_that_concern_motion_make_it_anew(take: Take) -> None:
+def test_only_settings_that_concern_motion_make_it_anew(take: MotionTake) -> None:
     assert (
         stages.changed(take, SMALL.replace(crf=30, label_span="opening", language="en"), Watch()).motion is take.motion
     )
@@ -63,7 +65,7 @@ def test_only_settings_that_concern_motion_make_it_anew(take: Take) -> None:
     assert later.settings.audio_offset_ms == 80
 
 
-def test_somebody_who_watches_can_stop_the_work_by_raising(take: Take, tmp_path: Path) -> None:
+def test_somebody_who_watches_can_stop_the_work_by_raising(take: MotionTake, tmp_path: Path) -> None:
     class Stopped(BaseException):
         """As interruptions of other programs are."""
 
@@ -71,30 +73,28 @@ def test_somebody_who_watches_can_stop_the_work_by_raising(take: Take, tmp_path:
         if report.done >= 3:
             raise Stopped
 
-    job = Listener(Watch(stop), SMALL)
+    job = Job(SMALL, Watch(stop))
     with pytest.raises(Stopped):
-        stages.save(take, tmp_path / "out.mp4", consent=demo.consent(), job=job)
+        stages.save(take, tmp_path / "out.mp4", permit=request_permit(demo.consent(), SMALL), job=job)
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_are_seen_on_their_way_and_notices_are_kept(take: Take, tmp_path: Path) -> None:
+def test_frames_are_seen_on_their_way_and_notices_are_kept(take: MotionTake, tmp_path: Path) -> None:
     seen: list[int] = []
-    job = Listener(Watch(), SMALL, earlier=["said before"])
-    result = stages.save(
-        take, tmp_path / "out.mp4", consent=demo.consent(), job=job, on_frame=lambda frame: seen.append(frame.index)
-    )
+    job = Job(SMALL, Watch(frame=lambda frame: seen.append(frame.index)), earlier=["said before"])
+    result = stages.save(take, tmp_path / "out.mp4", permit=request_permit(demo.consent(), SMALL), job=job)
     assert seen == list(range(9)) and result.n_frames == 9
     assert result.notices[0] == "said before"
 
 
-def test_frames_without_a_file_are_marked_and_logged(take: Take) -> None:
-    clip = stages.give(take, consent=demo.consent(), job=Listener(Watch(), SMALL))
-    with closing(clip.frames):  # type: ignore[type-var]
+def test_frames_without_a_file_are_marked_and_logged(take: MotionTake) -> None:
+    clip = stages.stream_clip(take, permit=request_permit(demo.consent(), SMALL), job=Job(SMALL))
+    with closing(clip.frames):
         frames = [frame.rgb for frame in clip.frames]
     assert detect(frames)
     assert list(entries())[-1].kind == "stream"
     with pytest.raises(ConsentError):
-        stages.give(take, consent=None, job=Listener(Watch(), SMALL))  # type: ignore[arg-type]
+        request_permit(None, SMALL)
 
 
 def test_the_demos_consent_is_for_its_portrait_alone(tmp_path: Path) -> None:
@@ -124,8 +124,8 @@ def test_arrays_of_other_shapes_are_refused(tmp_path: Path) -> None:
     assert pixels_of(np.array([[[np.nan, -1.0, 2.0]]], np.float32)).tolist() == [[[0, 0, 255]]]
 
 
-def test_curves_are_drawn_and_say_when_a_lag_may_be_chance(take: Take) -> None:
+def test_curves_are_drawn_and_say_when_a_lag_may_be_chance(take: MotionTake) -> None:
     still = dataclasses.replace(take, motion=(Motion.still(30, Fraction(15)),))
     assert draw(take).shape[2] == 3 and draw(still).shape[2] == 3
-    assert "may be chance" in told(lag_of(still))
-    assert "not measurable" in told(lag_of(dataclasses.replace(take, motion=())))
+    assert "may be chance" in describe_lag(lag_of(still))
+    assert "not measurable" in describe_lag(lag_of(dataclasses.replace(take, motion=())))

@@ -5,17 +5,20 @@ import pytest
 import sonic
 
 PUBLIC = [
+    "Cancelled",
     "Consent",
     "ConsentError",
     "FaceError",
     "Frame",
     "InstallError",
+    "Job",
     "MediaError",
     "Motion",
     "OutputError",
     "PhotoError",
     "Progress",
     "Result",
+    "Session",
     "SettingError",
     "Settings",
     "SonicError",

@@ -218,24 +218,24 @@ def test_an_unlimited_consent_asks_nothing() -> None:
 
 def test_what_a_program_states_is_bound_signed_and_kept(home: Path) -> None:
     stated = consent()
-    used = authorise(stated, PHOTO, language=None, purpose=None, policy=Policy())
+    used = authorise(stated, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity())
     assert used.photo_sha256 == PHOTO.sha256 and used.is_signed()
     assert [c.id for c in store.kept()] == [used.id]
-    assert authorise(stated, PHOTO, language=None, purpose=None, policy=Policy()) == used
+    assert authorise(stated, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity()) == used
     assert [e.kind for e in audit.entries()] == ["consent"], "the same words for the same photo are one consent"
     assert "Ada" not in (home / "audit.jsonl").read_text()
 
 
 def test_a_revocation_is_final_for_the_file_and_for_the_same_words(home: Path) -> None:
     stated = consent()
-    used = authorise(stated, PHOTO, language=None, purpose=None, policy=Policy())
+    used = authorise(stated, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity())
     at = store.revoke(used)
     assert store.revoke(used) == at
     for given in (used, stated):
         with pytest.raises(ConsentError, match=r"revoked on .* final"):
-            authorise(given, PHOTO, language=None, purpose=None, policy=Policy())
+            authorise(given, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity())
     later = replace(stated, confirmed_at="2026-05-31T10:00:00Z")
-    assert authorise(later, PHOTO, language=None, purpose=None, policy=Policy()).id != used.id
+    assert authorise(later, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity()).id != used.id
     assert [e.kind for e in audit.entries()] == ["consent", "revocation", "consent"]
 
 
@@ -250,14 +250,14 @@ def test_a_damaged_revocation_still_counts(home: Path, damage: bytes) -> None:
 @pytest.mark.parametrize(("language", "purpose"), [("english please", None), ("", None), (None, "a\nb"), (None, " ")])
 def test_what_is_stated_must_be_a_language_and_a_purpose(language: str | None, purpose: str | None) -> None:
     with pytest.raises(ConsentError, match=r"language|purpose"):
-        authorise(signed(), PHOTO, language=language, purpose=purpose, policy=Policy())
+        authorise(signed(), PHOTO, language=language, purpose=purpose, policy=Policy(), signer=identity())
 
 
 def test_an_expired_or_foreign_consent_is_refused_and_not_kept(home: Path) -> None:
     expired = signed(given_on=date.today() - timedelta(days=9), expires_on=date.today() - timedelta(days=1))
     for given in (expired, consent(photo_sha256="cd" * 32)):
         with pytest.raises(ConsentError, match=r"expired|obtain consent"):
-            authorise(given, PHOTO, language=None, purpose=None, policy=Policy())
+            authorise(given, PHOTO, language=None, purpose=None, policy=Policy(), signer=identity())
     assert not list(store.kept())
 
 

@@ -174,10 +174,10 @@ def test_what_is_allowed_is_made_and_recorded(policy: Path, tmp_path: Path) -> N
 
 def test_the_producer_is_the_policys(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     policy.write_text('producer = "Example-Co"')
-    assert content_producer() == "Example-Co"
+    assert content_producer(active()) == "Example-Co"
     monkeypatch.setenv("SONIC_CONTENT_PRODUCER", "Other-Co")
     with pytest.raises(SettingError, match="unset it"):
-        content_producer()
+        content_producer(active())
 
 
 def test_doctor_tells_the_policy(

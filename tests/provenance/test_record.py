@@ -16,9 +16,10 @@ import sonic
 from sonic.errors import ConsentError, SettingError
 from sonic.provenance.aigc import PRODUCER_VARIABLE, aigc_json, content_producer
 from sonic.provenance.consent import Consent
+from sonic.provenance.policy import Policy
 from sonic.provenance.record import Record, is_record
 from sonic.settings import Settings
-from sonic.types import Clip, LabelStyle, Photo, Sound
+from sonic.types import Clip, LabelOverlay, Photo, Sound
 
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "Ada's 照片.png")
 SPEECH = Sound(Path("folder/speech \udcff.wav"), "cd" * 32)
@@ -27,10 +28,11 @@ SETTINGS = Settings(seed=7, fps=Fraction(30_000, 1001))
 
 
 def record(**changes: Any) -> Record:
-    label = LabelStyle(np.zeros((20, 40, 4), np.uint8), 6, 4, 30)
+    label = LabelOverlay(np.zeros((20, 40, 4), np.uint8), 6, 4, 30)
     clip = Clip(iter(()), 30, SETTINGS.fps, (160, 128), SPEECH, 1.0, label, uuid.uuid4().hex)
     values = {
         "consent": Consent(subject="Ada Example", basis="written", given_on=date(2026, 1, 2), evidence="form 17"),
+        "producer": content_producer(Policy()),
         "photo": PHOTO,
         "sound": SPEECH,
         "settings": SETTINGS,
@@ -68,7 +70,7 @@ def test_a_deployer_can_name_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_producer_that_the_metadata_cannot_hold_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(PRODUCER_VARIABLE, name)
     with pytest.raises(SettingError, match=PRODUCER_VARIABLE):
-        content_producer()
+        content_producer(Policy())
 
 
 def test_the_record_is_complete() -> None:

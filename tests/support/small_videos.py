@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from datetime import date
 from fractions import Fraction
 from pathlib import Path
@@ -14,12 +14,14 @@ import numpy as np
 import sonic
 from sonic.pipeline.mark import finish
 from sonic.pipeline.write import write
+from sonic.provenance.aigc import content_producer
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import label_pixels
+from sonic.provenance.policy import active
 from sonic.provenance.record import Record
 from sonic.provenance.signer import identity
 from sonic.settings import Settings
-from sonic.types import F64, U8, Frame, LabelStyle, Photo, Progress, Sound, Watch
+from sonic.types import F64, U8, Frame, LabelOverlay, Photo, Progress, Sound, Watch
 
 PORTRAIT = Path(sonic.__file__).parent / "assets" / "demo" / "portrait.png"
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "p.png")
@@ -64,7 +66,7 @@ class Job:
         self.taken, self.closed = 0, False
         self.notices: list[str] = []
         self._draw, self._size_px = draw or (lambda index, rgb: None), size_px
-        label = LabelStyle(label_pixels(size_px), 4, 4, label_frames or self.n_frames)
+        label = LabelOverlay(label_pixels(size_px), 4, 4, label_frames or self.n_frames)
         self.clip = finish(
             self._frames(), size_px=size_px, n_frames=self.n_frames, fps=fps, sound=self.speech,
             duration_s=duration_s, label=label, produce_id=produce_id or uuid.uuid4().hex,
@@ -73,11 +75,11 @@ class Job:
         grounds = grounds.bound_to(PHOTO).signed(identity())
         self.photo_file = photo_file
         self.record = Record.of(
-            consent=grounds, photo=PHOTO, sound=self.speech, settings=self.settings, clip=self.clip,
-            weights={"motion.onnx": "ef" * 32},
+            consent=grounds, producer=content_producer(active()), photo=PHOTO, sound=self.speech,
+            settings=self.settings, clip=self.clip, weights={"motion.onnx": "ef" * 32},
         )  # fmt: skip
 
-    def _frames(self) -> Iterator[Frame]:
+    def _frames(self) -> Generator[Frame, None, None]:
         width, height = self._size_px
         try:
             for index in range(self.n_frames):

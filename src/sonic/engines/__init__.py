@@ -3,7 +3,7 @@
 An engine is a class named in the entry-point group ``sonic.engines``; ``open_engine(name)`` makes one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
@@ -37,8 +37,11 @@ class Engine(Protocol[M]):
         for. ``watch`` hears of stages before the first frame, and what a person should read.
         """
 
-    def render(self, portrait: Portrait, motion: Iterator[M]) -> Iterator[Frame]:
-        """The frames of this motion, in order, one at a time."""
+    def render(self, portrait: Portrait, motion: Iterator[M]) -> Generator[Frame, None, None]:
+        """The frames of this motion, in order, one at a time; closing the generator stops all work."""
+
+    def close(self) -> None:
+        """Give back what the engine holds, a device's memory for instance; harmless when repeated."""
 
 
 def engine_names() -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sonic.counts import samples_of
 from sonic.motion import Lag, Motion, estimate_lag, join
-from sonic.pipeline.stages import Take
+from sonic.pipeline.stages import MotionTake
 from sonic.speech.prosody import prosody
 from sonic.types import F64, U8, Opening
 
@@ -15,13 +15,13 @@ _MIN_FRAMES = 10
 _LOUD, _LIPS, _HEAD, _EYES = "#c9d6e8", "#b3312c", ("#3b6ea5", "#6f9a3e", "#8a63a8"), "#444444"
 
 
-def motion_of(take: Take) -> Motion | None:
+def motion_of(take: MotionTake) -> Motion | None:
     """The decoded motion of a kept take; None where the engine has another kind, such as latents."""
     pieces = [piece for piece in take.motion if isinstance(piece, Motion)]
     return join(pieces) if pieces else None
 
 
-def lag_of(take: Take) -> Lag | None:
+def lag_of(take: MotionTake) -> Lag | None:
     """How late the lips of a kept take are, against loudness; None where there is no decoded motion to measure.
 
     Loudness is a poor judge of a few words: see Lag.certainty.
@@ -32,7 +32,7 @@ def lag_of(take: Take) -> Lag | None:
     return estimate_lag(motion.lip_gap, loudness(take, motion.fps, len(motion)), float(motion.fps))
 
 
-def told(lag: Lag | None) -> str:
+def describe_lag(lag: Lag | None) -> str:
     """One line for people."""
     if lag is None:
         return "lip offset: not measurable before the frames are decoded; Quality Report measures it in the video"
@@ -40,14 +40,14 @@ def told(lag: Lag | None) -> str:
     return f"lip offset: {lag.ms:+.0f} ms against loudness ({sure}); positive means late lips"
 
 
-def loudness(take: Take, fps: Fraction, n: int) -> F64:
+def loudness(take: MotionTake, fps: Fraction, n: int) -> F64:
     """(n,) loudness of the speech at ``fps``, linear, relative to loud speech."""
     samples = Opening(take.prepared.speech.samples, samples_of(take.prepared.duration_s))
     heard = np.asarray(prosody(samples, fps).loudness, np.float64)
     return np.pad(heard[:n], (0, max(0, n - len(heard))))
 
 
-def draw(take: Take) -> U8:
+def draw(take: MotionTake) -> U8:
     """(h, w, 3) curves of a kept take: lips, head and lids; of latents, how much they change from frame to frame."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -63,11 +63,11 @@ def draw(take: Take) -> U8:
     return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
 
 
-def _draw_motion(axes: Any, take: Take, motion: Motion) -> None:
+def _draw_motion(axes: Any, take: MotionTake, motion: Motion) -> None:
     lips, head, eyes = axes
     time_s = np.arange(len(motion)) / float(motion.fps)
     lips.fill_between(time_s, loudness(take, motion.fps, len(motion)), color=_LOUD)
-    lips.set(ylabel="loudness", ylim=(0, None), title=told(lag_of(take)))
+    lips.set(ylabel="loudness", ylim=(0, None), title=describe_lag(lag_of(take)))
     opening = lips.twinx()
     opening.plot(time_s, motion.lip_gap, color=_LIPS, linewidth=1.3)
     opening.set(ylabel="lip gap, mm", ylim=(0, None))
@@ -79,7 +79,7 @@ def _draw_motion(axes: Any, take: Take, motion: Motion) -> None:
     eyes.set(ylabel="lids", xlabel="seconds", xlim=(0, max(time_s[-1], 0.1)), ylim=(-0.1, 1.25))
 
 
-def _draw_latents(axes: Any, take: Take) -> None:
+def _draw_latents(axes: Any, take: MotionTake) -> None:
     pieces = [np.asarray(piece.values, np.float32) for piece in take.motion if hasattr(piece, "values")]
     axes.set(xlabel="frames of the model, 12.5 a second", ylabel="change", title="motion latents: RMS change by frame")
     if pieces:

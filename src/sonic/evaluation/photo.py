@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from sonic.errors import FaceError
 from sonic.faces import topology
 from sonic.faces.geometry import rotation_from_pose
-from sonic.faces.portrait import all_faces, analyse
+from sonic.faces.portrait import all_faces, analyse_portrait
 from sonic.media.images import check_picture_name, save_picture
 from sonic.media.photo import load_photo
 from sonic.settings import Settings
@@ -79,7 +79,7 @@ def drawn(photo: Photo, settings: Settings) -> tuple[Inspection, U8]:
     faces = all_faces(photo)
     notices: list[str] = []
     try:
-        portrait = analyse(photo, settings, notices.append)
+        portrait = analyse_portrait(photo, settings, notices.append)
     except FaceError as error:
         seen = Inspection("", photo.name, photo.size_px, len(faces), notices=(str(error), *notices))
         drawing = _Drawing(photo, (0, 0, *photo.size_px))

@@ -10,7 +10,7 @@ from sonic.faces.quality import pose_of, quality_of
 from sonic.settings import Settings
 from sonic.types import F32, F64, Face, OnNotice, Photo, Portrait
 
-__all__ = ["all_faces", "analyse", "find_face"]
+__all__ = ["all_faces", "analyse_portrait", "find_face"]
 
 
 def find_face(photo: Photo, face: int | None = None) -> Face:
@@ -22,7 +22,7 @@ def find_face(photo: Photo, face: int | None = None) -> Face:
     return _measured(photo, one_face(photo, face)[0])
 
 
-def analyse(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
+def analyse_portrait(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
     """The portrait that settings ask for: which face, which framing, which size.
 
     ``on_notice`` hears what is not ideal about the photo and what would be better. Raises FaceError as find_face.

@@ -1,6 +1,6 @@
 """finish: frames of the renderer -> Clip. Draws the visible label and the watermark; there is no Clip without them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from fractions import Fraction
 
 import numpy as np
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 from sonic.errors import OutputError
 from sonic.provenance.watermark import Watermark, content_id_of
-from sonic.types import U8, Clip, Frame, LabelStyle, Sound
+from sonic.types import U8, Clip, Frame, Frames, LabelOverlay, Sound
 
 
 def finish(
-    frames: Iterator[Frame],
+    frames: Generator[Frame, None, None],
     *,
     size_px: tuple[int, int],
     n_frames: int,
     fps: Fraction,
     sound: Sound,
     duration_s: float,
-    label: LabelStyle,
+    label: LabelOverlay,
     produce_id: str,
 ) -> Clip:
     """The clip of these frames, labelled and watermarked one by one as they are asked for.
@@ -38,11 +38,16 @@ def finish(
     return Clip(labelled, n_frames, fps, size_px, sound, duration_s, label, produce_id)
 
 
-class LabelledFrames(Iterator[Frame]):
+class LabelledFrames(Frames):
     """Exactly ``n_frames`` frames of ``size_px``, with the label drawn on and the watermark in them."""
 
     def __init__(
-        self, frames: Iterator[Frame], size_px: tuple[int, int], n_frames: int, label: LabelStyle, content_id: int
+        self,
+        frames: Generator[Frame, None, None],
+        size_px: tuple[int, int],
+        n_frames: int,
+        label: LabelOverlay,
+        content_id: int,
     ) -> None:
         self._frames, self._size_px, self._n_frames = frames, size_px, n_frames
         self._label = label
@@ -69,8 +74,7 @@ class LabelledFrames(Iterator[Frame]):
     def close(self) -> None:
         """Stop: close the renderer behind the frames. Harmless when repeated."""
         self._closed = True
-        if close := getattr(self._frames, "close", None):
-            close()
+        self._frames.close()
 
     def _checked(self, frame: Frame | None) -> Frame | None:
         if (frame is None) != (self._next == self._n_frames):

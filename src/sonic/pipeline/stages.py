@@ -1,12 +1,14 @@
 """The steps of generate() one by one, with values between them: for graphs of nodes, and for generate() itself.
 
-    prepared = prepare(portrait_file, speech_file, settings, watch)     the face is found, the picture framed
-    take = drive(prepared, watch)                                       there is motion; kept(take) makes all of it
-    clip = clip_of(take)                                                labelled, watermarked frames, when asked for
-    save(take, "out.mp4", consent=consent, job=Listener(watch, settings))   the signed video with its record
+    job = Job(settings, observer)
+    prepared = prepare(portrait_file, speech_file, settings, job.watch)   the face is found, the picture framed
+    take = drive(prepared, job.watch)                                     there is motion; materialize(take) makes all
+    clip = clip_of(take)                                                  labelled, watermarked frames, when asked for
+    permit = request_permit(consent, settings, out)
+    save(take, out, permit=permit, job=job)                               the signed video with its record
 
-Nothing leaves without label and watermark; ``save`` and ``give`` ask for consent and enter what they give out in the
-audit log.
+Nothing leaves without label and watermark; ``save`` and ``stream_clip`` require consent and enter what they give out in
+the audit log.
 """
 
 import ctypes
@@ -14,8 +16,8 @@ import dataclasses
 import math
 import sys
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,29 +25,25 @@ from typing import Any
 from sonic.counts import video_frames
 from sonic.engines import Engine, open_engine
 from sonic.errors import SettingError
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
+from sonic.pipeline.job import Job
 from sonic.pipeline.mark import finish
-from sonic.pipeline.preflight import grounds, ready
-from sonic.pipeline.write import check_output, record_path, write
+from sonic.pipeline.preflight import Permit, require_consent
+from sonic.pipeline.write import record_path, write
 from sonic.provenance import audit
-from sonic.provenance.consent import Consent
 from sonic.provenance.label import make_label
 from sonic.provenance.record import Record
-from sonic.provenance.signer import identity
 from sonic.settings import Settings, knobs
-from sonic.types import Clip, Frame, OnNotice, Photo, Portrait, Progress, Speech, Watch
+from sonic.types import Clip, Frame, Frames, OnFrame, OnNotice, Photo, Portrait, Progress, Speech, Watch
 
 SAME_LENGTH_S = 0.1
 """A duration this close to the recording's own counts as equal to it."""
+MOTION_PHASES = ("frame", "drive", "time")
+"""Settings of later phases leave the motion as it is."""
 N_OPENING_STAGES = 3
 """Units of the stage "analyse": photo, speech, face."""
-NOT_MOTION = ("crf", "encoder_preset", "label_position", "label_span", "language", "purpose")
-"""Settings that come after motion: another value of these leaves it as it is."""
-
-OnFrame = Callable[[Frame], None]
-"""Sees each labelled frame before it is encoded; must not draw on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +73,14 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class MotionTake:
     """Motion for a prepared portrait."""
 
     prepared: Prepared
-    """Its settings are those that the motion was made with, apart from NOT_MOTION."""
+    """Its settings are those that the motion was made with, apart from those of the phases mark and encode."""
     engine: Engine[Any]
     motion: Iterable[Any]
-    """The engine's pieces: a tuple in a take that is kept, else an iterator that can be used once."""
+    """The engine's pieces: a tuple once it was materialized, else an iterator that can be used once."""
 
     @property
     def settings(self) -> Settings:
@@ -93,24 +91,6 @@ class Take:
     def n_frames(self) -> int:
         """Of the video."""
         return video_frames(self.prepared.duration_s, self.settings.fps)
-
-
-class Listener:
-    """Who hears of one job: passes on progress, and collects the notices for the record."""
-
-    def __init__(self, watch: Watch, settings: Settings, earlier: Iterable[str] = ()) -> None:
-        """``earlier``: notices that were heard before, of steps whose results are used again."""
-        self._watch = watch
-        self.settings = settings
-        self.notices = list(earlier)
-        self.watch = Watch(watch.progress, self._noticed)
-        for line in settings.notices():
-            self._noticed(line)
-
-    def _noticed(self, line: str) -> None:
-        if line not in self.notices:
-            self.notices.append(line)
-            self._watch.notice(line)
 
 
 def load(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> tuple[Photo, Speech]:
@@ -124,11 +104,11 @@ def load(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> tupl
 
 
 def prepare(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> Prepared:
-    """Steps 1 and 2 from files. Raises as ``load`` and ``framed``."""
-    return framed(portrait, *load(portrait, speech, settings, watch), settings, watch)
+    """Steps 1 and 2 from files. Raises as ``load`` and ``analyse``."""
+    return analyse(portrait, *load(portrait, speech, settings, watch), settings, watch)
 
 
-def framed(
+def analyse(
     photo_file: Path, photo: Photo, speech: Speech, settings: Settings, watch: Watch, *, longest_s: float = math.inf
 ) -> Prepared:
     """Step 2: the face that settings name, the picture that they frame, and how long the video gets.
@@ -136,26 +116,26 @@ def framed(
     Raises FaceError, and SettingError where settings.duration is longer than the recording.
     """
     duration_s = min(_duration_s(speech, settings, watch.notice), longest_s)
-    portrait = analyse(photo, settings, watch.notice)
+    portrait = analyse_portrait(photo, settings, watch.notice)
     _opening(watch, 3)
     _return_freed_memory()
     return Prepared(photo_file, portrait, speech, duration_s, settings)
 
 
-def drive(prepared: Prepared, watch: Watch, engine: Engine[Any] | None = None) -> Take:
+def drive(prepared: Prepared, watch: Watch, engine: Engine[Any] | None = None) -> MotionTake:
     """Step 3, lazily: motion is made as frames are asked for. ``engine`` None opens the one that settings name.
 
     What the engine refuses (weights, memory, settings) it refuses now.
     """
     engine = engine or open_engine(prepared.settings.engine)
     motion = engine.drive(prepared.portrait, prepared.speech, prepared.settings, prepared.duration_s, watch)
-    return Take(prepared, engine, motion)
+    return MotionTake(prepared, engine, motion)
 
 
-def kept(take: Take, watch: Watch) -> Take:
+def materialize(take: MotionTake, watch: Watch) -> MotionTake:
     """The same take with all of its motion made now, to be looked at and rendered as often as one likes.
 
-    ``watch`` hears of stage "drive" in pieces, so that it can stop the work by raising.
+    ``watch`` observes the stage "drive" piece by piece and can stop it by raising.
     """
     pieces = []
     watch.progress(Progress("drive", 0, take.n_frames))
@@ -166,18 +146,20 @@ def kept(take: Take, watch: Watch) -> Take:
     return dataclasses.replace(take, motion=tuple(pieces))
 
 
-def changed(take: Take, settings: Settings, watch: Watch) -> Take:
+def changed(take: MotionTake, settings: Settings, watch: Watch) -> MotionTake:
     """The take with other settings; its motion is made anew, and kept, only where they concern it."""
     prepared = dataclasses.replace(take.prepared, settings=settings)
     if not _differ(take.settings, settings):
         return dataclasses.replace(take, prepared=prepared)
-    return kept(drive(prepared, watch, take.engine), watch)
+    return materialize(drive(prepared, watch, take.engine), watch)
 
 
-def clip_of(take: Take, on_frame: OnFrame | None = None) -> Clip:
-    """Steps 4 and 5: frames as they are asked for, with label and watermark. A kept take gives any number of clips."""
+def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
+    """Steps 4 and 5: frames as they are asked for, with label and watermark.
+
+    A take whose motion was materialized gives any number of clips. ``on_frame`` sees each labelled frame.
+    """
     prepared, settings = take.prepared, take.settings
-    label = make_label(prepared.portrait, settings, take.n_frames)
     clip = finish(
         take.engine.render(prepared.portrait, iter(take.motion)),
         size_px=prepared.portrait.size_px,
@@ -185,66 +167,53 @@ def clip_of(take: Take, on_frame: OnFrame | None = None) -> Clip:
         fps=settings.fps,
         sound=prepared.speech.sound,
         duration_s=prepared.duration_s,
-        label=label,
+        label=make_label(prepared.portrait, settings, take.n_frames),
         produce_id=uuid.uuid4().hex,
     )
-    return clip if on_frame is None else dataclasses.replace(clip, frames=_Seen(clip.frames, on_frame))
+    return clip if on_frame is None else dataclasses.replace(clip, frames=_Observed(clip.frames, on_frame))
 
 
-def permitted(
-    job: Listener, portrait: Path, speech: Path, consent: Consent, engine: Engine[Any] | None = None
-) -> tuple[Take, Consent]:
-    """Steps 1 to 3, refused as early as is known that there will be no video; and the consent, signed."""
-    policy = ready(consent, job.settings)
+def prepare_authorised(
+    job: Job, portrait: Path, speech: Path, permit: Permit, engine: Engine[Any] | None = None
+) -> tuple[MotionTake, Permit]:
+    """Steps 1 to 3, refused as soon as it is known that there will be no video; and the permit for this photo."""
     photo, recording = load(portrait, speech, job.settings, job.watch)
-    signed = grounds(consent, photo, job.settings, policy)
-    return drive(framed(portrait, photo, recording, job.settings, job.watch), job.watch, engine), signed
+    permit = require_consent(permit, photo, job.settings)
+    return drive(analyse(portrait, photo, recording, job.settings, job.watch), job.watch, engine), permit
 
 
-def save(
-    take: Take,
-    out: str | Path,
-    *,
-    consent: Consent,
-    job: Listener,
-    on_frame: OnFrame | None = None,
-    overwrite: bool = False,
-) -> Result:
+def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
-    An earlier output of that name is replaced; another file only with ``overwrite``, see write.is_foreign.
-    The record holds the notices that ``job`` heard. The file appears under its final name only when it is complete.
+    An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
+    holds the notices of ``job``. The file appears under its final name only when it is complete.
     """
-    out, prepared, settings = Path(out), take.prepared, take.settings
-    check_output(out, prepared.photo_file, prepared.speech.sound.source, overwrite=overwrite)
-    policy = ready(consent, settings)
-    signer = identity()
-    photo = prepared.portrait.photo
-    signed = grounds(consent, photo, settings, policy)
-    clip = clip_of(take, on_frame)
-    with closing(clip.frames):  # type: ignore[type-var]
+    prepared = take.prepared
+    permit = require_consent(permit, prepared.portrait.photo, take.settings)
+    clip = clip_of(take, job.watch.frame)
+    with clip.frames:
         video = write(
-            clip, out, record=_record(take, signed, clip, job), photo_file=prepared.photo_file, signer=signer,
-            settings=settings, watch=job.watch, overwrite=overwrite,
+            clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,
+            signer=permit.signer, settings=take.settings, watch=job.watch, overwrite=permit.overwrite,
         )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
 
-def give(take: Take, *, consent: Consent, job: Listener, on_frame: OnFrame | None = None) -> Clip:
+def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
     """Steps 4 and 5 for a program that takes the frames itself; closing clip.frames stops all work.
 
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
-    policy = ready(consent, take.settings)
-    signed = grounds(consent, take.prepared.portrait.photo, take.settings, policy)
-    clip = clip_of(take, on_frame)
-    audit.append("stream", audit.facts_of(_record(take, signed, clip, job)))
+    permit = require_consent(permit, take.prepared.portrait.photo, take.settings)
+    clip = clip_of(take, job.watch.frame)
+    audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip
 
 
-def _record(take: Take, signed: Consent, clip: Clip, job: Listener) -> Record:
+def _record(take: MotionTake, permit: Permit, clip: Clip, job: Job) -> Record:
     return Record.of(
-        consent=signed,
+        consent=permit.consent,
+        producer=permit.producer,
         photo=take.prepared.portrait.photo,
         sound=clip.sound,
         settings=take.settings,
@@ -254,10 +223,10 @@ def _record(take: Take, signed: Consent, clip: Clip, job: Listener) -> Record:
     )
 
 
-class _Seen(Iterator[Frame]):
-    """Frames that somebody looks at in passing."""
+class _Observed(Frames):
+    """Frames that somebody sees in passing."""
 
-    def __init__(self, frames: Iterator[Frame], on_frame: OnFrame) -> None:
+    def __init__(self, frames: Frames, on_frame: OnFrame) -> None:
         self._frames, self._on_frame = frames, on_frame
 
     def __next__(self) -> Frame:
@@ -267,8 +236,7 @@ class _Seen(Iterator[Frame]):
 
     def close(self) -> None:
         """Stop the work behind the frames."""
-        if close := getattr(self._frames, "close", None):
-            close()
+        self._frames.close()
 
 
 def _differ(before: Settings, after: Settings) -> bool:
@@ -276,7 +244,7 @@ def _differ(before: Settings, after: Settings) -> bool:
     return any(
         getattr(before, name) != getattr(after, name) and knob.engine in ("", after.engine)
         for name, knob in knobs().items()
-        if name not in NOT_MOTION
+        if knob.phase in MOTION_PHASES
     )
 
 

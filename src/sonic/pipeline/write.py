@@ -52,27 +52,22 @@ def write(
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
     renderer or the sound decoder raise.
     """
-    try:
-        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)
-        with _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
-            with new(".unsigned.mp4") as unsigned:
-                encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=watch.progress)
-                verify(unsigned, clip, record.aigc())
-                signed = sign(
-                    unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
-                    on_notice=watch.notice,
-                )  # fmt: skip
-            verify(video, clip, record.aigc())
-            verify_signature(video, signed)
-            with _writing(out):
-                sha256 = sha256_of_file(video)
-                beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
-            check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
-            with entered(record, _readable(out.name), sha256), _writing(out):
-                _publish(video, beside, out)
-    finally:
-        if close := getattr(clip.frames, "close", None):
-            close()
+    with clip.frames, _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
+        with new(".unsigned.mp4") as unsigned:
+            encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=watch.progress)
+            verify(unsigned, clip, record.aigc())
+            signed = sign(
+                unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
+                on_notice=watch.notice,
+            )  # fmt: skip
+        verify(video, clip, record.aigc())
+        verify_signature(video, signed)
+        with _writing(out):
+            sha256 = sha256_of_file(video)
+            beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
+        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
+        with entered(record, _readable(out.name), sha256), _writing(out):
+            _publish(video, beside, out)
     return out
 
 

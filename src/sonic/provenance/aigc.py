@@ -4,7 +4,7 @@ import json
 import os
 
 from sonic.errors import SettingError
-from sonic.provenance.policy import active, is_producer
+from sonic.provenance.policy import Policy, is_producer
 
 PRODUCER_VARIABLE = "SONIC_CONTENT_PRODUCER"
 """Environment variable: ContentProducer of the AIGC metadata, for instance a registered provider's code."""
@@ -28,13 +28,13 @@ def aigc_json(producer: str, produce_id: str, reserved: str = "") -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def content_producer() -> str:
+def content_producer(policy: Policy) -> str:
     """The producer that the policy requires, else PRODUCER_VARIABLE, else DEFAULT_PRODUCER.
 
     Raises SettingError unless it is 1 to 64 printable ASCII characters without spaces, or where the variable says
     another one than the policy.
     """
-    policy, given = active(), os.environ.get(PRODUCER_VARIABLE)
+    given = os.environ.get(PRODUCER_VARIABLE)
     if policy.producer is not None and given not in (None, policy.producer):
         raise SettingError(
             f"{PRODUCER_VARIABLE} is {given!r}; the policy {policy.source} requires {policy.producer}: unset it"

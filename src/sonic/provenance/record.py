@@ -35,7 +35,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from sonic.hashing import sha256_of
-from sonic.provenance.aigc import aigc_json, content_producer
+from sonic.provenance.aigc import aigc_json
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.provenance.watermark import content_id_of
@@ -76,6 +76,7 @@ class Record:
         cls,
         *,
         consent: Consent,
+        producer: str,
         photo: Photo,
         sound: Sound,
         settings: Settings,
@@ -83,12 +84,13 @@ class Record:
         notices: tuple[str, ...] = (),
         weights: Mapping[str, str] | None = None,
     ) -> "Record":
-        """A record of this clip, made now. Raises ConsentError unless the consent holds for this photo,
-        and SettingError if PRODUCER_VARIABLE is set to something that the metadata cannot hold.
+        """A record of this clip, made now; ``producer`` as from aigc.content_producer.
+
+        Raises ConsentError unless the consent holds for this photo.
         """
         return cls(
             produce_id=clip.produce_id,
-            producer=content_producer(),
+            producer=producer,
             made_at=datetime.now(UTC).replace(microsecond=0),
             consent=consent.bound_to(photo),
             photo_name=photo.name,

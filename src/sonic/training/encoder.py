@@ -138,7 +138,7 @@ def align_cache(model: Encoder, cache: SoundCache, watch: Watch) -> list[U8]:
         return labels
     scores: dict[int, float] = {}
     for done, (i, log_posterior) in enumerate(posteriors(model, cache, todo), 1):
-        watch.progress(Progress("aligning", done, len(todo)))
+        watch.progress(Progress("align", done, len(todo)))
         path, scores[i] = align(log_posterior, cache.rows[i]["phones"])
         labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
     limit = np.quantile(list(scores.values()), 0.04)

@@ -135,7 +135,7 @@ def train(task: Task, plan: Plan, folder: Path, *, curves: Curves, origin: str, 
         if run.step % plan.save_every == 0 or run.step == plan.steps:
             run.save(state, origin)
             curves.plot()
-        watch.progress(Progress(plan.name, run.step - first, plan.steps - first))
+        watch.progress(Progress("train", run.step - first, plan.steps - first))
     return run.mean.eval()
 
 

@@ -130,6 +130,6 @@ def _write(utterances: Iterator[Utterance], folder: Path, total: int, watch: Wat
     def counted() -> Iterator[Utterance]:
         for done, utterance in enumerate(utterances, 1):
             yield utterance
-            watch.progress(Progress(f"{stage} heard", done, total))
+            watch.progress(Progress("sound", done, total))
 
     watch.notice(f"{stage}: sound of {write_cache(counted(), folder)} utterances")

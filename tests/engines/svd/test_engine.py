@@ -30,7 +30,7 @@ from sonic.engines.svd.inference import Inference  # noqa: E402
 from sonic.engines.svd.model_store import Shelf, Way  # noqa: E402
 from sonic.engines.svd.picture import prepare, working_size  # noqa: E402
 from sonic.errors import FaceError, InstallError, SettingError, SpeechError  # noqa: E402
-from sonic.faces.portrait import analyse  # noqa: E402
+from sonic.faces.portrait import analyse_portrait  # noqa: E402
 from sonic.media.photo import load_photo  # noqa: E402
 from sonic.media.recording import load_speech  # noqa: E402
 from sonic.media.video import decode_video, video_format  # noqa: E402
@@ -64,7 +64,7 @@ def settings(weights: Path) -> Settings:
 
 @pytest.fixture(scope="module")
 def portrait() -> Portrait:
-    return analyse(load_photo(DEMO / "portrait.png"), Settings(min_resolution=128), lambda line: None)
+    return analyse_portrait(load_photo(DEMO / "portrait.png"), Settings(min_resolution=128), lambda line: None)
 
 
 @pytest.fixture(scope="module")
@@ -303,7 +303,7 @@ def test_networks_leave_after_their_turn_unless_they_may_stay(weights: Path, off
 
 
 def test_closing_the_frames_stops_the_work(portrait: Portrait, speech: Speech, settings: Settings) -> None:
-    with closing(frames(portrait, speech, settings)) as made:  # type: ignore[type-var]
+    with closing(frames(portrait, speech, settings)) as made:
         assert next(made).index == 0
     with pytest.raises(StopIteration):
         next(made)

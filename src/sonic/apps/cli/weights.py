@@ -13,6 +13,7 @@ from sonic.errors import InstallError, SettingError
 if TYPE_CHECKING:
     from sonic.engines.svd.weights.check import Finding
     from sonic.engines.svd.weights.fetch import Wanted
+    from sonic.types import Stage
 
 ABOUT = """\
 Engine light ships its weights with Sonic; there is nothing to do for it.
@@ -217,7 +218,7 @@ def _values(finding: "Finding") -> dict[str, Any]:
     return asdict(finding) | {"file": _text(finding.file)}
 
 
-def _watch(reporter: Reporter, stage: str) -> Callable[[str, int, int], None]:
+def _watch(reporter: Reporter, stage: "Stage") -> Callable[[str, int, int], None]:
     """Progress over parts or files."""
 
     def watch(name: str, done: int, total: int) -> None:

@@ -1,6 +1,6 @@
 """Engine ``light``: our own small weights on a CPU, motion decoded and rendered by warping the photo."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
@@ -25,6 +25,9 @@ class LightEngine:
         """Motion for this speech; the same for every portrait, because Motion is relative to its neutral."""
         return drive(speech, settings, duration_s)
 
-    def render(self, portrait: Portrait, motion: Iterator[Motion]) -> Iterator[Frame]:
+    def render(self, portrait: Portrait, motion: Iterator[Motion]) -> Generator[Frame, None, None]:
         """Frames at the size of portrait.crop."""
         return Renderer(portrait).render(motion)
+
+    def close(self) -> None:
+        """Nothing to give back: the networks are small and shared."""

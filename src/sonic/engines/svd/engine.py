@@ -98,7 +98,7 @@ class SvdEngine:
         located.digests(watch.progress)  # for the record; read now, while somebody is told
         return _latents(self._shelf, take, portrait, speech, watch)
 
-    def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Iterator[Frame]:
+    def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Generator[Frame, None, None]:
         """Frames at the size of portrait.crop: decoded, retimed, and pasted back with their colours held."""
         for latents in motion:
             if self._shelf is None:
@@ -106,6 +106,12 @@ class SvdEngine:
             with closing(_frames(self._shelf, portrait, latents)) as frames:
                 yield from frames
             latents.unfinished.done()
+
+    def close(self) -> None:
+        """Take the networks off the device."""
+        self._shelf = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def _take(
@@ -253,7 +259,7 @@ def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Fra
     with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
         made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
         timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))
-        with closing(timed), _remedy_for_memory("to decode"):  # type: ignore[type-var]
+        with closing(timed), _remedy_for_memory("to decode"):
             for index, frame in enumerate(timed):
                 yield Frame(paster.paste(frame.numpy()), index)
 

@@ -17,7 +17,7 @@ from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.lids import closed_lid
 from sonic.faces import topology
 from sonic.faces.mediapipe import find_faces
-from sonic.faces.portrait import all_faces, analyse
+from sonic.faces.portrait import all_faces, analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.settings import Settings
@@ -54,7 +54,7 @@ def mouth_box(portrait, pad=0.02):
 @pytest.fixture(scope="module")
 def portrait():
     photo = load_photo(Path(get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    return analyse(photo, Settings(), lambda _line: None)
+    return analyse_portrait(photo, Settings(), lambda _line: None)
 
 
 @pytest.fixture(scope="module")
@@ -226,7 +226,7 @@ def test_another_person_stays_still_to_the_pixel(portrait, speaker, room_px):
     """Also one whose head touches the speaker's, with all that lies beyond; and the speaker does move."""
     notices: list[str] = []
     photo = beside_one_another(portrait.photo, room_px)
-    both = analyse(photo, Settings(face=speaker), notices.append)
+    both = analyse_portrait(photo, Settings(face=speaker), notices.append)
     other = all_faces(photo)[2 - speaker][:, :2]
     oval = np.zeros(both.crop.shape[:2], np.uint8)
     cv2.fillPoly(oval, [np.round(other[list(topology.OVAL)]).astype(np.int32)], 1)
@@ -286,7 +286,7 @@ def test_a_mouth_open_in_the_photo_closes_and_opens(portrait, renderer):
     """The photo here is one of our own frames with the mouth open."""
     opened = frames(renderer, moved(lip_gap=[9]))[0]
     photo = replace(portrait.photo, rgb=opened)
-    other = Renderer(analyse(photo, Settings(), lambda _line: None))
+    other = Renderer(analyse_portrait(photo, Settings(), lambda _line: None))
 
     def gap(rgb):
         points = find_faces(rgb)[0]

@@ -1,6 +1,6 @@
 """One portrait and its motion become frames."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -83,7 +83,7 @@ class Renderer:
         self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
-    def render(self, pieces: Iterable[Motion]) -> Iterator[Frame]:
+    def render(self, pieces: Iterable[Motion]) -> Generator[Frame, None, None]:
         """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
