@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from sonic.settings import preset
+from sonic.settings.presets import preset
 
 FOLDER = Path(__file__).with_name("example_workflows")
 COLUMN_PX, ROW_PX, GAP_PX = 400, 26, 60

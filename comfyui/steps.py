@@ -21,7 +21,7 @@ class SonicPortrait(io.ComfyNode):
                 io.Image.Input(
                     "image", tooltip="One picture of a person, from Load Image. A batch of several is refused."
                 ),
-                schemas.knob_input("face"),
+                schemas.setting_input("face"),
             ],
             outputs=[
                 schemas.PORTRAIT.Output("portrait", tooltip="For SONIC_PreData."),

@@ -1,7 +1,7 @@
 """Every failure that a user can cause, as one tree.
 
     SonicError                exit code 1
-    ├── SettingError          2   a knob outside its range, a preset that cannot be read
+    ├── SettingError          2   a setting outside its range, a preset that cannot be read
     ├── MediaError            3   a file that is not what its place needs
     │   ├── PhotoError            the picture
     │   └── SpeechError           the recording

@@ -15,7 +15,8 @@ import pytest
 from comfy_stand_in import PACK, Kept, Schema, load_pack
 from comfyui_client import ONLY_ON_THE_CANVAS, WORKFLOWS, node_of, prompt_of
 
-from sonic.settings import DEFAULTS, Settings, knobs, preset
+from sonic.settings import DEFAULTS, Settings, settings_table
+from sonic.settings.presets import preset
 
 NODE_IDS = (
     "SonicTalkingPortrait", "SonicPortrait", "SonicPreData", "SonicInference", "SonicSvdOptions",
@@ -66,19 +67,21 @@ def test_node_ids_never_change(schemas: dict[str, Schema]) -> None:
 def test_ranges_and_defaults_are_those_of_the_settings(schemas: dict[str, Schema]) -> None:
     seen = set()
     for _, one in inputs(schemas):
-        if one.id not in knobs():
+        if one.id not in settings_table():
             continue
-        knob, options = knobs()[one.id], one.options
+        entry, options = settings_table()[one.id], one.options
         seen.add(one.id)
-        if knob.choices:
-            assert tuple(options["options"]) == knob.choices
+        if entry.choices:
+            assert tuple(options["options"]) == entry.choices
         if "max" in options:
-            assert (options["max"], options["step"]) == (knob.high, knob.step)
-            assert options["min"] == (min(knob.low or 0, 0 if (knob.low or 0) > 0 else -1) if knob.unset else knob.low)
-        if not knob.unset:
+            assert (options["max"], options["step"]) == (entry.high, entry.step)
+            assert options["min"] == (
+                min(entry.low or 0, 0 if (entry.low or 0) > 0 else -1) if entry.unset else entry.low
+            )
+        if not entry.unset:
             assert options["default"] == DEFAULTS[one.id]
-    assert seen == set(knobs()) - {"audio_track"}, "every setting has a widget; AUDIO is one track"
-    assert knobs()["expand_ratio"].step == 0.01
+    assert seen == set(settings_table()) - {"audio_track"}, "every setting has a widget; AUDIO is one track"
+    assert settings_table()["expand_ratio"].step == 0.01
 
 
 def test_no_node_turns_the_servers_range_checks_off(schemas: dict[str, Schema]) -> None:
@@ -102,10 +105,10 @@ def test_every_exit_asks_for_consent(schemas: dict[str, Schema]) -> None:
 
 
 def test_widgets_of_nobodys_choice_become_the_defaults(module: Any) -> None:
-    shown = {name: module.shown_default(name) for name in knobs()}
-    assert Settings(**module.chosen(shown, tuple(knobs()))) == Settings()
+    shown = {name: module.shown_default(name) for name in settings_table()}
+    assert Settings(**module.chosen(shown, tuple(settings_table()))) == Settings()
     given = {"seed": 0, "appearance_guidance_start": 0.0, "duration": 0.0, "nonsense": 1}
-    assert module.chosen(given, tuple(knobs())) == {
+    assert module.chosen(given, tuple(settings_table())) == {
         "seed": 0, "appearance_guidance_start": 0.0, "duration": None,
     }  # fmt: skip
     assert Settings(**module.chosen({"fps": 29.97, "seed": 5}, ("fps",))) == Settings(fps=Fraction(30000, 1001))
@@ -133,7 +136,7 @@ def test_words_are_complete(language: str, schemas: dict[str, Schema], module: A
         for one in schema.inputs:
             tip = said["inputs"][one.id]["tooltip"]
             assert tip == one.options["tooltip"] if language == "en" else tip
-            recommended = knobs()[one.id].recommended if one.id in knobs() else None
+            recommended = settings_table()[one.id].recommended if one.id in settings_table() else None
             assert all(f"{bound:g}" in tip for bound in recommended or ())
 
 
@@ -165,7 +168,9 @@ def test_preset_workflows_hold_the_presets() -> None:
     widgets = fast[node_of(fast, "SonicTalkingPortrait")]["inputs"]
     assert preset("fast").items() <= widgets.items()
     for name, stem in (("quality", "sonic-high-quality"), ("official", "sonic-official-weights")):
-        values = [item for node in by_name[stem].values() for item in node["inputs"].items() if item[0] in knobs()]
+        values = [
+            item for node in by_name[stem].values() for item in node["inputs"].items() if item[0] in settings_table()
+        ]
         assert all(item in values for item in preset(name).items()), stem
 
 

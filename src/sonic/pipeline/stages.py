@@ -35,12 +35,12 @@ from sonic.pipeline.write import record_path, write
 from sonic.provenance import audit
 from sonic.provenance.label import make_label
 from sonic.provenance.record import Record
-from sonic.settings import Settings, knobs
+from sonic.settings import Settings, settings_table
 from sonic.types import Clip, Frame, Frames, OnFrame, OnNotice, Photo, Portrait, Progress, Speech, Watch
 
 SAME_LENGTH_S = 0.1
 """A duration this close to the recording's own counts as equal to it."""
-MOTION_PHASES = ("frame", "drive", "time")
+MOTION_PHASES = ("load", "speech", "frame", "drive", "time")
 """Settings of later phases leave the motion as it is."""
 N_OPENING_STAGES = 3
 """Units of the stage "analyse": photo, speech, face."""
@@ -242,9 +242,9 @@ class _Observed(Frames):
 def _differ(before: Settings, after: Settings) -> bool:
     """Whether these settings ask for different motion."""
     return any(
-        getattr(before, name) != getattr(after, name) and knob.engine in ("", after.engine)
-        for name, knob in knobs().items()
-        if knob.phase in MOTION_PHASES
+        getattr(before, name) != getattr(after, name) and entry.engine in ("", after.engine)
+        for name, entry in settings_table().items()
+        if entry.phase in MOTION_PHASES
     )
 
 

@@ -18,10 +18,10 @@ import sonic
 import sonic.doctor
 from sonic import demo
 from sonic.apps.cli import commands, main
-from sonic.apps.cli.parser import build_parser, knob_help
+from sonic.apps.cli.parser import build_parser, setting_help
 from sonic.apps.cli.show import progress_line
 from sonic.errors import InstallError, OutputError, SettingError
-from sonic.settings import Settings, knobs
+from sonic.settings import Settings, settings_table
 from sonic.types import Progress
 from sonic.weights import open_network
 
@@ -42,9 +42,9 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
         assert word in text
 
 
-@pytest.mark.parametrize("name", list(knobs()))
+@pytest.mark.parametrize("name", list(settings_table()))
 def test_every_setting_is_an_option_with_its_default_in_the_help(name: str) -> None:
-    assert "default" in knob_help(name)
+    assert "default" in setting_help(name)
     arguments = build_parser().parse_args(["generate", "a", "b", "--consent", "self", f"--{name.replace('_', '-')}=1"])
     assert getattr(arguments, name) == "1"
 
@@ -73,7 +73,7 @@ def test_a_wrong_setting_is_one_line_and_exit_code_2(
 def test_what_can_be_refused_is_refused_before_any_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An unknown engine, a knob of another engine: said at once, though the inputs are missing too."""
+    """An unknown engine, a entry of another engine: said at once, though the inputs are missing too."""
     monkeypatch.chdir(tmp_path)
     for arguments in (["--engine", "typo"], ["--sampler", "euler"], ["--blink-scale", "0", "--engine", "svd"]):
         assert main(["generate", "missing.png", "missing.wav", *WHO, *arguments]) == 2

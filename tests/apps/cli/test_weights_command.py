@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import safetensors_files
 
-from sonic import doctor
 from sonic.apps.cli import main
+from sonic.engines import engine_spec
 from sonic.engines.svd.weights import catalogue, check, checkpoints, fetch
 from sonic.engines.svd.weights.catalogue import PARTS, Part
 from sonic.engines.svd.weights.fetch import Wanted
@@ -325,11 +325,11 @@ def test_doctor_says_in_one_line_whether_engine_svd_can_run(
     monkeypatch.setattr(check, "find_spec", lambda name: name if extra else None)
     if weights:
         monkeypatch.setenv("SONIC_WEIGHTS", str(published(tmp_path)))
-    line = doctor._svd_state()
+    line = engine_spec("svd").diagnose()
     assert words in line
     assert "\n" not in line
 
 
 def test_doctor_survives_a_folder_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SONIC_WEIGHTS", "gone")
-    assert "gone is no folder" in doctor._svd_state()
+    assert "gone is no folder" in engine_spec("svd").diagnose()

@@ -12,7 +12,8 @@ from sonic.apps.cli.ask import confirm, day, may_replace
 from sonic.apps.cli.consent import statement
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, InstallError, OutputError, SettingError
-from sonic.settings import Settings, knobs, preset
+from sonic.settings import Settings, settings_table
+from sonic.settings.presets import preset
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
@@ -129,7 +130,7 @@ def _generate(
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
-    given = {name: value for name in knobs() if (value := getattr(arguments, name, None)) is not None}
+    given = {name: value for name in settings_table() if (value := getattr(arguments, name, None)) is not None}
     settings = Settings().replace(**values | given)
     _check_for_engine(settings, given)
     return settings
@@ -141,7 +142,7 @@ def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
 
     check_engine(settings.engine)
     for name in given:
-        if (engine := knobs()[name].engine) not in ("", settings.engine):
+        if (engine := settings_table()[name].engine) not in ("", settings.engine):
             raise SettingError(
                 f"--{name.replace('_', '-')} is for engine {engine} alone, and this is engine {settings.engine}; "
                 f"leave it out, or add --engine {engine}"

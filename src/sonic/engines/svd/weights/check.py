@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sonic.engines.svd.weights import tensorfiles
 from sonic.engines.svd.weights.catalogue import PARTS, SINGLE_FILE
-from sonic.engines.svd.weights.checkpoints import Located, digest
+from sonic.engines.svd.weights.checkpoints import Located, digest, search
 from sonic.engines.svd.weights.signatures import differences, expected
-from sonic.errors import InstallError
+from sonic.errors import InstallError, SonicError
 
 EXTRA = ("torch", "diffusers", "transformers", "safetensors")
 """Modules that the engine cannot do without."""
@@ -33,6 +33,19 @@ class Finding:
 def lacking() -> list[str]:
     """Modules of the extra ``gpu`` that are not installed."""
     return [name for name in EXTRA if find_spec(name) is None]
+
+
+def state() -> str:
+    """Whether the engine could run here, and what it lacks, in one line."""
+    try:
+        found = search().files
+    except SonicError as error:
+        return str(error)
+    missing = [name for name, part in PARTS.items() if part.n_tensors and name not in found]
+    lacks = [f"extra gpu is missing ({', '.join(lacking())}); pip install 'sonic-talk[gpu]'"] if lacking() else []
+    if missing:
+        lacks.append(f"weights are missing: {', '.join(missing)}; `sonic weights fetch`")
+    return "; ".join(lacks) or "weights found; `sonic weights check` compares them with the published ones"
 
 
 def check(located: Located, on_part: Callable[[str, int, int], None] = lambda *_: None) -> Iterator[Finding]:
