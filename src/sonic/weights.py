@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
-N_SURFACE = 468
 REMEDY = "reinstall sonic-talk, or run `git checkout src/sonic/assets` in a checkout"
 
 

@@ -8,14 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonic.errors import MediaError
 from sonic.evaluation.metrics import lag_and_correlation
 from sonic.motion import (
     N_SHAPE,
     Motion,
-    blend,
     close_in_silence,
-    from_json,
     lid_follow,
     limit,
     offset,
@@ -23,7 +20,6 @@ from sonic.motion import (
     scale_mouth,
     scale_rest,
     smooth,
-    to_json,
 )
 
 CHANNELS = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
@@ -129,17 +125,6 @@ def test_a_gain_of_one_changes_nothing_that_can_be_seen() -> None:
         assert np.allclose(getattr(again, name), getattr(motion, name), atol=1e-5)
 
 
-def test_blend_goes_from_one_to_the_other() -> None:
-    a, b = random_motion(1), random_motion(2)
-    assert same(blend(a, b, 0), a)
-    assert same(blend(a, b, 1), b)
-    ramp = blend(a, b, np.linspace(0, 1, len(a)))
-    assert np.array_equal(ramp.pose_deg[0], a.pose_deg[0])
-    assert np.array_equal(ramp.pose_deg[-1], b.pose_deg[-1])
-    with pytest.raises(ValueError, match="cannot blend 60 frames"):
-        blend(a, random_motion(1, n=10), 0.5)
-
-
 @given(st.integers(-8, 8))
 def test_offset_moves_by_whole_frames_exactly_and_keeps_the_length(frames: int) -> None:
     motion = random_motion(5)
@@ -207,31 +192,3 @@ def test_without_any_speech_the_mouth_is_shut_throughout() -> None:
     out = close_in_silence(random_motion(7), np.zeros(60, bool))
     assert not out.lip_gap.any()
     assert not out.shape.any()
-
-
-@given(motions)
-@settings(max_examples=20)
-def test_json_gives_every_bit_back(motion: Motion) -> None:
-    assert same(from_json(to_json(motion)), motion)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "{}",
-        "[1]",
-        "null",
-        '{"format": "other"}',
-        '{"format": "sonic-motion-1", "fps": "1/0", "lip_gap": []}',
-        to_json(random_motion(1, n=3)).replace('"25"', '"-25"'),
-        to_json(random_motion(1, n=3)).replace('"25"', "25"),
-        to_json(Motion.still(1, FPS)).replace("[0.0, 0.0]", "[1e300, 0.0]"),
-        "[" * 100_000,
-        to_json(random_motion(1, n=3)).replace("[[", "[[[1], ", 1),
-    ],
-)
-def test_a_file_that_is_no_motion_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(MediaError, match="motion file") as caught:
-        from_json(text)
-    assert "\n" not in str(caught.value)

@@ -7,9 +7,10 @@ from functools import cache
 import numpy as np
 
 from sonic.errors import InstallError
+from sonic.faces.topology import N_SURFACE
 from sonic.motion import N_SHAPE
 from sonic.types import F32
-from sonic.weights import N_SURFACE, REMEDY, read
+from sonic.weights import REMEDY, read
 
 
 @dataclass(frozen=True, slots=True)

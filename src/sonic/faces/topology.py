@@ -5,6 +5,8 @@ Numbers follow MediaPipe's canonical face model (Apache-2.0). "Left" and "right"
 
 from dataclasses import dataclass
 
+N_SURFACE = 468
+"""The first 468 landmarks lie on the face; the others are the irises."""
 # fmt: off
 OVAL = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
         150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)

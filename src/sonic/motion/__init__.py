@@ -2,9 +2,8 @@
 
 from sonic.motion.alignment import align_lips
 from sonic.motion.data import N_SHAPE, Motion, join, part
-from sonic.motion.gains import blend, lid_follow, limit, scale_mouth, scale_rest
+from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest
 from sonic.motion.smoothing import close_in_silence, smooth
-from sonic.motion.text import from_json, to_json
 from sonic.motion.timing import offset, retime
 from sonic.motion.windows import Window, windows
 from sonic.signals import Lag, estimate_lag
@@ -15,10 +14,8 @@ __all__ = [
     "Motion",
     "Window",
     "align_lips",
-    "blend",
     "close_in_silence",
     "estimate_lag",
-    "from_json",
     "join",
     "lid_follow",
     "limit",
@@ -28,6 +25,5 @@ __all__ = [
     "scale_mouth",
     "scale_rest",
     "smooth",
-    "to_json",
     "windows",
 ]

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from sonic.errors import MediaError
 from sonic.faces.geometry import pose_from_rotation, rotation_from_pose, similarity, smoothstep
-from sonic.faces.topology import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, RIGHT_EYE, STABLE
+from sonic.faces.topology import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, N_SURFACE, RIGHT_EYE, STABLE
 from sonic.motion import N_SHAPE
 from sonic.training.tracks import Tracks
 from sonic.types import F32, F64, Watch
 
 FACE_MODEL = "face_model.npz"
-N_SURFACE = 468
 EYE_DISTANCE_MM = 63.0
 """Between the eye centres: the unit of the canonical face."""
 DEAD_ZONE_MM = 0.6

@@ -2,8 +2,9 @@
 
 import pickle
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,12 +145,18 @@ def test_tensors_that_overlap_are_refused(tmp_path: Path) -> None:
 # The single file
 
 
+def original_names(part: str, config: Mapping[str, Any]) -> dict[str, single_file.Source]:
+    """Every tensor of a part and its original."""
+    n_levels = len(config.get("block_out_channels", ()))
+    return {name: single_file.source(part, name, n_levels) for name in signatures.expected(part, config)}
+
+
 def original(states: dict[str, tiny_svd.State]) -> tiny_svd.State:
     """The same weights as Stability's own program has them, made from its own naming, not from ours."""
     stored: tiny_svd.State = {"model.diffusion_model.out.2.bias": torch.zeros(4)}
     for part, config in (("vae", tiny_svd.VAE), ("image_encoder", tiny_svd.IMAGE_ENCODER)):
         thirds: dict[str, dict[int, torch.Tensor]] = {}
-        for name, origin in single_file.original_names(part, config).items():
+        for name, origin in original_names(part, config).items():
             value = states[part][name]
             if origin.third is not None:
                 thirds.setdefault(origin.name, {})[origin.third] = value
@@ -252,7 +259,7 @@ def test_original_names(part: str, name: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("part", ["vae", "image_encoder"])
 def test_no_two_tensors_come_from_the_same_place(part: str) -> None:
-    origins = single_file.original_names(part, CONFIGS[part])
+    origins = original_names(part, CONFIGS[part])
     places = {(origin.name, origin.third) for origin in origins.values()}
     assert len(places) == len(origins) == PARTS[part].n_tensors
 

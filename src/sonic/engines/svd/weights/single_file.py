@@ -108,12 +108,6 @@ def state(file: Path, part: str, config: Mapping[str, Any]) -> "dict[str, Tensor
     return found
 
 
-def original_names(part: str, config: Mapping[str, Any]) -> dict[str, Source]:
-    """Every tensor of a part and its original."""
-    n_levels = len(config.get("block_out_channels", ()))
-    return {name: source(part, name, n_levels) for name in expected(part, config)}
-
-
 def _plan(part: str, wanted: Shapes, stored: Shapes) -> list[tuple[str, Source]]:
     n_levels = 1 + max((int(m[1]) for m in (re.search(r"up_blocks\.(\d+)", name) for name in wanted) if m), default=0)
     plan = [(name, source(part, name, n_levels)) for name in wanted]

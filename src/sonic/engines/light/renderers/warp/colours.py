@@ -7,7 +7,7 @@ import numpy as np
 from sonic.engines.light.renderers.warp.native import colour_tables
 from sonic.faces import topology
 from sonic.faces.tones import Toning, toning_of
-from sonic.faces.topology import EYES
+from sonic.faces.topology import EYES, N_SURFACE
 from sonic.types import F32, F64, U8
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
@@ -94,8 +94,8 @@ def softness_px(rgb: U8, points_px: F64) -> float:
     """
     import cv2
 
-    low = np.clip(np.floor(points_px[:468, :2].min(0)), 0, [rgb.shape[1] - 8, rgb.shape[0] - 8]).astype(int)
-    high = np.clip(np.ceil(points_px[:468, :2].max(0)), low + 8, [rgb.shape[1], rgb.shape[0]]).astype(int)
+    low = np.clip(np.floor(points_px[:N_SURFACE, :2].min(0)), 0, [rgb.shape[1] - 8, rgb.shape[0] - 8]).astype(int)
+    high = np.clip(np.ceil(points_px[:N_SURFACE, :2].max(0)), low + 8, [rgb.shape[1], rgb.shape[0]]).astype(int)
     grey = cv2.cvtColor(np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2GRAY)
     light, sigma = grey.astype(np.float32), 1.5
 

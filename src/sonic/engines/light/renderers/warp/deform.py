@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.neutral import N_SURFACE, Neutral
+from sonic.engines.light.renderers.warp.neutral import Neutral
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
-from sonic.faces.topology import EYES, Eye
+from sonic.faces.topology import EYES, N_SURFACE, Eye
 from sonic.types import F32, F64
 
 _UPPER, _LOWER = list(topology.UPPER_INNER), list(topology.LOWER_INNER)

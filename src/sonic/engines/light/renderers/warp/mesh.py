@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.engines.light.renderers.warp.native import I32
-from sonic.engines.light.renderers.warp.neutral import N_SURFACE
 from sonic.faces import topology
 from sonic.faces.geometry import own_person, smoothstep
-from sonic.faces.topology import EYES
+from sonic.faces.topology import EYES, N_SURFACE
 from sonic.types import F32, F64, U8
 
 _RINGS = ((1.06, 1), (1.14, 1), (1.26, 1), (1.42, 2))

@@ -96,7 +96,10 @@ def scratch_floats(width: int) -> int:
 
 
 def raster(vertices: F32, triangles: I32, size: tuple[int, int]) -> tuple[F32, F32]:
-    """(shift (h, w, 2), depth (h, w)) of the mesh on a picture of ``size`` (w, h); where it is absent, 0 and 1e30."""
+    """The map that ``warp`` samples by, alone: (shift (h, w, 2), depth (h, w)) on a picture of ``size`` (w, h).
+
+    Where the mesh is absent they are 0 and 1e30. Tests hold the exactness of the map to it.
+    """
     width, height = size
     _check_mesh(vertices, triangles)
     shift, depth = np.empty((height, width, 2), np.float32), np.empty((height, width), np.float32)

@@ -6,12 +6,12 @@ import numpy as np
 
 from sonic.faces import topology
 from sonic.faces.geometry import similarity, smoothstep
+from sonic.faces.topology import N_SURFACE
 from sonic.types import F64
 
 CLOSED_GAP_MM = 2.2
 """Below this gap of the inner lips a mouth counts as closed: landmarks do not tell finer."""
 
-N_SURFACE = 468
 _N_PAIRS = len(topology.UPPER_INNER)
 
 

@@ -13,13 +13,13 @@ from sonic.engines.light.renderers.warp.head import Head, Rigid
 from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
 from sonic.engines.light.renderers.warp.mouth import Dentition, Mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
-from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, N_SURFACE, fit_head, neutral_face
+from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
-from sonic.faces.topology import EYES, OVAL
+from sonic.faces.topology import EYES, N_SURFACE, OVAL
 from sonic.motion import Motion
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
 
