@@ -49,6 +49,8 @@ class Chosen:
 class Screen:
     """Progress bar and live preview of the node that runs; each report first asks whether the person has stopped it."""
 
+    pictures: bool = True
+    """Whether frames are shown. Not on a node that ends with a video: in some front ends they would stay over it."""
     last_s: float = field(default=0.0)
     done: int = 0
     total: int = 1
@@ -62,7 +64,7 @@ class Screen:
         """Show a labelled frame. Raises ComfyUI's interruption."""
         self.done = max(self.done, frame.index + 1)
         now_s = time.monotonic()
-        is_due = now_s - self.last_s >= PREVIEW_EVERY_S
+        is_due = self.pictures and now_s - self.last_s >= PREVIEW_EVERY_S
         if is_due:
             self.last_s = now_s
         self._show(frame.rgb if is_due else None)
@@ -136,7 +138,7 @@ def sound_file(audio: Any) -> Path:
 
     waveform = audio["waveform"]
     if waveform.ndim != 3 or waveform.shape[0] != 1:
-        raise SpeechError(f"audio holds {len(waveform)} recordings; give one, or several as a list (Create List)")
+        raise SpeechError(f"audio holds {len(waveform)} recordings; give one")
     return stored(waveform[0].cpu().float().numpy(), int(audio["sample_rate"]), temporary())
 
 

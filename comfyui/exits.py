@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
 
-from . import bridge, schemas
+from . import bridge, schemas, wording
 
 FILE_PREFIX = io.String.Input(
     "filename_prefix",
@@ -55,12 +55,13 @@ class SonicVideoOutput(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, consent: Any, filename_prefix: str, **widgets: Any) -> io.NodeOutput:
         from sonic.pipeline import stages
         from sonic.pipeline.preflight import request_permit
 
         settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
-        screen = bridge.Screen()
+        screen = bridge.Screen(pictures=False)
         job = bridge.job_of(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
         path, subfolder = bridge.output_file(filename_prefix, frames.value.prepared.portrait.size_px)
         permit = request_permit(consent, settings, path)
@@ -97,6 +98,7 @@ class SonicFramesToImages(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, consent: Any, **widgets: Any) -> io.NodeOutput:
         from sonic.pipeline import stages
         from sonic.pipeline.preflight import request_permit
@@ -150,13 +152,14 @@ class SonicTalkingPortrait(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(
         cls, image: Any, audio: Any, consent: Any, filename_prefix: str, svd_options: Any = None, **widgets: Any
     ) -> io.NodeOutput:
         from sonic.settings import Settings
 
         settings = bridge.with_models(Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS))))
-        screen = bridge.Screen()
+        screen = bridge.Screen(pictures=False)
         job = bridge.job_of(screen, settings, schemas.answers(widgets, cls.KNOBS))
         photo, sound = bridge.photo_file(image), bridge.sound_file(audio)
         path, subfolder = bridge.output_file(filename_prefix, (image.shape[2], image.shape[1]))

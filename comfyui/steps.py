@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from . import bridge, schemas
+from . import bridge, schemas, wording
 
 
 class SonicPortrait(io.ComfyNode):
@@ -33,6 +33,7 @@ class SonicPortrait(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, image: Any, face: int, **others: Any) -> io.NodeOutput:
         from sonic.errors import FaceError
         from sonic.evaluation.photo import drawn
@@ -81,6 +82,7 @@ class SonicPreData(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
         from sonic.pipeline.stages import prepare
         from sonic.settings import Settings
@@ -112,6 +114,7 @@ class SonicSvdOptions(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, **widgets: Any) -> io.NodeOutput:
         from sonic.settings import Settings
 
@@ -146,6 +149,7 @@ class SonicInference(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, data_dict: bridge.Step, svd_options: Any = None, **widgets: Any) -> io.NodeOutput:
         import dataclasses
 
@@ -193,6 +197,7 @@ class SonicLatentDecoder(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
         from sonic.media.images import tile
         from sonic.pipeline.stages import clip_of
@@ -240,6 +245,7 @@ class SonicPostProcessing(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, **widgets: Any) -> io.NodeOutput:
         from sonic.evaluation import curves
         from sonic.pipeline import stages

@@ -8,13 +8,14 @@ from typing import Any, Self
 from sonic.engines import Engine, check_engine, open_engine
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
+from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.preflight import request_permit
 from sonic.provenance.consent import Consent
 from sonic.types import Clip, Frames
 
 
 class Session:
-    """Engines are opened when a job first needs them and stay open until ``close``.
+    """Engines are opened when a job first needs them and stay open until ``close``; the latest analysis is kept too.
 
         with Session() as session:
             for speech in lessons:
@@ -27,6 +28,7 @@ class Session:
     def __init__(self) -> None:
         self._engines: dict[str, Engine[Any]] = {}
         self._opening = threading.Lock()
+        self._latest = LatestAnalysis()
 
     def engine(self, name: str) -> Engine[Any]:
         """The engine of this name, opened once. Raises SettingError and InstallError as ``open_engine``."""
@@ -54,8 +56,8 @@ class Session:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         engine = self.engine(job.settings.engine)
-        take, permit = stages.prepare_authorised(job, portrait, speech, permit, engine)
-        return stages.save(take, out, permit=permit, job=job)
+        prepared, permit = self._latest.prepared(job, portrait, speech, permit)
+        return stages.save(stages.drive(prepared, job.watch, engine), out, permit=permit, job=job)
 
     def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
@@ -65,8 +67,8 @@ class Session:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings)
         engine = self.engine(job.settings.engine)
-        take, permit = stages.prepare_authorised(job, Path(portrait), Path(speech), permit, engine)
-        return stages.stream_clip(take, permit=permit, job=job).frames
+        prepared, permit = self._latest.prepared(job, Path(portrait), Path(speech), permit)
+        return stages.stream_clip(stages.drive(prepared, job.watch, engine), permit=permit, job=job).frames
 
     def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
         """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
@@ -77,6 +79,7 @@ class Session:
 
     def close(self) -> None:
         """Give back what the engines hold; the next job opens them anew."""
+        self._latest.forget()
         with self._opening:
             while self._engines:
                 self._engines.popitem()[1].close()

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+import uuid
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ NODE_IDS = (
     "SonicQualityReport",
 )  # fmt: skip
 """They stand in saved workflows: none is ever renamed or taken away."""
-CORE = ("LoadImage", "LoadAudio", "PreviewAny", "CreateList", "CreateVideo")
+CORE = ("LoadImage", "LoadAudio", "PreviewAny", "CreateVideo")
 HEAVY = ("torch", "onnxruntime", "mediapipe", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
 MAX_LOAD_CPU_S = 0.3
 LOADING = """
@@ -206,3 +207,44 @@ def test_the_registry_finds_what_it_needs() -> None:
     assert f'__version__ = "{project["project"]["version"]}"' in (PACK / "__init__.py").read_text(encoding="utf-8")
     assert "comfyui" not in project["project"]["name"].lower() and project["tool"]["comfy"]["PublisherId"]
     assert (PACK / "icon.png").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path) -> None:
+    graph = json.loads(file.read_text(encoding="utf-8"))
+    assert str(uuid.UUID(graph["id"])) == graph["id"]
+    assert file.with_suffix(".jpg").stat().st_size > 1000
+    for node in graph["nodes"]:
+        widgets = [one for one in node["inputs"] if "widget" in one]
+        extra = sum(one["name"] == "seed" for one in widgets) + (node["type"] in ("LoadImage", "LoadAudio"))
+        if widgets:
+            assert len(node["widgets_values"]) == len(widgets) + extra, f"{node['type']} in {file.stem}"
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (
+            "photo has 2 faces; choose one with --face 1..2, counted from the left",
+            "2 faces found: set face to 1 or 2, left to right",
+        ),
+        (
+            "recording 'ab12.wav' holds 0 ms of sound; at least 100 ms are needed, record it again",
+            "the audio is too short (0 ms; minimum 100 ms)",
+        ),
+        (
+            "the consent of Ada was changed after it was signed; use the original, or make it anew: sonic consent new",
+            "the consent of Ada was changed after it was signed; use the original, or in Sonic Consent choose a basis, "
+            "name the person and switch confirmed on",
+        ),
+        ("the policy p.toml allows language en, not de; change --language", None),
+    ],
+)
+def test_errors_speak_the_language_of_nodes(message: str, wanted: str | None) -> None:
+    spec = importlib.util.spec_from_file_location("sonic_wording", PACK / "wording.py")
+    assert spec and spec.loader
+    wording = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(wording)
+    said = wording.in_words_of_nodes(message)
+    assert "--" not in said and "sonic consent" not in said
+    assert wanted is None or said == wanted

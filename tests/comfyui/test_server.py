@@ -132,8 +132,9 @@ def test_a_running_job_shows_itself_and_stops_within_a_frame(server: Server) -> 
             elif message["type"] == "progress":
                 values.append((message["data"]["value"], message["data"]["max"]))
                 steps += message["data"]["max"] > 100
-            if previews >= 3 and steps >= 3:
+            if steps >= 3:
                 break
+        assert not previews, "a live picture would stay over the finished video in some front ends"
         server.call("/interrupt", {})
         at = values[-1][0]
         for message in messages:

@@ -173,13 +173,11 @@ def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
     return clip if on_frame is None else dataclasses.replace(clip, frames=_Observed(clip.frames, on_frame))
 
 
-def prepare_authorised(
-    job: Job, portrait: Path, speech: Path, permit: Permit, engine: Engine[Any] | None = None
-) -> tuple[MotionTake, Permit]:
-    """Steps 1 to 3, refused as soon as it is known that there will be no video; and the permit for this photo."""
+def prepare_authorised(job: Job, portrait: Path, speech: Path, permit: Permit) -> tuple[Prepared, Permit]:
+    """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo."""
     photo, recording = load(portrait, speech, job.settings, job.watch)
     permit = require_consent(permit, photo, job.settings)
-    return drive(analyse(portrait, photo, recording, job.settings, job.watch), job.watch, engine), permit
+    return analyse(portrait, photo, recording, job.settings, job.watch), permit
 
 
 def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
