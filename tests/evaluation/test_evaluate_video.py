@@ -15,7 +15,7 @@ from small_videos import PORTRAIT
 
 from sonic.apps.cli import main
 from sonic.engines.light.renderers.warp import Renderer
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.settings import Settings
@@ -42,7 +42,7 @@ def voice(late_s: float) -> F64:
 @pytest.fixture(scope="module")
 def pictures() -> list[U8]:
     """The portrait saying the syllables, seen by a camera that sways and has noise."""
-    portrait = analyse(load_photo(PORTRAIT), Settings(framing="face", min_resolution=240), lambda _line: None)
+    portrait = analyse_portrait(load_photo(PORTRAIT), Settings(framing="face", min_resolution=240), lambda _line: None)
     t = np.arange(N_FRAMES) / float(FPS)
     motion = Motion.still(N_FRAMES, FPS)
     motion.lip_gap[:] = 11 * syllables(t)

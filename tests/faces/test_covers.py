@@ -12,7 +12,7 @@ from small_videos import PORTRAIT
 
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces import topology
-from sonic.faces.portrait import analyse, find_face
+from sonic.faces.portrait import analyse_portrait, find_face
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.settings import Settings
@@ -25,13 +25,13 @@ MASKS = {"blue": (150, 190, 220), "white": (236, 236, 238), "black": (28, 28, 32
 
 @pytest.fixture(scope="module")
 def drawn() -> Portrait:
-    return analyse(load_photo(PORTRAIT), Settings(framing="face", min_resolution=400), lambda _line: None)
+    return analyse_portrait(load_photo(PORTRAIT), Settings(framing="face", min_resolution=400), lambda _line: None)
 
 
 @pytest.fixture(scope="module")
 def filmed() -> Portrait:
     photo = load_photo(Path(get_sample_data("grace_hopper.jpg", asfileobj=False)))
-    return analyse(photo, Settings(framing="face", min_resolution=400), lambda _line: None)
+    return analyse_portrait(photo, Settings(framing="face", min_resolution=400), lambda _line: None)
 
 
 @pytest.fixture(params=["drawn", "filmed"])
@@ -150,7 +150,7 @@ def test_a_mouth_that_speaks_is_not_called_covered(portrait: Portrait) -> None:
 @pytest.mark.parametrize("cover", [behind_fingers, behind_microphone, lambda p: masked(p, MASKS["blue"])])
 def test_nothing_is_drawn_on_what_covers_the_mouth(drawn: Portrait, cover) -> None:
     """Speech moves neither mask nor hand; eyes and head still live."""
-    shown = analyse(photo_of(cover(drawn)), Settings(), lambda _line: None)
+    shown = analyse_portrait(photo_of(cover(drawn)), Settings(), lambda _line: None)
     still, talk, blink = (
         Motion.still(1, FPS),
         replace(Motion.still(1, FPS), lip_gap=np.array([11], np.float32), shape=np.ones((1, 32), np.float32)),

@@ -10,7 +10,7 @@ from small_videos import PORTRAIT
 
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces import topology
-from sonic.faces.portrait import analyse
+from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.settings import Settings
@@ -21,7 +21,7 @@ SIDE_PX = 320
 @pytest.fixture(scope="module")
 def portrait():
     settings = Settings(framing="face", min_resolution=SIDE_PX)
-    return analyse(load_photo(PORTRAIT), settings, lambda _line: None)
+    return analyse_portrait(load_photo(PORTRAIT), settings, lambda _line: None)
 
 
 def grey_of(rgb):
@@ -103,7 +103,7 @@ def test_a_smile_without_colour_keeps_its_own_teeth(portrait):
     """The photo is a frame of ours that shows teeth with a mark on one of them: the mark stays when the mouth moves."""
     smile = between_lips(portrait, 9)
     settings = Settings(framing="face", min_resolution=SIDE_PX)
-    seen = analyse(replace(portrait.photo, rgb=smile), settings, lambda _line: None)
+    seen = analyse_portrait(replace(portrait.photo, rgb=smile), settings, lambda _line: None)
     tooth = np.round(seen.face.points_px[topology.LIP_TOP, :2] + [2, 4]).astype(int)
     plain = np.round(255 * grey(seen.crop)).astype(np.uint8)
     marked = plain.copy()

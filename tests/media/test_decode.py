@@ -146,7 +146,7 @@ def test_frames_of_next_to_nothing_are_damage(tmp_path: Path, monkeypatch: pytes
     data[at : at + 4] = b"\0\x82\0\1"
     path.write_bytes(data)
     assert len(sound_of(path)) == 8820
-    monkeypatch.setattr("sonic.media.container.MANY_FRAMES", 1000)
+    monkeypatch.setattr("sonic.media.decode.MANY_FRAMES", 1000)
     with pytest.raises(SpeechError, match="damaged CAF"):
         sound_of(path)
 
@@ -308,7 +308,7 @@ def test_a_frame_that_nothing_can_convert_is_left_out(tmp_path: Path, monkeypatc
         return made
 
     for frames in ([frame(23)], [frame(1), frame(23), frame(1)]):
-        monkeypatch.setattr("sonic.media.container._frames", lambda *rest, given=frames: iter(given))
+        monkeypatch.setattr("sonic.media.decode.frames_of", lambda *rest, given=frames: iter(given))
         assert len(sound_of(path, rate_hz=24_000)) == 1024 * (len(frames) - 1)
 
 
@@ -328,7 +328,7 @@ def test_whatever_ffmpeg_raises_while_a_file_is_open_is_a_damaged_file(
         raise raised
 
     path = put(tmp_path, wav(tone(0.5, 24_000), 24_000))
-    monkeypatch.setattr("sonic.media.container._frames", fail)
+    monkeypatch.setattr("sonic.media.decode.frames_of", fail)
     with pytest.raises(SpeechError, match="is a damaged WAV file; save or export it again"):
         sound_of(path)
 

@@ -6,22 +6,24 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-import tiny_svd
-from denoising_jobs import CPU, Job, schedule_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-import golden
-from golden import close, needs_golden
-from sonic.engines.svd import networks
-from sonic.engines.svd.denoise import FREE, HEARD, LATENT_SCALE, SEEN, Denoiser, Row, Scene, Schedule, State, denoise
-from sonic.engines.svd.inference import Inference
-from sonic.engines.svd.samplers import SAMPLERS, Earlier
-from sonic.errors import SettingError
-from sonic.settings import Settings
-from sonic.types import Progress, Watch
-
 torch = pytest.importorskip("torch", reason="needs the extra gpu")
+pytest.importorskip("diffusers", reason="needs the extra gpu")
+
+import tiny_svd  # noqa: E402
+from denoising_jobs import CPU, Job, schedule_of  # noqa: E402
+
+import golden  # noqa: E402
+from golden import close, needs_golden  # noqa: E402
+from sonic.engines.svd import networks  # noqa: E402
+from sonic.engines.svd.denoise import FREE, HEARD, LATENT_SCALE, SEEN, Denoiser, Row, Scene, Schedule, State, denoise  # noqa: E402
+from sonic.engines.svd.inference import Inference  # noqa: E402
+from sonic.engines.svd.samplers import SAMPLERS, Earlier  # noqa: E402
+from sonic.errors import SettingError  # noqa: E402
+from sonic.settings import Settings  # noqa: E402
+from sonic.types import Progress, Watch  # noqa: E402
 
 pytestmark = pytest.mark.svd
 LOOPS = ("loop_w25", "loop_w8", "loop_w8_overlap", "loop_short")

@@ -195,7 +195,7 @@ def _add_settings(command: argparse.ArgumentParser, engine: str, phases: tuple[P
 
 def engine_named(argv: Sequence[str]) -> str:
     """The engine that these arguments name, before they are parsed; the default where they name none."""
-    for argument, following in zip(argv, [*argv[1:], ""], strict=True):
+    for argument, following in zip(argv, [*argv[1:], ""], strict=False):
         if argument == "--engine":
             return following
         if argument.startswith("--engine="):
