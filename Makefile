@@ -23,7 +23,7 @@ test: setup .venv-torch/.locked  ## the tests but for a few slow ones: the base 
 # The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
 COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
 test-comfyui: setup  ## every example workflow in a ComfyUI that is there already, with sonic-talk installed in its Python
-	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs tests/test_comfyui_server.py
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs tests/comfyui/test_server.py
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check
@@ -51,14 +51,14 @@ setup: .venv/.locked
 $(UV):
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --target .tools uv==0.13.9
 
-.venv/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/render/kernels.c | $(UV)
+.venv/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/engines/light/renderers/warp/kernels.c | $(UV)
 	$(UV) sync --frozen --group dev
 	touch $@
 
 # The extras gpu and train. torch comes by pip, in the locked version, because pip also takes a CPU build, a quarter of
 # the size, from wherever it is told to look (PIP_FIND_LINKS, PIP_EXTRA_INDEX_URL); the rest comes from the lock file.
 EXPORT = $(UV) export --quiet --frozen --no-emit-project --no-hashes --no-annotate --group dev --extra gpu --extra train
-.venv-torch/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/render/kernels.c | $(UV)
+.venv-torch/.locked: uv.lock pyproject.toml build_kernels.py src/sonic/engines/light/renderers/warp/kernels.c | $(UV)
 	$(UV) venv --quiet --clear .venv-torch
 	$(EXPORT) | sed -n 's/^\(torch==[^ ;]*\).*/\1/p' > .venv-torch/torch.txt
 	$(EXPORT) --prune torch > .venv-torch/others.txt

@@ -33,7 +33,7 @@ OLDEST_MACOS = {"x86_64": (10, 13), "aarch64": (11, 0)}
 
 class KernelBuildHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        folder = Path(self.root, "src", "sonic", "render")
+        folder = Path(self.root, "src", "sonic", "engines", "light", "renderers", "warp")
         library = folder / f"kernels{SUFFIX}"
         compiler = shlex.split(os.environ.get("CC", "")) or [sys.executable, "-m", "ziglang", "cc", *target_flags()]
         libm = [] if sys.platform == "win32" else ["-lm"]

@@ -40,20 +40,20 @@ from ablation_data import (
     weights_file,
 )
 from report import figure, table
-from sonic.diffusion import FPS
-from sonic.measure import correlation
+from sonic.engines.light.lips.diffusion import FPS
+from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.evaluation.metrics import correlation
 from sonic.motion import N_SHAPE
-from sonic.train.clean import loudness
-from sonic.train.config import Recipe
-from sonic.train.curves import Curves
-from sonic.train.face import FACE_MODEL
-from sonic.train.latents import load_face, write_latents
-from sonic.train.loop import Plan, pick_device, train
-from sonic.train.motion import expectation_loss
-from sonic.train.networks import Expectation
-from sonic.train.workspace import Workspace, fingerprint
+from sonic.training.clean import loudness
+from sonic.training.config import Recipe
+from sonic.training.curves import Curves
+from sonic.training.face import FACE_MODEL
+from sonic.training.latents import load_face, write_latents
+from sonic.training.loop import Plan, pick_device, train
+from sonic.training.motion import expectation_loss
+from sonic.training.networks import Expectation
+from sonic.training.workspace import Workspace, fingerprint
 from sonic.types import F32, F64, Watch
-from sonic.weights import GAP_SCALE_MM
 
 NEAR, FAR = (1,), (1, 2, 4, 1)
 FAR_S = 2 * sum(FAR) / FPS
@@ -129,7 +129,7 @@ def network(features: int, dilations: tuple[int, ...]) -> Expectation:
 
 
 class Learning:
-    """sonic.train.motion.ExpectationTask on a store of windows."""
+    """sonic.training.motion.ExpectationTask on a store of windows."""
 
     columns: tuple[str, ...] = ("gap error",)
 

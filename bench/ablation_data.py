@@ -10,21 +10,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from sonic.mel import HOP, N_MELS, log_mel, speech_level
-from sonic.train import augment
-from sonic.train.clips import find_clips
-from sonic.train.encoder import WEIGHTS, alignments, load_encoder
-from sonic.train.evaluate import test_clips
-from sonic.train.examples import STEP, Batch, Examples, Item
-from sonic.train.face import FACE_MODEL, canonical_clip
-from sonic.train.latents import Latents, load_face
-from sonic.train.loop import STATE
-from sonic.train.motion import heard
-from sonic.train.networks import Encoder
-from sonic.train.phones import PHONES
-from sonic.train.prepare import align
-from sonic.train.tracks import Tracks, track_all
-from sonic.train.workspace import Workspace, build, fingerprint, made_from
+from sonic.speech.mel import HOP, N_MELS, log_mel, speech_level
+from sonic.training import augment
+from sonic.training.clips import find_clips
+from sonic.training.encoder import WEIGHTS, alignments, load_encoder
+from sonic.training.evaluate import test_clips
+from sonic.training.examples import STEP, Batch, Examples, Item
+from sonic.training.face import FACE_MODEL, canonical_clip
+from sonic.training.latents import Latents, load_face
+from sonic.training.loop import STATE
+from sonic.training.motion import heard
+from sonic.training.networks import Encoder
+from sonic.training.phones import PHONES
+from sonic.training.prepare import align
+from sonic.training.tracks import Tracks, track_all
+from sonic.training.workspace import Workspace, build, fingerprint, made_from
 from sonic.types import F32, F64, Watch
 
 MEL = 4 * N_MELS

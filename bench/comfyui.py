@@ -2,9 +2,9 @@
 
     COMFYUI_PYTHON=ComfyUI/.venv/bin/python python bench/comfyui.py ComfyUI
 
-Method: the server of tests/comfyui_client.py, in folders of its own; the time to load the pack is ComfyUI's own figure;
-a workflow's time is from its POST until it is in the history, each with another seed so that nothing is cached. The
-first of each kind also loads the networks. Memory is the server's resident set after each.
+Method: the server of tests/support/comfyui_client.py, in folders of its own; the time to load the pack is ComfyUI's own
+figure; a workflow's time is from its POST until it is in the history, each with another seed so that nothing is cached.
+The first of each kind also loads the networks. Memory is the server's resident set after each.
 """
 
 import re
@@ -17,7 +17,7 @@ from pathlib import Path
 import machine
 from report import table
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 from comfyui_client import WORKFLOWS, Server, prompt_of, running
 
 RUNS = {"sonic-fast": (3, {}), "sonic-high-quality": (2, {"duration": 4.0}), "sonic-vertical-short": (2, {})}

@@ -24,8 +24,8 @@ import numpy as np
 from PIL import Image
 
 import machine
-from sonic.landmarks import find_faces
-from sonic.load import load_photo
+from sonic.faces.mediapipe import find_faces
+from sonic.media.photo import load_photo
 from sonic.provenance.likeness import MAX_PART, Likeness
 from sonic.types import U8
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic.load import load_speech
+from sonic.media.recording import load_speech
 from sonic.types import SPEECH_RATE_HZ, Waveform
 
 SONIC = str(Path(sys.executable).with_name("sonic"))

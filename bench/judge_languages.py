@@ -10,10 +10,11 @@ import methods
 from judge_people import BILABIALS, clips_in, grid_labels
 from report import Target, figure, table
 from setting import Bench
-from sonic.drive.prosody import prosody
 from sonic.errors import SonicError
-from sonic.load import load_photo, load_speech
-from sonic.measure import as_heard, best_lag, closes, lag_curve, lip_opening
+from sonic.evaluation.metrics import as_heard, best_lag, closes, lag_curve, lip_opening
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
+from sonic.speech.prosody import prosody
 from sonic.types import F64
 from spoken import Spoken, spoken
 from studio import FPS, Track, driven, filmed, open_clip, portrait_of, rendered

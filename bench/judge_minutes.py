@@ -9,8 +9,9 @@ import numpy as np
 import jobs
 from report import Target, figure, table
 from setting import Bench
-from sonic.load import load_photo, load_speech
-from sonic.measure import head, lip_opening
+from sonic.evaluation.metrics import head, lip_opening
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
 from sonic.motion import Motion, join, part
 from sonic.settings import Settings
 from sonic.types import F32, F64, Portrait, Watch

@@ -12,7 +12,7 @@ import methods
 from report import Target, figure, table
 from setting import Bench
 from sonic.errors import SonicError
-from sonic.measure import (
+from sonic.evaluation.metrics import (
     MANNERS,
     Report,
     as_heard,
@@ -27,9 +27,9 @@ from sonic.measure import (
     moving_mouth_distance,
 )
 from sonic.motion import Motion
-from sonic.train.clips import grid_sentence
-from sonic.train.config import read_recipe
-from sonic.train.phones import GRID_DICTIONARY
+from sonic.training.clips import grid_sentence
+from sonic.training.config import read_recipe
+from sonic.training.phones import GRID_DICTIONARY
 from sonic.types import F64, U8, Portrait
 from studio import FPS, Filmed, Task, Track, driven, filmed, open_clip, portrait_of, rendered
 

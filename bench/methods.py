@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sonic.drive.prosody import Prosody
-from sonic.measure import as_heard
-from sonic.mel import log_mel, speech_level
+from sonic.evaluation.metrics import as_heard
+from sonic.faces.model import face_model
 from sonic.motion import Motion
-from sonic.train.face import canonical_clip, coefficients, displacement, lower_face_weight
-from sonic.train.phones import INDEX, PHONES
+from sonic.speech.mel import log_mel, speech_level
+from sonic.speech.prosody import Prosody
+from sonic.training.face import canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.training.phones import INDEX, PHONES
 from sonic.types import F32, F64, U8, Waveform
-from sonic.weights import face_model
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,12 +108,12 @@ def _at_frames(track: F64, n_frames: int, fps: float) -> F64:
 
 
 class Recogniser:
-    """Phones from sound, by a trained encoder (encoder.pt of ``sonic.train.encoder``); needs the extra ``train``."""
+    """Phones from sound, by a trained encoder (encoder.pt of ``sonic.training.encoder``); needs the extra ``train``."""
 
     def __init__(self, weights: Path) -> None:
         import torch
 
-        from sonic.train.networks import Encoder
+        from sonic.training.networks import Encoder
 
         torch.set_num_threads(1)
         self._torch = torch
@@ -126,8 +126,8 @@ class Recogniser:
 
     def labels(self, samples: Waveform, sentence: str) -> U8:
         """(N,) the phones of a GRID sentence laid on the sound at PHONE_HZ."""
-        from sonic.train.align import align
-        from sonic.train.phones import sentence_phones
+        from sonic.training.align import align
+        from sonic.training.phones import sentence_phones
 
         log_posterior = self._torch.log_softmax(self._logits(samples), -1).numpy()
         return align(log_posterior, sentence_phones(sentence))[0]

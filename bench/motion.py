@@ -12,7 +12,8 @@ speakers  First picture and sound of each filmed clip (never trained on) -> vide
           positive, the made lips are later, which is also what a clip shows whose sound is late. "own offset" is
           where the simpler methods and the loudness, without the model, agree best with the real lips, "r there" the
           model's at that place. Distance: mouth landmark distance in % of the outer-eye distance
-          (sonic.measure.mouth_distance); "moving part" leaves out where the mouth rests. Through the same renderer,
+          (sonic.evaluation.metrics.mouth_distance); "moving part" leaves out where the mouth rests. Through the same
+          renderer,
           with the same head and eyes: the picture at rest (still); a jaw that follows the smoothed loudness; a table
           of phones' openings on the phones that --encoder hears; both with the spread of the model's lips; and the
           filmed lips themselves (redrawn), the ceiling of face model, renderer and tracker. Closeness is

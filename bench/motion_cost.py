@@ -11,8 +11,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from sonic.drive import drive
-from sonic.load import load_speech
+from sonic.engines.light.drive import drive
+from sonic.media.recording import load_speech
 from sonic.settings import Settings
 
 STRETCH_S = 300

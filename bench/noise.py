@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 import machine
-from sonic.drive.lips import lips_from_speech
-from sonic.load import load_speech
-from sonic.measure import correlation
+from sonic.engines.light.lips.predict import lips_from_speech
+from sonic.evaluation.metrics import correlation
+from sonic.media.recording import load_speech
 from sonic.types import F32, F64, SPEECH_RATE_HZ
 from spoken import SENTENCES, accompaniment, spoken
 

@@ -13,11 +13,11 @@ from unittest.mock import patch
 import numpy as np
 
 import machine
-from sonic import diffusion
-from sonic.drive.lips import lips_from_speech
-from sonic.load import load_speech
+from sonic.engines.light.lips import diffusion
+from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.engines.light.lips.predict import lips_from_speech
+from sonic.media.recording import load_speech
 from sonic.types import F32, SPEECH_RATE_HZ
-from sonic.weights import GAP_SCALE_MM
 from speed import SPEECH
 
 

@@ -31,10 +31,10 @@ import sonic
 from jobs import speech_of
 from report import table
 from sonic import Consent, Settings, generate
+from sonic.provenance.c2pa.credentials import read_credentials
+from sonic.provenance.c2pa.signing import sign
 from sonic.provenance.consent import Consent as Terms
-from sonic.provenance.credentials import read_credentials
-from sonic.provenance.keys import identity
-from sonic.provenance.signing import sign
+from sonic.provenance.signer import identity
 
 DEMO = Path(sonic.__file__).parent / "assets" / "demo"
 PORTRAIT = DEMO / "portrait.png"
@@ -43,12 +43,16 @@ REPEATS = 60
 PAUSE_S = 0.2  # the sound's last packet reaches beyond the picture
 LARGE_BYTES = 200_000_000
 LAYERS = {
-    "consent checked and signed": ("sonic.stages.grounds",),
-    "visible label": ("sonic.finish.LabelledFrames._draw_label", "sonic.stages.make_label"),
-    "watermark": ("sonic.finish.Watermark.of", "sonic.finish.Watermark.follow", "sonic.finish.Watermark.embed"),
-    "AIGC metadata read back, twice": ("sonic.write.verify",),
-    "Content Credentials signed": ("sonic.write.sign", "sonic.stages.identity"),
-    "Content Credentials read back": ("sonic.write.verify_signature",),
+    "consent checked and signed": ("sonic.pipeline.preflight.authorise",),
+    "visible label": ("sonic.pipeline.mark.LabelledFrames._draw_label", "sonic.pipeline.stages.make_label"),
+    "watermark": (
+        "sonic.pipeline.mark.Watermark.of",
+        "sonic.pipeline.mark.Watermark.follow",
+        "sonic.pipeline.mark.Watermark.embed",
+    ),
+    "AIGC metadata read back, twice": ("sonic.pipeline.write.verify",),
+    "Content Credentials signed": ("sonic.pipeline.write.sign", "sonic.pipeline.preflight.identity"),
+    "Content Credentials read back": ("sonic.pipeline.write.verify_signature",),
     "audit log": ("sonic.provenance.audit.append",),
 }
 """Layer -> the functions that are it, where they are called."""

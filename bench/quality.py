@@ -23,16 +23,17 @@ import numpy as np
 
 import machine
 from results import Measure, record
-from sonic.analyse import analyse
-from sonic.drive import drive
-from sonic.drive.prosody import prosody
+from sonic.engines.light.drive import drive
+from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.landmarks import fill_lost, track_face
-from sonic.load import load_photo, load_speech
-from sonic.measure import Report, lag_and_correlation, lip_opening, mean_ycc, measure
+from sonic.evaluation.metrics import Report, lag_and_correlation, lip_opening, mean_ycc, measure
+from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
 from sonic.motion import Motion, join
-from sonic.render import Renderer
 from sonic.settings import Settings
+from sonic.speech.prosody import prosody
 from sonic.types import U8, Photo, Portrait, Speech
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
@@ -134,7 +135,7 @@ def judge(photo_path: Path, recording: Path, seconds: float) -> Row:
     """Render, track and measure one pair; raises what the product raises."""
     photo, speech = load_photo(photo_path), load_speech(recording, lambda line: None)
     settings = Settings(min_resolution=_side(photo))
-    portrait = analyse(photo, settings, lambda line: None)
+    portrait = analyse_portrait(photo, settings, lambda line: None)
     motion = join(list(drive(speech, settings, min(seconds, speech.duration_s))))
     return _measured(portrait, speech, motion)
 

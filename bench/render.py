@@ -18,13 +18,14 @@ from collections import deque
 from pathlib import Path
 
 import machine
-import sonic.render
+import sonic.engines.light.renderers.warp
 from results import Measure, record
-from sonic.analyse import analyse
-from sonic.drive import drive
-from sonic.load import load_photo, load_speech
+from sonic.engines.light.drive import drive
+from sonic.engines.light.renderers.warp import Renderer
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
 from sonic.motion import join
-from sonic.render import Renderer
 from sonic.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -43,14 +44,14 @@ def main() -> int:
     motion_ms = _motion_ms()
     record(Measure("motion for a second of sound, all threads", motion_ms, "ms", "lower", TIME_NOISE))
     print(f"motion: {motion_ms:.0f} ms of processor time for a second of sound, {Settings().inference_steps} steps")
-    library = next(Path(sonic.render.__file__).parent.glob("kernels.[sd]*"))
+    library = next(Path(sonic.engines.light.renderers.warp.__file__).parent.glob("kernels.[sd]*"))
     print(f"kernels: {library.stat().st_size / 1000:.0f} kB, compiled in {_build_s():.1f} s")
     return 0
 
 
 def _row(side: int, n_frames: int) -> str:
     settings = Settings(min_resolution=side, framing="1:1")
-    portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     motion = join(list(drive(speech, settings, (n_frames + 1) / 25)))
     began = time.perf_counter()

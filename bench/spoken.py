@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs import write_wav
-from sonic.train.voices import Espeak, phone_labels, resampled
+from sonic.training.voices import Espeak, phone_labels, resampled
 from sonic.types import F64, SPEECH_RATE_HZ, U8
 
 Events = list[tuple[float, str]]

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 
 import sonic
-from sonic.analyse import analyse
-from sonic.drive.prosody import Prosody, prosody
 from sonic.engines import Engine
-from sonic.landmarks import fill_lost, track_face
-from sonic.load import load_speech
-from sonic.media import decode_video
+from sonic.engines.light.renderers.warp import Renderer
+from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.recording import load_speech
+from sonic.media.video import decode_video
 from sonic.motion import Motion, join
-from sonic.render import Renderer
 from sonic.settings import Settings
+from sonic.speech.prosody import Prosody, prosody
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Photo, Portrait, Speech, Watch, Waveform
 
 FPS = Fraction(25)
@@ -153,7 +153,7 @@ def open_clip(path: Path, seconds: float) -> Filmed:
 def portrait_of(photo: Photo) -> Portrait:
     """The portrait at the photo's own size, at most MAX_SIDE_PX. Raises FaceError as the product does."""
     side = max(128, min(MAX_SIDE_PX, *photo.size_px)) // 2 * 2
-    return analyse(photo, Settings(min_resolution=side), lambda line: None)
+    return analyse_portrait(photo, Settings(min_resolution=side), lambda line: None)
 
 
 def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sonic.engines.svd.attention import Context, install
-from sonic.engines.svd.parts import CONFIGS
 from sonic.engines.svd.rife import IFNet
+from sonic.engines.svd.weights.catalogue import CONFIGS
 
 TOKENS = 32
 """Audio tokens of a frame."""
@@ -100,7 +100,7 @@ def _bare(build: Callable[[], nn.Module], dtype: torch.dtype) -> nn.Module:
 
 
 class RandomWeights:
-    """What sonic.engines.svd.shelf.Shelf asks of files, answered with random numbers: nothing is read."""
+    """What sonic.engines.svd.model_store.Shelf asks of files, answered with random numbers: nothing is read."""
 
     def __init__(self, size: Size, dtype: torch.dtype) -> None:
         self._size, self._dtype = size, dtype

@@ -20,8 +20,8 @@ from sonic.engines.svd import memory
 from sonic.engines.svd.decode import CHUNK, decode
 from sonic.engines.svd.denoise import Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.inference import FPS, Inference
+from sonic.engines.svd.model_store import Shelf, Way
 from sonic.engines.svd.rife import interpolator
-from sonic.engines.svd.shelf import Shelf, Way
 from sonic.types import Progress, Watch
 from svd_networks import SIZES, TOKENS, RandomWeights, Size
 
@@ -179,7 +179,7 @@ def _denoised(
     """Latents after the last ``n_steps`` of the schedule, and how many calls that took."""
     from diffusers import EulerDiscreteScheduler
 
-    from sonic.engines.svd.parts import CONFIGS
+    from sonic.engines.svd.weights.catalogue import CONFIGS
 
     scheduler = EulerDiscreteScheduler.from_config(CONFIGS["scheduler"])
     scheduler.set_timesteps(inference.steps)

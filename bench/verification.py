@@ -4,8 +4,8 @@
 
 Matrix: 1.6 s of the demo's portrait, moving, written by the real writer in FORMATS, with the label throughout or on the
 first half, signed with this machine's key, with that of another machine, or made by another tool that writes AIGC
-metadata alone; then every edit of tests/edited_videos.py, and verify on the result, in a folder of its own. Letters are
-the layers that were found: see LETTERS.
+metadata alone; then every edit of tests/support/edited_videos.py, and verify on the result, in a folder of its own.
+Letters are the layers that were found: see LETTERS.
 
 Label: the likeness to Sonic's label of pictures without one: the demo portrait, matplotlib's photo, noise, captions in
 another font, and every picture and video (5 frames) in the folders. Time: one video, its packets repeated to 10 min.
@@ -31,13 +31,13 @@ import machine
 import sonic
 from report import table
 from sonic.errors import MediaError
-from sonic.load import load_photo
-from sonic.media import sample_video
+from sonic.media.photo import load_photo
+from sonic.media.video import sample_video
 from sonic.types import U8
 from sonic.verification import Verification
 from sonic.verification.labels import MIN_LIKENESS, find_label
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "support"))
 
 FORMATS = (((256, 320), Fraction(25)), ((640, 360), Fraction(25, 2)), ((512, 512), Fraction(30)))
 """(width, height), fps."""

@@ -29,14 +29,15 @@ from PIL import Image
 
 import machine
 from report import table
-from sonic.analyse import analyse
-from sonic.drive import drive
+from sonic.engines.light.drive import drive
+from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.load import load_photo, load_speech
-from sonic.media import decode_video
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
+from sonic.media.video import decode_video
 from sonic.provenance.watermark import Watermark, detect, embed, search
 from sonic.provenance.watermark.reading import luma, residual
-from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.types import U8
 
@@ -69,7 +70,7 @@ def main() -> int:
 def rendered(photo: Path, side: int, n_frames: int = 25) -> Frames:
     """The first frames of this photo saying the demo recording, as the renderer gives them."""
     settings = Settings(min_resolution=side)
-    portrait = analyse(load_photo(photo), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(photo), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     frames = Renderer(portrait).render(drive(speech, settings, n_frames / 25))
     return [frame.rgb.copy() for frame in itertools.islice(frames, n_frames)]
@@ -260,7 +261,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _light_s(side: int) -> float:
     """Of rendering alone, without encoding: the median frame."""
     settings = Settings(min_resolution=side, framing="1:1")
-    portrait = analyse(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
+    portrait = analyse_portrait(load_photo(ASSETS / "portrait.png"), settings, lambda line: None)
     speech = load_speech(ASSETS / "speech.flac", lambda line: None)
     times, last = [], time.thread_time()
     for _ in itertools.islice(Renderer(portrait).render(drive(speech, settings, 3)), 60):

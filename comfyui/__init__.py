@@ -6,7 +6,5 @@ until a node runs.
 
 from .extension import comfy_entrypoint
 
-WEB_DIRECTORY = "./web"
-
-__all__ = ["WEB_DIRECTORY", "comfy_entrypoint"]
+__all__ = ["comfy_entrypoint"]
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,14 @@ import folder_paths
 
 if TYPE_CHECKING:
     from sonic.engines import Engine
+    from sonic.pipeline.job import Job
+    from sonic.session import Session
     from sonic.settings import Settings
-    from sonic.stages import Listener
     from sonic.types import Clip, Frame, Progress
 
 PREVIEW_EVERY_S = 0.25
 """A live preview this often: it is a JPEG through a web socket."""
 PREVIEW_PX = 512
-_ENGINES: "dict[str, Engine[Any]]" = {}
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +49,8 @@ class Chosen:
 class Screen:
     """Progress bar and live preview of the node that runs; each report first asks whether the person has stopped it."""
 
+    pictures: bool = True
+    """Whether frames are shown. Not on a node that ends with a video: in some front ends they would stay over it."""
     last_s: float = field(default=0.0)
     done: int = 0
     total: int = 1
@@ -59,8 +62,9 @@ class Screen:
 
     def frame(self, frame: "Frame") -> None:
         """Show a labelled frame. Raises ComfyUI's interruption."""
+        self.done = max(self.done, frame.index + 1)
         now_s = time.monotonic()
-        is_due = now_s - self.last_s >= PREVIEW_EVERY_S
+        is_due = self.pictures and now_s - self.last_s >= PREVIEW_EVERY_S
         if is_due:
             self.last_s = now_s
         self._show(frame.rgb if is_due else None)
@@ -82,27 +86,32 @@ class Screen:
         comfy.utils.ProgressBar(self.total).update_absolute(self.done, self.total, preview)
 
 
-def listener(screen: Screen, settings: "Settings", earlier: Iterable[str] = ()) -> "Listener":
-    """Who hears of the work of one node."""
-    from sonic.stages import Listener
+def job_of(screen: Screen, settings: "Settings", earlier: Iterable[str] = ()) -> "Job":
+    """The work of one node, observed by its screen."""
+    from sonic.pipeline.job import Job
     from sonic.types import Watch
 
-    return Listener(Watch(screen.progress, _log.info), settings, earlier)
+    return Job(settings, Watch(screen.progress, _log.info, screen.frame), earlier=earlier)
+
+
+@cache
+def session() -> "Session":
+    """The one session of this server: its engines stay open between runs."""
+    from sonic.session import Session
+
+    return Session()
 
 
 @contextmanager
 def engine(name: str) -> "Iterator[Engine[Any]]":
-    """The engine of this name, opened once; models of others make room for it, and it hands its memory back."""
+    """The session's engine of this name; models of others make room for it, and it hands its memory back."""
     import comfy.model_management as management
 
-    from sonic.engines import open_engine
-
-    if name not in _ENGINES:
-        _ENGINES[name] = open_engine(name)
+    opened = session().engine(name)
     if name != "light" and not management.cpu_mode():
         management.unload_all_models()
     try:
-        yield _ENGINES[name]
+        yield opened
     finally:
         management.soft_empty_cache()
 
@@ -129,7 +138,7 @@ def sound_file(audio: Any) -> Path:
 
     waveform = audio["waveform"]
     if waveform.ndim != 3 or waveform.shape[0] != 1:
-        raise SpeechError(f"audio holds {len(waveform)} recordings; give one, or several as a list (Create List)")
+        raise SpeechError(f"audio holds {len(waveform)} recordings; give one")
     return stored(waveform[0].cpu().float().numpy(), int(audio["sample_rate"]), temporary())
 
 
@@ -166,7 +175,7 @@ def audio_of(clip: "Clip") -> dict[str, Any]:
     import torch
 
     from sonic.counts import samples_of
-    from sonic.media import sound_format
+    from sonic.media.decode import sound_format
     from sonic.media.mono import as_heard
 
     rate_hz = sound_format(clip.sound.source, clip.sound.track).rate_hz

@@ -5,7 +5,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from . import schemas
+from . import schemas, wording
 
 DEMO = "demo portrait"
 CHOOSE = "choose the grounds"
@@ -67,6 +67,7 @@ class SonicConsent(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(
         cls, basis: str, subject: str, evidence: str, confirmed: bool, saved: str, **others: Any
     ) -> io.NodeOutput:

@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import InputImpl, io, ui
 
-from . import bridge, schemas
+from . import bridge, schemas, wording
 
 FILE_PREFIX = io.String.Input(
     "filename_prefix",
@@ -55,16 +55,19 @@ class SonicVideoOutput(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, consent: Any, filename_prefix: str, **widgets: Any) -> io.NodeOutput:
-        from sonic import stages
+        from sonic.pipeline import stages
+        from sonic.pipeline.preflight import request_permit
 
         settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
-        screen = bridge.Screen()
-        job = bridge.listener(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
+        screen = bridge.Screen(pictures=False)
+        job = bridge.job_of(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
         path, subfolder = bridge.output_file(filename_prefix, frames.value.prepared.portrait.size_px)
+        permit = request_permit(consent, settings, path)
         with bridge.engine(settings.engine):
             take = stages.changed(frames.value, settings, job.watch)
-            result = stages.save(take, path, consent=consent, job=job, on_frame=screen.frame)
+            result = stages.save(take, path, permit=permit, job=job)
         return _written(result, subfolder)
 
 
@@ -95,24 +98,20 @@ class SonicFramesToImages(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, consent: Any, **widgets: Any) -> io.NodeOutput:
-        from contextlib import closing
-
-        from sonic import stages
+        from sonic.pipeline import stages
+        from sonic.pipeline.preflight import request_permit
 
         settings = frames.value.settings.replace(**schemas.chosen(widgets, cls.KNOBS))
         screen = bridge.Screen()
-        job = bridge.listener(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
+        job = bridge.job_of(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
+        permit = request_permit(consent, settings)
         with bridge.engine(settings.engine):
             take = stages.changed(frames.value, settings, job.watch)
             screen.total = take.n_frames
-
-            def counted(frame: Any) -> None:
-                screen.done = frame.index + 1
-                screen.frame(frame)
-
-            clip = stages.give(take, consent=consent, job=job, on_frame=counted)
-            with closing(clip.frames):
+            clip = stages.stream_clip(take, permit=permit, job=job)
+            with clip.frames:
                 images = bridge.images(clip)
         return io.NodeOutput(images, bridge.audio_of(clip), float(settings.fps))
 
@@ -153,20 +152,19 @@ class SonicTalkingPortrait(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(
         cls, image: Any, audio: Any, consent: Any, filename_prefix: str, svd_options: Any = None, **widgets: Any
     ) -> io.NodeOutput:
-        from sonic import stages
         from sonic.settings import Settings
 
         settings = bridge.with_models(Settings(**((svd_options or {}) | schemas.chosen(widgets, cls.KNOBS))))
-        screen = bridge.Screen()
-        job = bridge.listener(screen, settings, schemas.answers(widgets, cls.KNOBS))
+        screen = bridge.Screen(pictures=False)
+        job = bridge.job_of(screen, settings, schemas.answers(widgets, cls.KNOBS))
         photo, sound = bridge.photo_file(image), bridge.sound_file(audio)
         path, subfolder = bridge.output_file(filename_prefix, (image.shape[2], image.shape[1]))
-        with bridge.engine(settings.engine) as engine:
-            take, signed = stages.permitted(job, photo, sound, consent, engine)
-            result = stages.save(take, path, consent=signed, job=job, on_frame=screen.frame)
+        with bridge.engine(settings.engine):
+            result = bridge.session().generate(photo, sound, path, consent=consent, job=job)
         return _written(result, subfolder)
 
 

@@ -10,7 +10,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from sonic.settings import knobs
+from sonic.settings import settings_table
 
 FOLDER = Path(__file__).with_name("locales")
 WORDS_ZH = tomllib.loads(Path(__file__).with_name("words_zh.toml").read_text(encoding="utf-8"))
@@ -33,16 +33,16 @@ def chinese(about: dict[str, Any]) -> dict[str, Any]:
 
 def tooltip_zh(name: str) -> str:
     """As schemas.tooltip."""
-    knob, (_, help_, outside, unset) = knobs()[name], (*WORDS_ZH["settings"][name], "", "")[:4]
+    entry, (_, help_, outside, unset) = settings_table()[name], (*WORDS_ZH["settings"][name], "", "")[:4]
     parts = [help_]
-    if knob.unset:
-        shown = "留空" if knob.kind is str else "0" if knob.low is None or knob.low > 0 else "-1"
+    if entry.unset:
+        shown = "留空" if entry.kind is str else "0" if entry.low is None or entry.low > 0 else "-1"
         parts.append(f"{shown}：{unset}。")
-    if knob.recommended:
-        low, high = (f"{bound:g}" for bound in knob.recommended)
-        parts.append(f"推荐 {low} 至 {high}{'毫秒' if knob.unit == 'ms' else ''}；{outside}。")
-    if knob.engine:
-        parts.append(f"仅对引擎 {knob.engine} 有效。")
+    if entry.recommended:
+        low, high = (f"{bound:g}" for bound in entry.recommended)
+        parts.append(f"推荐 {low} 至 {high}{'毫秒' if entry.unit == 'ms' else ''}；{outside}。")
+    if entry.engine:
+        parts.append(f"仅对引擎 {entry.engine} 有效。")
     return "".join(parts)
 
 
@@ -51,7 +51,7 @@ def _input_en(name: str, options: dict[str, Any]) -> tuple[str, str]:
 
 
 def _input_zh(name: str, options: dict[str, Any]) -> tuple[str, str]:
-    if name in knobs():
+    if name in settings_table():
         return WORDS_ZH["settings"][name][0], tooltip_zh(name)
     shown, tip = WORDS_ZH["inputs"][name]
     return shown, tip

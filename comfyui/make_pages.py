@@ -7,24 +7,22 @@ import re
 import tomllib
 from pathlib import Path
 
-from sonic.settings import DEFAULTS, Knob, knobs
+from sonic.settings import DEFAULTS, Setting, settings_table
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
 HEADS = {
-    "comfyui.md": "| knob | default | range | recommended | too much, too little | what it does |",
+    "comfyui.md": "| setting | default | range | recommended | too much, too little | what it does |",
     "comfyui.zh-CN.md": "| 参数 | 默认 | 范围 | 推荐 | 过大或过小的后果 | 作用 |",
 }
-NO_NODE = ("audio_track",)
-"""Settings that no node has: ComfyUI's AUDIO is one track, chosen by the node that loads it."""
 ONLY_SVD = {"comfyui.md": "**Engine svd alone:**", "comfyui.zh-CN.md": "**仅引擎 svd：**"}
 
 
 def table(page: str, engine: str) -> str:
-    """The knobs of one engine, or with "" of all, as Markdown."""
-    wanted = [(name, knob) for name, knob in knobs().items() if name not in NO_NODE]
-    shown = [(name, knob) for name, knob in wanted if (knob.engine == "svd") == (engine == "svd")]
-    rows = [HEADS[page], "|---|---|---|---|---|---|", *(_row(page, name, knob) for name, knob in shown)]
+    """The settings of one engine, or with "" of all, as Markdown; ComfyUI loads files itself."""
+    wanted = [(name, entry) for name, entry in settings_table().items() if entry.phase != "load"]
+    shown = [(name, entry) for name, entry in wanted if (entry.engine == "svd") == (engine == "svd")]
+    rows = [HEADS[page], "|---|---|---|---|---|---|", *(_row(page, name, entry) for name, entry in shown)]
     return "\n".join(rows)
 
 
@@ -34,19 +32,19 @@ def filled(page: str, text: str) -> str:
     return re.sub(r"(?<=<!-- knobs -->\n).*(?=<!-- /knobs -->)", lambda _: tables, text, flags=re.S)
 
 
-def _row(page: str, name: str, knob: Knob) -> str:
-    label, help_, outside, unset = f"`{name}`", knob.help, knob.outside, knob.unset
+def _row(page: str, name: str, entry: Setting) -> str:
+    label, help_, outside, unset = f"`{name}`", entry.help, entry.outside, entry.unset
     if page == "comfyui.zh-CN.md":
         words = tomllib.loads((HERE / "words_zh.toml").read_text(encoding="utf-8"))["settings"]
         shown, help_, outside, unset = (*words[name], "", "")[:4]
         label = f"`{name}` {shown}"
     default = unset if DEFAULTS[name] is None else f"{DEFAULTS[name]}"
-    unit = f" {knob.unit}" if knob.unit else ""
-    bounds = ", ".join(knob.choices)
-    if knob.low is not None and knob.high is not None:
-        step = f", step {knob.step:g}" if page == "comfyui.md" else f"，步长 {knob.step:g}"
-        bounds = f"{knob.low:g} – {knob.high:.10g}{unit}{step}"
-    advice = f"{knob.recommended[0]:g} – {knob.recommended[1]:g}" if knob.recommended else ""
+    unit = f" {entry.unit}" if entry.unit else ""
+    bounds = ", ".join(entry.choices)
+    if entry.low is not None and entry.high is not None:
+        step = f", step {entry.step:g}" if page == "comfyui.md" else f"，步长 {entry.step:g}"
+        bounds = f"{entry.low:g} – {entry.high:.10g}{unit}{step}"
+    advice = f"{entry.recommended[0]:g} – {entry.recommended[1]:g}" if entry.recommended else ""
     return f"| {label} | {default} | {bounds} | {advice} | {outside} | {help_} |"
 
 

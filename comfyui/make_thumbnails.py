@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
-from sonic.media import decode_video
-from sonic.pictures import tile
+from sonic import demo
+from sonic.media.images import tile
+from sonic.media.video import decode_video
 from sonic.types import U8
 
 FOLDER = Path(__file__).with_name("example_workflows")
@@ -35,10 +36,21 @@ def stills(video: Path, n: int) -> list[U8]:
     return pictures
 
 
+def card(text: str) -> Image.Image:
+    """The example's photo above a line of text: for a workflow whose weights are not everybody's."""
+    photo = Image.open(demo.PORTRAIT).convert("RGB")
+    picture = photo.resize((round(photo.width * HEIGHT_PX / photo.height), HEIGHT_PX), Image.Resampling.LANCZOS)
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((0, HEIGHT_PX - 44, picture.width, HEIGHT_PX), fill=(24, 24, 28))
+    draw.text((picture.width / 2, HEIGHT_PX - 22), text, fill="white", anchor="mm", font=ImageFont.load_default(17))
+    return picture
+
+
 def main(made: Path) -> None:
-    """A thumbnail for each workflow that left a video in ``made``."""
+    """A thumbnail for each workflow that left a video in ``made``, and a card for the one that needs a GPU."""
+    card("published weights, on a GPU").save(FOLDER / "sonic-official-weights.jpg", quality=82)
     for workflow in sorted(FOLDER.glob("*.json")):
-        videos = sorted(made.glob(f"{workflow.stem.removeprefix('sonic-').removeprefix('many-')}_*.mp4"))
+        videos = sorted(made.glob(f"{workflow.stem.removeprefix('sonic-').removeprefix('many-').rstrip('s')}*_*.mp4"))
         if not videos:
             continue
         n = STILLS.get(workflow.stem, 1)

@@ -8,10 +8,11 @@ Presets come from sonic.settings.preset(): the widgets of "fast" are those of `-
 import json
 import sys
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
-from sonic.settings import preset
+from sonic.settings.presets import preset
 
 FOLDER = Path(__file__).with_name("example_workflows")
 COLUMN_PX, ROW_PX, GAP_PX = 400, 26, 60
@@ -62,7 +63,7 @@ class Workflow:
     def save(self, name: str) -> None:
         """Write it as the canvas saves workflows."""
         whole = {
-            "id": f"sonic-{name}",
+            "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"sonic-talk/{name}")),  # the canvas checks that it is a UUID
             "revision": 0,
             "last_node_id": len(self._nodes),
             "last_link_id": len(self._links),
@@ -172,27 +173,21 @@ def steps(about: dict[str, Any]) -> None:
 
 
 def languages(about: dict[str, Any]) -> None:
-    """One portrait, many recordings."""
+    """One portrait, many recordings: nodes of the core alone that the oldest supported ComfyUI has."""
     flow = Workflow(about)
     flow.note(
         0,
-        "# Many languages from one portrait\nOne recording for each language into *Create List*: the portrait is "
-        "analysed once, everything behind the list runs once for each recording; files are numbered in its order."
-        f"\n\n{CONSENT_NOTE}",
+        "# Many languages from one portrait\nOne row for each language: a recording and a *Sonic Talking Portrait*; "
+        f"copy a row for the next. The portrait is analysed once.\n\n{CONSENT_NOTE}",
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
-    audios = [flow.node("LoadAudio", 1, preview_rows=3, audio=SPEECH) for _ in range(3)]
-    links = {f"inputs.input{i}": (audio, 0) for i, audio in enumerate(audios)}
-    listed = flow.node("CreateList", 2, **links)
-    portrait = flow.node("SonicPortrait", 2, preview_rows=10, image=(image, 0))
-    consent = flow.node("SonicConsent", 2, basis="demo portrait")
-    job = flow.node("SonicPreData", 3, portrait=(portrait, 0), audio=(listed, 0), min_resolution=512)
-    motion = flow.node("SonicInference", 3, preview_rows=8, data_dict=(job, 0))
-    frames = flow.node("SonicLatentDecoder", 4, preview_rows=8, motion=(motion, 0))
-    flow.node(
-        "SonicVideoOutput", 4, preview_rows=15, frames=(frames, 0), consent=(consent, 0),
-        filename_prefix="sonic/languages",
-    )  # fmt: skip
+    consent = flow.node("SonicConsent", 0, basis="demo portrait")
+    for number in range(1, 4):
+        audio = flow.node("LoadAudio", 1, preview_rows=42, audio=SPEECH)
+        flow.node(
+            "SonicTalkingPortrait", 2, preview_rows=17, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
+            filename_prefix=f"sonic/language-{number}", min_resolution=512,
+        )  # fmt: skip
     flow.save("sonic-many-languages")
 
 

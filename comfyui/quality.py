@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from . import bridge, schemas
+from . import bridge, schemas, wording
 
 
 class SonicQualityReport(io.ComfyNode):
@@ -30,8 +30,9 @@ class SonicQualityReport(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, video: Any, **others: Any) -> io.NodeOutput:
-        from sonic.evaluate import draw_curves, evaluate_video
+        from sonic.evaluation.video import draw_curves, evaluate_video
         from sonic.verification import verify
 
         screen = bridge.Screen()

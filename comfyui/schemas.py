@@ -1,4 +1,4 @@
-"""Inputs of nodes, made from sonic.settings.knobs(): one source of ranges, defaults and tooltips."""
+"""Inputs of nodes, made from sonic.settings.settings_table(): one source of ranges, defaults and tooltips."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from sonic.settings import DEFAULTS, Knob, knobs
+from sonic.settings import DEFAULTS, Phase, Setting, settings_table
 
 PORTRAIT = io.Custom("SONIC_PORTRAIT")
 PREPARED = io.Custom("SONIC_PREPARED")
@@ -15,17 +15,23 @@ FRAMES = io.Custom("SONIC_FRAMES")
 CONSENT = io.Custom("SONIC_CONSENT")
 SVD = io.Custom("SONIC_SVD_OPTIONS")
 
-FRAMING = ("duration", "min_resolution", "framing", "expand_ratio", "face")
+
+def _of(*phases: Phase) -> tuple[str, ...]:
+    """The settings of these phases, without those of engine svd, which have a node of their own."""
+    return tuple(name for name, entry in settings_table().items() if entry.phase in phases and entry.engine != "svd")
+
+
+FRAMING = _of("speech", "frame")
 """Settings of SONIC_PreData; face stands on Sonic Portrait as well."""
-DRIVING = ("engine", "inference_steps", "dynamic_scale", "motion_scale", "blink_scale", "fps", "seed")
+DRIVING = _of("drive")
 """Settings of Sonic Inference."""
-TIMING = ("audio_offset_ms", "smoothing")
+TIMING = _of("time")
 """Settings of Post-Processing."""
-MARKING = ("label_position", "label_span", "language", "purpose")
+MARKING = _of("mark")
 """Settings of every exit."""
-ENCODING = ("crf", "encoder_preset")
+ENCODING = _of("encode")
 """Settings of what writes a file."""
-SVD_ONLY = tuple(name for name, knob in knobs().items() if knob.engine == "svd")
+SVD_ONLY = tuple(name for name, entry in settings_table().items() if entry.engine == "svd")
 """Settings of SVD Options."""
 ELSEWHERE = {
     "audio_track": "AUDIO is one track; the node that loads it chooses",
@@ -54,7 +60,7 @@ LOST_AS_IMAGES = (
 
 def inputs(names: tuple[str, ...], *, advanced: tuple[str, ...] = ()) -> list[io.Input]:
     """Widgets for these settings; those in ``advanced`` are folded away."""
-    return [folded(knob_input(name)) if name in advanced else knob_input(name) for name in names]
+    return [folded(setting_input(name)) if name in advanced else setting_input(name) for name in names]
 
 
 def folded(widget: io.Input) -> io.Input:
@@ -63,60 +69,60 @@ def folded(widget: io.Input) -> io.Input:
     return widget
 
 
-def knob_input(name: str) -> io.Input:
+def setting_input(name: str) -> io.Input:
     """The widget of one setting, with its range, default and tooltip."""
-    knob, default = knobs()[name], shown_default(name)
+    entry, default = settings_table()[name], shown_default(name)
     rest: dict[str, Any] = {"tooltip": tooltip(name), "default": default}
     if name == "engine":
         from sonic.engines import engine_names
 
         return io.Combo.Input(name, options=sorted(engine_names()), **rest)
-    if knob.choices:
-        return io.Combo.Input(name, options=list(knob.choices), **rest)
-    if knob.kind is str:
+    if entry.choices:
+        return io.Combo.Input(name, options=list(entry.choices), **rest)
+    if entry.kind is str:
         return io.String.Input(name, **rest)
-    low = min(knob.low, unset_value(knob)) if knob.unset else knob.low
-    bounds = {"min": low, "max": knob.high, "step": knob.step}
-    if knob.kind is int:
+    low = min(entry.low, unset_value(entry)) if entry.unset else entry.low
+    bounds = {"min": low, "max": entry.high, "step": entry.step}
+    if entry.kind is int:
         seeded = {"control_after_generate": True} if name == "seed" else {}
         return io.Int.Input(name, **rest, **seeded, **{key: int(value) for key, value in bounds.items()})
     return io.Float.Input(name, **rest, **{key: float(value) for key, value in bounds.items()})
 
 
-def unset_value(knob: Knob) -> float | str:
+def unset_value(entry: Setting) -> float | str:
     """What a widget shows for a setting that nobody chose: widgets cannot be empty."""
-    if knob.kind is str:
+    if entry.kind is str:
         return ""
-    return 0 if knob.low is None or knob.low > 0 else -1
+    return 0 if entry.low is None or entry.low > 0 else -1
 
 
 def shown_default(name: str) -> Any:
     """The default of a setting as its widget has it."""
-    knob, value = knobs()[name], DEFAULTS[name]
+    entry, value = settings_table()[name], DEFAULTS[name]
     if value is None:
-        value = unset_value(knob)
-    return float(value) if knob.kind in (float, Fraction) else value
+        value = unset_value(entry)
+    return float(value) if entry.kind in (float, Fraction) else value
 
 
 def tooltip(name: str) -> str:
-    """All that settings.py says about one setting."""
-    knob = knobs()[name]
-    parts = [knob.help]
-    if knob.unset:
-        nothing = unset_value(knob)
-        parts.append(f"Empty: {knob.unset}." if nothing == "" else f"{nothing}: {knob.unset}.")
-    if knob.recommended:
-        low, high = (f"{bound:g}" for bound in knob.recommended)
-        unit = f" {knob.unit}" if knob.unit else ""
-        parts.append(f"Recommended: {low} to {high}{unit}; {knob.outside}.")
-    if knob.engine:
-        parts.append(f"Heeded by engine {knob.engine} alone.")
+    """All that the table says about one setting."""
+    entry = settings_table()[name]
+    parts = [entry.help]
+    if entry.unset:
+        nothing = unset_value(entry)
+        parts.append(f"Empty: {entry.unset}." if nothing == "" else f"{nothing}: {entry.unset}.")
+    if entry.recommended:
+        low, high = (f"{bound:g}" for bound in entry.recommended)
+        unit = f" {entry.unit}" if entry.unit else ""
+        parts.append(f"Recommended: {low} to {high}{unit}; {entry.outside}.")
+    if entry.engine:
+        parts.append(f"Heeded by engine {entry.engine} alone.")
     return " ".join(parts)
 
 
 def chosen(widgets: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     """The settings ``names`` from widgets: what shows that nobody chose is None; anything else is left out."""
-    table = knobs()
+    table = settings_table()
     values = {name: value for name, value in widgets.items() if name in names}
     for name, value in values.items():
         if table[name].unset and value == unset_value(table[name]):

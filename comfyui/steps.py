@@ -4,7 +4,7 @@ from typing import Any
 
 from comfy_api.latest import io, ui
 
-from . import bridge, schemas
+from . import bridge, schemas, wording
 
 
 class SonicPortrait(io.ComfyNode):
@@ -21,7 +21,7 @@ class SonicPortrait(io.ComfyNode):
                 io.Image.Input(
                     "image", tooltip="One picture of a person, from Load Image. A batch of several is refused."
                 ),
-                schemas.knob_input("face"),
+                schemas.setting_input("face"),
             ],
             outputs=[
                 schemas.PORTRAIT.Output("portrait", tooltip="For SONIC_PreData."),
@@ -33,10 +33,11 @@ class SonicPortrait(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, image: Any, face: int, **others: Any) -> io.NodeOutput:
         from sonic.errors import FaceError
-        from sonic.inspection import drawn
-        from sonic.load import load_photo
+        from sonic.evaluation.photo import drawn
+        from sonic.media.photo import load_photo
         from sonic.settings import Settings
 
         settings = Settings(**schemas.chosen({"face": face}, ("face",)))
@@ -81,13 +82,14 @@ class SonicPreData(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
+        from sonic.pipeline.stages import prepare
         from sonic.settings import Settings
-        from sonic.stages import prepare
 
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
         settings = Settings(**schemas.chosen(widgets, cls.KNOBS), face=chosen.face)
-        job = bridge.listener(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
+        job = bridge.job_of(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
         prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.watch)
         framed = bridge.image(prepared.portrait.crop)
         return io.NodeOutput(bridge.Step(prepared, tuple(job.notices)), framed)
@@ -112,6 +114,7 @@ class SonicSvdOptions(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, **widgets: Any) -> io.NodeOutput:
         from sonic.settings import Settings
 
@@ -146,18 +149,20 @@ class SonicInference(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, data_dict: bridge.Step, svd_options: Any = None, **widgets: Any) -> io.NodeOutput:
         import dataclasses
 
-        from sonic import curves, stages
+        from sonic.evaluation import curves
+        from sonic.pipeline import stages
 
         changes = (svd_options or {}) | schemas.chosen(widgets, schemas.DRIVING)
         settings = bridge.with_models(data_dict.value.settings.replace(**changes))
         prepared = dataclasses.replace(data_dict.value, settings=settings)
         said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
-        job = bridge.listener(bridge.Screen(), settings, said)
+        job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine) as engine:
-            take = stages.kept(stages.drive(prepared, job.watch, engine), job.watch)
+            take = stages.materialize(stages.drive(prepared, job.watch, engine), job.watch)
         plot = bridge.image(curves.draw(take))
         return io.NodeOutput(bridge.Step(take, tuple(job.notices)), plot, ui=ui.PreviewImage(plot, cls=cls))
 
@@ -192,17 +197,16 @@ class SonicLatentDecoder(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
-        from contextlib import closing
-
-        from sonic.pictures import tile
-        from sonic.stages import clip_of
+        from sonic.media.images import tile
+        from sonic.pipeline.stages import clip_of
 
         screen, shown = bridge.Screen(), []
         clip = clip_of(motion.value, screen.frame)
         every = max(1, round(float(clip.fps) / 4))
         screen.total = min(clip.n_frames, 1 + every * (preview_frames - 1))
-        with bridge.engine(motion.value.settings.engine), closing(clip.frames) as frames:
+        with bridge.engine(motion.value.settings.engine), clip.frames as frames:
             for frame in frames:
                 screen.done = frame.index + 1
                 if frame.index % every == 0:
@@ -241,16 +245,20 @@ class SonicPostProcessing(io.ComfyNode):
         )
 
     @classmethod
+    @wording.spoken
     def execute(cls, frames: bridge.Step, **widgets: Any) -> io.NodeOutput:
-        from sonic import curves, stages
+        from sonic.evaluation import curves
+        from sonic.pipeline import stages
 
         take = frames.value
         settings = take.settings.replace(**schemas.chosen(widgets, schemas.TIMING))
         said = (*frames.notices, *schemas.answers(widgets, schemas.TIMING))
-        job = bridge.listener(bridge.Screen(), settings, said)
+        job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine):
             after = stages.changed(take, settings, job.watch)
-        report = f"before: {curves.told(curves.lag_of(take))}\nafter: {curves.told(curves.lag_of(after))}"
+        report = (
+            f"before: {curves.describe_lag(curves.lag_of(take))}\nafter: {curves.describe_lag(curves.lag_of(after))}"
+        )
         plot = bridge.image(curves.draw(after))
         shown = {**ui.PreviewImage(plot, cls=cls).as_dict(), "text": (report,)}
         return io.NodeOutput(bridge.Step(after, tuple(job.notices)), report, plot, ui=shown)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import sonic
 from sonic.apps.cli.parser import build_parser
-from sonic.settings import Knob, Settings, knobs, preset, preset_names
+from sonic.settings import Setting, Settings, settings_table
+from sonic.settings.presets import preset, preset_names
 
 DOCS = Path(__file__).parent
 HEAD = ("| setting | default | range | recommended | what it does |", "|---|---|---|---|---|")
@@ -23,36 +24,38 @@ def settings_page() -> str:
     lines = [
         "# Settings",
         "",
-        "Made from `src/sonic/settings.py` by `docs/make_pages.py`. On the command line `min_resolution` is",
+        "Made from `src/sonic/settings/` by `docs/make_pages.py`. On the command line `min_resolution` is",
         "`--min-resolution`; in Python it is `sonic.Settings(min_resolution=...)`; in a preset it is a line of TOML.",
         "",
         *HEAD,
     ]
-    lines += [_row(name, knob) for name, knob in knobs().items() if not knob.engine]
-    for engine in sorted({knob.engine for knob in knobs().values()} - {""}):
+    lines += [_row(name, entry) for name, entry in settings_table().items() if not entry.engine]
+    for engine in sorted({entry.engine for entry in settings_table().values()} - {""}):
         lines += ["", f"## Engine `{engine}` alone", "", *HEAD]
-        lines += [_row(name, knob) for name, knob in knobs().items() if knob.engine == engine]
+        lines += [_row(name, entry) for name, entry in settings_table().items() if entry.engine == engine]
     lines += ["", "## Presets", ""]
     for name in preset_names():
         lines.append(f"- `{name}`: " + ", ".join(f"{key} {value}" for key, value in preset(name).items()))
     return "\n".join(lines) + "\n"
 
 
-def _row(name: str, knob: Knob) -> str:
+def _row(name: str, entry: Setting) -> str:
     value = getattr(Settings(), name)
-    default = knob.unset if value is None else f"{value}"
-    unit = f" {knob.unit}" if knob.unit else ""
-    bounds = ", ".join(knob.choices)
-    if knob.low is not None and knob.high is not None:
-        bounds = f"{knob.low:.10g} to {knob.high:.10g}{unit}"
-    advice = f"{knob.recommended[0]:g} to {knob.recommended[1]:g}: {knob.outside}" if knob.recommended else ""
-    return f"| `{name}` | {default} | {bounds} | {advice} | {knob.help} |"
+    default = entry.unset if value is None else f"{value}"
+    unit = f" {entry.unit}" if entry.unit else ""
+    bounds = ", ".join(entry.choices)
+    if entry.low is not None and entry.high is not None:
+        bounds = f"{entry.low:.10g} to {entry.high:.10g}{unit}"
+    advice = f"{entry.recommended[0]:g} to {entry.recommended[1]:g}: {entry.outside}" if entry.recommended else ""
+    return f"| `{name}` | {default} | {bounds} | {advice} | {entry.help} |"
 
 
 def help_page() -> str:
     """``--help`` of every command as Markdown, at a fixed width."""
     os.environ["COLUMNS"] = "100"
     pages = [f"## {part.prog}\n\n```\n{part.format_help().rstrip()}\n```\n" for part in _parsers(build_parser())]
+    svd = next(part for part in _parsers(build_parser("svd")) if part.prog == "sonic generate")
+    pages.append(f"## sonic generate --engine svd\n\n```\n{svd.format_help().rstrip()}\n```\n")
     return "# Commands\n\nMade from the code by `docs/make_pages.py`.\n\n" + "\n".join(pages)
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sonic.drive import drive
-from sonic.evaluate import evaluate_video
-from sonic.inspection import inspect_photo
-from sonic.load import load_speech
-from sonic.media import decode_video
+from sonic.api import generate
+from sonic.engines.light.drive import drive
+from sonic.evaluation.photo import inspect_photo
+from sonic.evaluation.video import evaluate_video
+from sonic.media.images import tile
+from sonic.media.recording import load_speech
+from sonic.media.video import decode_video
 from sonic.motion import join
-from sonic.pictures import tile
-from sonic.pipeline import generate
 from sonic.provenance.consent import Consent
 from sonic.settings import Settings
 from sonic.types import U8, Progress

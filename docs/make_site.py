@@ -30,8 +30,12 @@ def copy_pages(root: Path = ROOT, source: Path = SOURCE) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
     for page in source.rglob("*.md"):
-        text = page.read_text(encoding="utf-8")
-        page.write_text(LINK.sub(lambda link: _kept(link, page), text), encoding="utf-8")
+        _unlink_code(page)
+
+
+def _unlink_code(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    page.write_text(LINK.sub(lambda link: _kept(link, page), text), encoding="utf-8")
 
 
 def _matching(root: Path, patterns: tuple[str, ...]) -> Iterator[Path]:
@@ -118,11 +122,9 @@ def main() -> int:
         if "mkdocstrings" in plugin:
             plugin["mkdocstrings"]["handlers"]["python"]["paths"] = [str(PACKAGE.parent)]
     CONFIG.write_text(yaml.safe_dump(config, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG)], check=False
-    )
-    if done.returncode:
-        return done.returncode
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-f", str(CONFIG)]
+    if code := subprocess.run(command, check=False).returncode:  # noqa: S603
+        return code
     if lost := missing(names):
         sys.exit(f"public docstrings that no page shows: {', '.join(lost)}")
     print(f"{SITE.relative_to(ROOT)}: {len(list(SITE.rglob('*.html')))} pages")

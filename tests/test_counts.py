@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonic.counts import covering_frames, samples_of, video_frames, whole_frames
-from sonic.diffusion import FPS, Networks, speech_latents
-from sonic.drive import drive
-from sonic.drive.bearing import Bearing, Bearings
-from sonic.drive.prosody import Prosody
+from sonic.engines.light.drive import drive
+from sonic.engines.light.lips.diffusion import FPS, Networks, speech_latents
+from sonic.engines.light.nonverbal.motion import Bearing, Bearings
 from sonic.motion import Motion, join, windows
 from sonic.settings import Settings
+from sonic.speech.prosody import Prosody
 from sonic.types import SPEECH_RATE_HZ, Sound, Speech
 
 NTSC = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
@@ -79,7 +79,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         voice = Prosody(Fraction(FPS), silence, silence > 0, silence, silence, silence > 0)
         return Bearing(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.brows, silence)
 
-    monkeypatch.setattr("sonic.drive.lips_from_speech", lips)
+    monkeypatch.setattr("sonic.engines.light.drive.lips_from_speech", lips)
     monkeypatch.setattr(Bearings, "until", still)
 
 

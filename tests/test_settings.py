@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from sonic.errors import SettingError
-from sonic.settings import Settings, knobs, preset, preset_names
+from sonic.settings import Settings, settings_table
+from sonic.settings.presets import preset, preset_names
 
 
 def test_defaults_are_valid_and_give_no_notice() -> None:
@@ -68,11 +69,11 @@ def test_a_value_that_the_field_warns_about_gives_one_notice(name: str, value: f
     assert name in notice
 
 
-def test_every_knob_can_be_offered_by_a_front_end() -> None:
-    for name, knob in knobs().items():
-        assert knob.help.endswith("."), name
-        if knob.kind is not str:
-            assert knob.low is not None and knob.high is not None and knob.step, name
+def test_every_setting_can_be_offered_by_a_front_end() -> None:
+    for name, entry in settings_table().items():
+        assert entry.help.endswith("."), name
+        if entry.kind is not str:
+            assert entry.low is not None and entry.high is not None and entry.step, name
 
 
 def test_presets_are_there_and_valid_and_do_not_warn_about_themselves() -> None:

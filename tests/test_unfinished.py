@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
 from small_videos import Job
+
 from sonic.unfinished import sweep, unfinished
 
 ENDLESS = """

@@ -11,7 +11,8 @@ import pytest
 
 from sonic import weights
 from sonic.errors import InstallError
-from sonic.facemesh import EYES, LEFT_BROW, LIP_BOTTOM, LIP_TOP, STABLE
+from sonic.faces.model import face_model
+from sonic.faces.topology import EYES, LEFT_BROW, LIP_BOTTOM, LIP_TOP, STABLE
 
 
 @pytest.mark.parametrize("name", weights.TABLE)
@@ -40,7 +41,7 @@ def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_face_keeps_its_promises() -> None:
-    face = weights.face_model()
+    face = face_model()
     eyes = [face.template[list(eye.corners)].mean(0) for eye in EYES]
     assert np.linalg.norm(eyes[0] - eyes[1]) == pytest.approx(63, abs=0.01)
     np.testing.assert_allclose(face.template[list(STABLE)].mean(0), 0, atol=1e-3)
@@ -50,14 +51,14 @@ def test_the_face_keeps_its_promises() -> None:
 
 
 def test_speech_does_not_move_eyes_and_brows() -> None:
-    basis = weights.face_model().basis
+    basis = face_model().basis
     still = [*LEFT_BROW, *(i for eye in EYES for i in (*eye.corners, *eye.upper, *eye.lower))]
     assert np.abs(basis[:, still]).max() < 1e-9
 
 
 def test_the_face_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        weights.face_model().basis[0] = 0
+        face_model().basis[0] = 0
 
 
 def test_nothing_is_reported_to_anybody_and_nothing_kept_in_the_home_folder(tmp_path: Path) -> None:

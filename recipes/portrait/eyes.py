@@ -8,7 +8,7 @@ from recipes.portrait.canvas import F32, Canvas, curve, linear, mix, smoothstep
 from recipes.portrait.head import Skin, crease_of
 from recipes.portrait.strands import Strands
 
-from sonic import facemesh
+from sonic.faces import topology
 
 F64 = NDArray[np.float64]
 IRIS_MM, PUPIL_MM = 6.35, 2.35
@@ -16,7 +16,7 @@ LASH = linear(34, 20, 16)
 
 
 def paint(canvas: Canvas, skin: Skin, image: F32, rng: np.random.Generator) -> F32:
-    for eye in facemesh.EYES:
+    for eye in topology.EYES:
         image = _brow_shade(canvas, skin.points, eye, image)
         image = _crease(canvas, skin.points, eye, image)
         image = _ball(canvas, skin.points, eye, image, rng)
@@ -24,15 +24,15 @@ def paint(canvas: Canvas, skin: Skin, image: F32, rng: np.random.Generator) -> F
     return image
 
 
-def _brow_shade(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
+def _brow_shade(canvas: Canvas, p: F64, eye: topology.Eye, image: F32) -> F32:
     """What many fine hairs look like from afar."""
-    ids = facemesh.LEFT_BROW if eye is facemesh.LEFT_EYE else facemesh.RIGHT_BROW
+    ids = topology.LEFT_BROW if eye is topology.LEFT_EYE else topology.RIGHT_BROW
     middle = curve(p[list(ids[:5]), :2] * 0.48 + p[list(ids[5:]), :2] * 0.52)
     width = np.interp(np.linspace(0, 1, 64), [0, 0.15, 0.6, 1], [1.4, 3.0, 5.0, 4.6])
     return mix(image, linear(112, 66, 46), 0.62 * canvas.stroke(middle, width, 1.2))
 
 
-def lid_lines(p: F64, eye: facemesh.Eye) -> tuple[F64, F64]:
+def lid_lines(p: F64, eye: topology.Eye) -> tuple[F64, F64]:
     """(64, 2) upper and lower edge, both from the outer corner to the inner."""
     first, last = p[eye.corners[0], :2], p[eye.corners[1], :2]
     upper = curve(np.vstack([first, p[list(eye.upper), :2], last]))
@@ -40,7 +40,7 @@ def lid_lines(p: F64, eye: facemesh.Eye) -> tuple[F64, F64]:
     return upper, lower
 
 
-def centre(p: F64, eye: facemesh.Eye) -> F64:
+def centre(p: F64, eye: topology.Eye) -> F64:
     """Of the pupil: a person who looks at the viewer."""
     upper, lower = lid_lines(p, eye)
     corners = 0.5 * (upper[0] + upper[-1])
@@ -49,7 +49,7 @@ def centre(p: F64, eye: facemesh.Eye) -> F64:
     return np.array([corners[0] + inward * 0.4, middle[1] - 0.55])
 
 
-def _ball(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32, rng: np.random.Generator) -> F32:
+def _ball(canvas: Canvas, p: F64, eye: topology.Eye, image: F32, rng: np.random.Generator) -> F32:
     upper, lower = lid_lines(p, eye)
     inside = canvas.fill(np.vstack([upper, lower[::-1]]), 0.12)
     c = centre(p, eye)
@@ -100,7 +100,7 @@ def _catchlights(canvas: Canvas, ball: F32, c: F64) -> F32:
     return mix(ball, linear(214, 232, 255), 0.40 * canvas.spot((c[0] + 2.4, c[1] + 2.6), (0.9, 0.7)))
 
 
-def _crease(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
+def _crease(canvas: Canvas, p: F64, eye: topology.Eye, image: F32) -> F32:
     """The fold of the lid and the warm shade between it and the lashes."""
     fold = crease_of(p, eye)
     upper, lower = lid_lines(p, eye)
@@ -117,7 +117,7 @@ def _crease(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
     )
 
 
-def _lid_edges(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
+def _lid_edges(canvas: Canvas, p: F64, eye: topology.Eye, image: F32) -> F32:
     """The moist edge of the lower lid and the dark line of the upper lashes."""
     upper, lower = lid_lines(p, eye)
     t = np.linspace(0, 1, 64)
@@ -138,7 +138,7 @@ def _lid_edges(canvas: Canvas, p: F64, eye: facemesh.Eye, image: F32) -> F32:
 
 def lashes(p: F64, rng: np.random.Generator) -> Iterator[tuple[F64, float]]:
     """(n, 2) lines and their widths in mm."""
-    for eye in facemesh.EYES:
+    for eye in topology.EYES:
         upper, lower = lid_lines(p, eye)
         side = np.sign(upper[0][0])
         for t in np.sort(rng.uniform(0.02, 0.90, 62)):
@@ -159,8 +159,8 @@ def _lash(edge: F64, t: float, side: float, up: int, length: float, rng: np.rand
 
 def brow_hairs(p: F64, rng: np.random.Generator, n: int = 420) -> Iterator[tuple[F64, float]]:
     for upper_ids, lower_ids in (
-        (facemesh.LEFT_BROW[:5], facemesh.LEFT_BROW[5:]),
-        (facemesh.RIGHT_BROW[:5], facemesh.RIGHT_BROW[5:]),
+        (topology.LEFT_BROW[:5], topology.LEFT_BROW[5:]),
+        (topology.RIGHT_BROW[:5], topology.RIGHT_BROW[5:]),
     ):
         top, bottom = curve(p[list(upper_ids), :2]), curve(p[list(lower_ids), :2])
         side = np.sign(top[0][0])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from recipes.portrait.canvas import F32, Canvas, curve, smoothstep
 from recipes.portrait.shape import face_points
 
-from sonic import facemesh
+from sonic.faces import topology
 
 F64 = NDArray[np.float64]
 NOSE_WING = 358
@@ -41,7 +41,7 @@ def model_skin(canvas: Canvas) -> Skin:
 
 def outline(points: F64) -> F64:
     """The silhouette: the oval of the face, carried on over the skull where hair will be."""
-    oval = points[list(facemesh.OVAL), :2] * [1.015, 1.0] + [0, 0.6]
+    oval = points[list(topology.OVAL), :2] * [1.015, 1.0] + [0, 0.6]
     top = oval[:, 1] < -8
     oval[top] = oval[top] * [1.0, 1.0] + (oval[top] - [0, 10]) * [0.05, 0.55]
     line = curve(oval, 400, closed=True)
@@ -75,7 +75,7 @@ def _calm_flanks(canvas: Canvas, height: F32, face: F32) -> F32:
 def _calm_dense(canvas: Canvas, height: F32, p: F64) -> F32:
     """Where points crowd, the surface creases: smooth it at the tip of the nose and beside the mouth."""
     near = canvas.spot((0, p[1][1] - 2.5), (15, 13))
-    for corner in p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT]]:
+    for corner in p[[topology.MOUTH_LEFT, topology.MOUTH_RIGHT]]:
         near = np.maximum(near, canvas.spot((1.15 * corner[0], corner[1]), (9, 10)))
     return np.asarray(height + (canvas.blur(height, 3.4) - height) * near, np.float32)
 
@@ -83,13 +83,13 @@ def _calm_dense(canvas: Canvas, height: F32, p: F64) -> F32:
 def _without_twins(points: F64) -> F64:
     """The touching inner lips count once."""
     keep = np.ones(len(points), bool)
-    keep[list(facemesh.LOWER_INNER[1:-1])] = False
+    keep[list(topology.LOWER_INNER[1:-1])] = False
     return np.asarray(points[keep])
 
 
 def _rim(points: F64) -> F64:
     """Where the surface turns away behind the silhouette."""
-    oval = points[list(facemesh.OVAL)]
+    oval = points[list(topology.OVAL)]
     out = oval.copy()
     out[:, :2] = oval[:, :2] + (oval[:, :2] - [0, 30]) * 0.05
     out[:, 2] -= 16
@@ -139,7 +139,7 @@ def _details(canvas: Canvas, p: F64) -> F32:
 def _lids(canvas: Canvas, p: F64) -> F32:
     """The ball of the eye under the lids, the crease above and the soft fold below."""
     out = np.zeros(canvas.shape, np.float32)
-    for eye in facemesh.EYES:
+    for eye in topology.EYES:
         lid = p[list(eye.upper)].mean(0)
         low = p[list(eye.lower)].mean(0)
         x, y = lid[0], (lid[1] + low[1]) / 2
@@ -150,7 +150,7 @@ def _lids(canvas: Canvas, p: F64) -> F32:
     return out
 
 
-def crease_of(p: F64, eye: facemesh.Eye) -> F64:
+def crease_of(p: F64, eye: topology.Eye) -> F64:
     """(64, 2) the fold of the upper lid, from corner to corner."""
     lid, above = p[list(eye.upper), :2], p[list(eye.upper2), :2]
     first, last = p[eye.corners[0], :2], p[eye.corners[1], :2]

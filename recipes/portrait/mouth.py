@@ -6,7 +6,7 @@ from recipes.portrait import light
 from recipes.portrait.canvas import F32, Canvas, curve, linear, mix
 from recipes.portrait.head import Skin
 
-from sonic import facemesh
+from sonic.faces import topology
 
 F64 = NDArray[np.float64]
 UPPER, LOWER, SEAM = linear(178, 82, 80), linear(201, 102, 98), linear(70, 20, 24)
@@ -14,8 +14,8 @@ UPPER, LOWER, SEAM = linear(178, 82, 80), linear(201, 102, 98), linear(70, 20, 2
 
 def seam(p: F64, n: int = 96) -> F64:
     """(n, 2) where the lips meet, from corner to corner."""
-    inner = 0.5 * (p[list(facemesh.UPPER_INNER), :2] + p[list(facemesh.LOWER_INNER), :2])
-    corners = p[[facemesh.MOUTH_LEFT, facemesh.MOUTH_RIGHT], :2]
+    inner = 0.5 * (p[list(topology.UPPER_INNER), :2] + p[list(topology.LOWER_INNER), :2])
+    corners = p[[topology.MOUTH_LEFT, topology.MOUTH_RIGHT], :2]
     line = np.vstack([corners[:1], inner, corners[1:]])
     line[1:-1, 1] += 0.25 * np.exp(-((line[1:-1, 0] / 3.6) ** 2)) - 0.30 * np.exp(
         -(((np.abs(line[1:-1, 0]) - 8) / 4.5) ** 2)
@@ -26,8 +26,8 @@ def seam(p: F64, n: int = 96) -> F64:
 def paint(canvas: Canvas, skin: Skin, image: F32) -> F32:
     p = skin.points
     line = seam(p)
-    upper = canvas.fill(np.vstack([curve(p[list(facemesh.UPPER_OUTER), :2], 96), line[::-1]]), 0.75)
-    lower = canvas.fill(np.vstack([curve(p[list(facemesh.LOWER_OUTER), :2], 96), line[::-1]]), 0.85)
+    upper = canvas.fill(np.vstack([curve(p[list(topology.UPPER_OUTER), :2], 96), line[::-1]]), 0.75)
+    lower = canvas.fill(np.vstack([curve(p[list(topology.LOWER_OUTER), :2], 96), line[::-1]]), 0.85)
     level = image.mean(axis=2, keepdims=True) / 0.42
     wrinkles = _wrinkles(canvas)
     for mask, colour, strength in ((upper, UPPER, 0.80), (lower, LOWER, 0.72)):

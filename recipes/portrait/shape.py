@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from recipes.portrait.canvas import smoothstep
 
-from sonic.weights import face_model
+from sonic.faces.model import face_model
 
 F64 = NDArray[np.float64]
 

@@ -12,7 +12,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sonic.api import Result, generate, stream
     from sonic.errors import (
+        Cancelled,
         ConsentError,
         FaceError,
         InstallError,
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
         SpeechError,
     )
     from sonic.motion import Motion
-    from sonic.pipeline import Result, generate, stream
+    from sonic.pipeline.job import Job
     from sonic.provenance.consent import Consent
+    from sonic.session import Session
     from sonic.settings import Settings
     from sonic.types import Frame, Progress
     from sonic.verification import Verification, verify
@@ -34,6 +37,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "sonic.errors": (
+        "Cancelled",
         "ConsentError",
         "FaceError",
         "InstallError",
@@ -45,8 +49,10 @@ _HOME = {
         "SpeechError",
     ),
     "sonic.motion": ("Motion",),
-    "sonic.pipeline": ("Result", "generate", "stream"),
+    "sonic.api": ("Result", "generate", "stream"),
+    "sonic.pipeline.job": ("Job",),
     "sonic.provenance.consent": ("Consent",),
+    "sonic.session": ("Session",),
     "sonic.settings": ("Settings",),
     "sonic.types": ("Frame", "Progress"),
     "sonic.verification": ("Verification", "verify"),
@@ -54,17 +60,20 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Cancelled",
     "Consent",
     "ConsentError",
     "FaceError",
     "Frame",
     "InstallError",
+    "Job",
     "MediaError",
     "Motion",
     "OutputError",
     "PhotoError",
     "Progress",
     "Result",
+    "Session",
     "SettingError",
     "Settings",
     "SonicError",

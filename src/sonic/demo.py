@@ -16,7 +16,7 @@ def consent() -> "Consent":
     """The grounds to animate PORTRAIT or a copy of it; unsigned, bound to that photo."""
     from datetime import date
 
-    from sonic.load import load_photo
+    from sonic.media.photo import load_photo
     from sonic.provenance.consent import Consent
 
     stated = Consent(

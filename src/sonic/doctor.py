@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from sonic import __version__
-from sonic.analyse import analyse
-from sonic.engines import engine_names
+from sonic.engines import engine_names, engine_spec
+from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
-from sonic.load import load_photo
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.provenance.policy import active
-from sonic.render import Renderer
 from sonic.settings import Settings
 from sonic.weights import TABLE, read
 
@@ -35,15 +35,14 @@ class Examination:
     python: str
     system: str
     cores: int
-    engines: tuple[str, ...]
+    engines: dict[str, str]
+    """Name -> whether it could run here, and what it lacks."""
     packages: dict[str, str]
     codecs: dict[str, bool]
     weights: dict[str, str]
     """File -> size, SHA-256 and licence, or that it is damaged."""
     policy: str
     """What this machine requires of every video, in one line."""
-    svd: str
-    """Whether engine svd could run: what it needs and has not, in one line."""
     render_ms_512: float
     """Milliseconds a frame at 512 px, rendering only; 0 if it did not work."""
     problems: tuple[str, ...]
@@ -55,11 +54,10 @@ class Examination:
     def to_text(self) -> str:
         """For a person."""
         lines = [f"sonic {self.sonic}, Python {self.python}, {self.system}, {self.cores} cores"]
-        lines.append("engines   " + ", ".join(self.engines))
+        lines += [f"engine    {name}: {state}" for name, state in self.engines.items()]
         lines += [f"package   {name} {found}" for name, found in self.packages.items()]
         lines.append("codecs    " + ", ".join(f"{n}{'' if ok else ' MISSING'}" for n, ok in self.codecs.items()))
         lines += [f"weights   {name} {state}" for name, state in self.weights.items()]
-        lines.append(f"engine svd  {self.svd}")
         lines.append(f"policy    {self.policy}")
         if self.render_ms_512:
             lines.append(f"speed     {self.render_ms_512:.1f} ms a frame at 512 px, rendering only")
@@ -94,32 +92,14 @@ def examine() -> Examination:
         python=platform.python_version(),
         system=f"{platform.system()} {platform.machine()}",
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
-        engines=engine_names(),
+        engines={name: engine_spec(name).diagnose() for name in engine_names()},
         packages={name: _version(name) for name in PACKAGES},
         codecs=codecs,
         weights=weights,
         policy=policy,
-        svd=_svd_state(),
         render_ms_512=speed_ms,
         problems=tuple(problems),
     )
-
-
-def _svd_state() -> str:
-    """Never a problem of the installation: engine svd is for those who want it."""
-    from sonic.engines.svd.check import lacking
-    from sonic.engines.svd.checkpoints import search
-    from sonic.engines.svd.parts import PARTS
-
-    try:
-        found = search().files
-    except SonicError as error:
-        return str(error)
-    missing = [name for name, part in PARTS.items() if part.n_tensors and name not in found]
-    states = [f"extra gpu is missing ({', '.join(lacking())}); pip install 'sonic-talk[gpu]'"] if lacking() else []
-    if missing:
-        states.append(f"weights are missing: {', '.join(missing)}; `sonic weights fetch`")
-    return "; ".join(states) or "weights found; `sonic weights check` compares them with the published ones"
 
 
 def _version(package: str) -> str:
@@ -138,7 +118,7 @@ def _has_codec(name: str) -> bool:
 def _render_ms() -> float:
     """Median over a short nod and an open mouth."""
     photo = load_photo(Path(__file__).parent / "assets" / "demo" / "portrait.png")
-    portrait = analyse(photo, Settings(min_resolution=512), lambda line: None)
+    portrait = analyse_portrait(photo, Settings(min_resolution=512), lambda line: None)
     motion = Motion.still(N_TIMED, Fraction(25))
     wave = np.sin(np.linspace(0, 12, N_TIMED, dtype=np.float32))
     motion.pose_deg[:, 1] = 3 * wave

@@ -1,14 +1,15 @@
 """Every failure that a user can cause, as one tree.
 
     SonicError                exit code 1
-    ├── SettingError          2   a knob outside its range, a preset that cannot be read
+    ├── SettingError          2   a setting outside its range, a preset that cannot be read
     ├── MediaError            3   a file that is not what its place needs
     │   ├── PhotoError            the picture
     │   └── SpeechError           the recording
     ├── FaceError             4   no face, several faces, a face that cannot be animated
     ├── ConsentError          5   no grounds to make this video
     ├── OutputError           6   the result cannot be written
-    └── InstallError          7   weights or an optional package missing or damaged
+    ├── InstallError          7   weights or an optional package missing or damaged
+    └── Cancelled           130   somebody stopped the job
 
 A message is one line: the value, the rule, the remedy. The exit code of the command line is ``exit_code``.
 """
@@ -90,3 +91,9 @@ def import_failure(error: ImportError, what: str, package: str) -> SonicError:
         return InstallError(f"{what} needs {error.name}, which is not installed; pip install {package}")
     reason = " ".join(str(error).split())
     return InstallError(f"{what} cannot be loaded ({reason}); pip install --force-reinstall {package}")
+
+
+class Cancelled(SonicError):
+    """Somebody stopped the job."""
+
+    exit_code = 130

@@ -4,11 +4,12 @@ Frames of reference: ``photo px`` are pixels of the upright photo; ``crop px`` a
 have x to the right, y down and the centre of the first pixel at (0, 0). Depth z grows away from the camera.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,8 +196,25 @@ class Frame:
     """0-based; shown from index / fps."""
 
 
+class Frames(Iterator[Frame], ABC):
+    """Frames that are made as they are asked for.
+
+    ``close()``, the end of a ``with`` block, or the last frame stops all work behind them.
+    """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop; harmless when repeated. No frame follows."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
 @dataclass(frozen=True, slots=True)
-class LabelStyle:
+class LabelOverlay:
     """The visible mark, as pixels to be laid over a frame."""
 
     rgba: U8
@@ -207,15 +225,15 @@ class LabelStyle:
     """Shown on frames 0 .. n_frames - 1."""
 
     def __post_init__(self) -> None:
-        _check(self.rgba, "LabelStyle.rgba", (None, None, 4), np.uint8)
+        _check(self.rgba, "LabelOverlay.rgba", (None, None, 4), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A labelled and watermarked video that has not been written yet."""
 
-    frames: Iterator[Frame]
-    """Lazy; already labelled and watermarked. Closing it closes the renderer behind it."""
+    frames: Frames
+    """Lazy; already labelled and watermarked. Closing them closes the renderer behind them."""
     n_frames: int
     fps: Fraction
     size_px: tuple[int, int]
@@ -223,18 +241,28 @@ class Clip:
     sound: Sound
     duration_s: float
     """Of picture and sound: the recording's, or less where settings.duration trims it."""
-    label: LabelStyle
+    label: LabelOverlay
     """Not optional: what is drawn on the frames."""
     produce_id: str
     """Unique name of this video, hexadecimal; the watermark in its frames carries the first 12 digits."""
+
+
+Stage = Literal[
+    # of a video, in this order; weights, listen and denoise by engine svd alone
+    "analyse", "weights", "listen", "denoise", "drive", "video",
+    # of other commands
+    "preview", "track", "hash", "pictures", "download", "convert", "check",
+    # of training
+    "clips", "sound", "train", "align", "evaluate",
+]  # fmt: skip
+"""What a piece of work is at."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """One report from a running job."""
 
-    stage: str
-    """analyse | weights | listen | denoise | video, or what a command of its own counts"""
+    stage: Stage
     done: int
     total: int
     """Both count the stage's own units: steps, frames."""
@@ -243,15 +271,18 @@ class Progress:
 OnProgress = Callable[[Progress], None]
 OnNotice = Callable[[str], None]
 """Receives one line that a person should read; not an error."""
+OnFrame = Callable[[Frame], None]
+"""Sees each labelled frame before it is encoded; must not draw on it."""
 
 
-def _ignore(report: Progress | str) -> None:
-    """Nobody listens."""
+def _ignore(report: object) -> None:
+    """Nobody observes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Who hears what a long piece of work does."""
+    """Observes a long piece of work."""
 
     progress: OnProgress = field(default=_ignore)
     notice: OnNotice = field(default=_ignore)
+    frame: OnFrame = field(default=_ignore)

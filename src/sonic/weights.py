@@ -1,27 +1,18 @@
 """The table of weights: every file with its SHA-256, licence and training data, verified when it is loaded."""
 
 import hashlib
-import io
 import os
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from sonic.errors import InstallError, import_failure
-from sonic.motion import N_SHAPE
-from sonic.types import F32
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
-N_SURFACE = 468
-GAP_SCALE_MM = 4.0
-"""Millimetres of lip gap per unit of the motion model's last latent."""
-CLOSED_MM = -1.0
-"""What the motion model is taught for closed lips: below zero, so that closed lips come out as exactly 0."""
+
 REMEDY = "reinstall sonic-talk, or run `git checkout src/sonic/assets` in a checkout"
 
 
@@ -66,20 +57,6 @@ TABLE = {
 """Name -> file. `sonic doctor` prints it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaceModel:
-    """A mean face and how speech deforms it; canonical axes: x right, y down, z away, origin at the mean of STABLE."""
-
-    template: F32
-    """(468, 3) mm, lips closed, eye centres 63 mm apart."""
-    basis: F32
-    """(32, 468, 3) mm per unit of Motion.shape; zero at the eyes, the brows and the forehead."""
-
-    def displacement(self, shape: F32) -> F32:
-        """(T, 32) coefficients -> (T, 468, 3) mm from the closed neutral."""
-        return np.tensordot(shape, self.basis, 1).astype(np.float32)
-
-
 def read(name: str) -> bytes:
     """The verified bytes of a file in TABLE. Raises InstallError if it is missing or differs from its hash."""
     entry = TABLE[name]
@@ -91,18 +68,6 @@ def read(name: str) -> bytes:
     if found != entry.sha256:
         raise InstallError(f"weights {entry.file} have SHA-256 {found[:12]}..., not {entry.sha256[:12]}...; {REMEDY}")
     return data
-
-
-@cache
-def face_model() -> FaceModel:
-    """The shipped face. Raises InstallError if its file is missing or damaged."""
-    with np.load(io.BytesIO(read("face_model")), allow_pickle=False) as arrays:
-        template, basis = arrays["template"], arrays["basis"]
-    if template.shape != (N_SURFACE, 3) or basis.shape != (N_SHAPE, N_SURFACE, 3):
-        raise InstallError(f"face_model.npz holds {template.shape} and {basis.shape}; {REMEDY}")
-    for array in (template, basis):
-        array.flags.writeable = False
-    return FaceModel(template, basis)
 
 
 @cache

@@ -1,10 +1,11 @@
 """The engine seam: what a video is made with. Built-ins and strangers come through the same door.
 
-An engine is a class named in the entry-point group ``sonic.engines``; ``open_engine(name)`` makes one.
+An engine is an ``EngineSpec`` named in the entry-point group ``sonic.engines``; ``open_engine(name)`` opens one.
 """
 
-from collections.abc import Iterator
-from importlib.metadata import entry_points
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, TypeVar
 
 from sonic.errors import SettingError, import_failure
@@ -12,15 +13,12 @@ from sonic.settings import Settings
 from sonic.types import Frame, Portrait, Speech, Watch
 
 M = TypeVar("M")
-_EXTRAS = {"svd": "gpu"}
-"""Engine -> the extra that it needs; a stranger's extra is called like the engine."""
 
 
 class Engine(Protocol[M]):
     """Motion from speech, and frames from motion. ``M`` is the engine's own kind of motion, a piece of it.
 
-    Motion and frames are made lazily: whoever takes frames decides when motion is made. Closing the frames ends all
-    work.
+    Motion and frames are made lazily: whoever takes frames decides when motion is made.
     """
 
     name: str
@@ -34,16 +32,43 @@ class Engine(Protocol[M]):
         """Motion for the first ``duration_s`` seconds of the speech, at settings.fps, in pieces; lips on the sound.
 
         What can be refused (weights, memory, settings) is refused by the call; the work is done when pieces are asked
-        for. ``watch`` hears of stages before the first frame, and what a person should read.
+        for. ``watch`` observes the stages before the first frame, and gets what a person should read.
         """
 
-    def render(self, portrait: Portrait, motion: Iterator[M]) -> Iterator[Frame]:
-        """The frames of this motion, in order, one at a time."""
+    def render(self, portrait: Portrait, motion: Iterator[M]) -> Generator[Frame, None, None]:
+        """The frames of this motion, in order, one at a time; closing the generator stops all work."""
+
+    def close(self) -> None:
+        """Give back what the engine holds, a device's memory for instance; harmless when repeated."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What is known of an engine before it is opened; reading it imports nothing heavy.
+
+    Its settings are those entries of the table that name it (``Setting.engine``).
+    """
+
+    summary: str
+    """What it is for, in one line."""
+    load: Callable[[], Engine[Any]]
+    """Opens it; an ImportError means that ``extra`` is not installed."""
+    diagnose: Callable[[], str]
+    """Whether it could run here, and what it lacks with the remedy, in one line: for `sonic doctor`."""
+    extra: str = ""
+    """The extra of sonic-talk that it needs, or the name of the package that brings it."""
 
 
 def engine_names() -> tuple[str, ...]:
     """Engines that are installed."""
-    return tuple(sorted(entry_points(group="sonic.engines").names))
+    return tuple(sorted(_entries()))
+
+
+def engine_spec(name: str) -> EngineSpec:
+    """What is known of the engine of this name. Raises SettingError for an unknown one."""
+    check_engine(name)
+    spec: EngineSpec = _entries()[name].load()
+    return spec
 
 
 def check_engine(name: str) -> None:
@@ -57,11 +82,12 @@ def open_engine(name: str) -> Engine[Any]:
 
     Raises SettingError for an unknown name, and as errors.import_failure if its packages cannot be loaded.
     """
-    check_engine(name)
-    found = {entry.name: entry for entry in entry_points(group="sonic.engines")}
+    spec = engine_spec(name)
     try:
-        engine: Engine[Any] = found[name].load()()
+        return spec.load()
     except ImportError as error:
-        extra = _EXTRAS.get(name, name)
-        raise import_failure(error, f"engine {name!r}", f"'sonic-talk[{extra}]'") from error
-    return engine
+        raise import_failure(error, f"engine {name!r}", f"'sonic-talk[{spec.extra}]'") from error
+
+
+def _entries() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group="sonic.engines")}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic.media import decode_sound
-from sonic.media.stored import StoredSamples, store
+from sonic.media.decode import decode_sound
+from sonic.media.samples import StoredSamples, store
 from sonic.types import F32, F64, Sound
 
 _CANCELLED = 0.25

@@ -4,10 +4,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from sonic.errors import SpeechError
-from sonic.media import SoundTrack, sound_tracks
+from sonic.media.decode import SoundTrack, sound_tracks
 from sonic.media.mono import Tally, mono
-from sonic.media.stored import StoredSamples
-from sonic.media.voice import listen
+from sonic.media.samples import StoredSamples
+from sonic.speech.voice import listen
 from sonic.types import SPEECH_RATE_HZ, OnNotice
 
 MOST_TRACKS = 16

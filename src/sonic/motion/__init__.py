@@ -1,12 +1,12 @@
 """Motion and its algebra: every function is pure and returns a new Motion."""
 
-from sonic.motion.alignment import Lag, align_lips, estimate_lag
+from sonic.motion.alignment import align_lips
 from sonic.motion.data import N_SHAPE, Motion, join, part
-from sonic.motion.gains import blend, lid_follow, limit, scale_mouth, scale_rest
+from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest
 from sonic.motion.smoothing import close_in_silence, smooth
-from sonic.motion.text import from_json, to_json
 from sonic.motion.timing import offset, retime
 from sonic.motion.windows import Window, windows
+from sonic.signals import Lag, estimate_lag
 
 __all__ = [
     "N_SHAPE",
@@ -14,10 +14,8 @@ __all__ = [
     "Motion",
     "Window",
     "align_lips",
-    "blend",
     "close_in_silence",
     "estimate_lag",
-    "from_json",
     "join",
     "lid_follow",
     "limit",
@@ -27,6 +25,5 @@ __all__ = [
     "scale_mouth",
     "scale_rest",
     "smooth",
-    "to_json",
     "windows",
 ]

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from sonic.motion.data import CHANNELS, Floats, Motion, column, f32
+from sonic.motion.data import Floats, Motion, f32
 from sonic.types import F32
 
 
@@ -50,18 +49,6 @@ def scale_rest(motion: Motion, gain: float) -> Motion:
 def lid_follow(gaze: F32, brows: F32) -> F32:
     """(T, 2) factor on the lids: the upper lid sinks with a look down and rises with a look up or a raised brow."""
     return f32(np.clip(1.0 - 0.07 * gaze[:, 1:] + 0.012 * brows, 0.7, 1.15))
-
-
-def blend(a: Motion, b: Motion, weight: float | ArrayLike) -> Motion:
-    """``a`` where weight is 0, ``b`` where it is 1; weight is one number or (T,), in [0, 1].
-
-    Raises ValueError if the two differ in length or fps.
-    """
-    if a.fps != b.fps or len(a) != len(b):
-        raise ValueError(f"cannot blend {len(a)} frames at {a.fps}/s with {len(b)} frames at {b.fps}/s; retime one")
-    w = np.broadcast_to(np.asarray(weight, np.float64), (len(a),))
-    mixed = {n: f32((x := getattr(a, n)) * (1 - column(w, x)) + getattr(b, n) * column(w, x)) for n in CHANNELS}
-    return Motion(fps=a.fps, **mixed)
 
 
 def _soft(x: Floats, most: float) -> F32:

@@ -17,17 +17,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sonic.errors import SettingError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
 
+
 HOME_VARIABLE = "SONIC_HOME"
 CERTIFICATE_VARIABLE = "SONIC_SIGN_CERT"
 KEY_VARIABLE = "SONIC_SIGN_KEY"
-TIMESTAMP_VARIABLE = "SONIC_TIMESTAMP_URL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,30 +73,6 @@ def home() -> Path:
     if not os.path.isabs(given):
         raise SettingError(f"{HOME_VARIABLE} is {given!r}; it must be an absolute path")
     return Path(given)
-
-
-def identity() -> Identity:
-    """Who signs: the user's own certificate if SONIC_SIGN_CERT is set, else the local one, made on first use.
-
-    Certificates of the local key are renewed in time; the key stays. Raises SettingError for a certificate that cannot
-    sign (expired, other key, wrong purpose, damaged) and OutputError if the local key cannot be kept.
-    """
-    from sonic.provenance import certificates
-
-    timestamp_url = _timestamp_url()
-    paths = os.environ.get(CERTIFICATE_VARIABLE), os.environ.get(KEY_VARIABLE)
-    if not any(paths):
-        return certificates.local_identity(home() / "keys", timestamp_url)
-    if not (paths[0] and paths[1]):
-        raise SettingError(f"only one of {CERTIFICATE_VARIABLE} and {KEY_VARIABLE} is set; set both, or neither")
-    return certificates.own_identity(Path(paths[0]), Path(paths[1]), timestamp_url)
-
-
-def our_fingerprints() -> frozenset[str]:
-    """Of the local key, if there is one, and of the own certificate, if one is set; makes nothing, raises nothing."""
-    from sonic.provenance import certificates
-
-    return certificates.fingerprints_at(home() / "keys", os.environ.get(CERTIFICATE_VARIABLE))
 
 
 def fingerprint_of(public_key_pem: str) -> str:
@@ -163,17 +138,3 @@ def _data_folder(variables: Mapping[str, str], platform: str) -> Path:
         return Path.home() / "Library" / "Application Support" / "Sonic"
     shared = variables.get("XDG_DATA_HOME", "")  # the specification: a relative path is to be ignored
     return (Path(shared) if os.path.isabs(shared) else Path.home() / ".local" / "share") / "sonic"
-
-
-def _timestamp_url() -> str | None:
-    url = os.environ.get(TIMESTAMP_VARIABLE, "")
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        fits = parts.scheme in ("http", "https") and parts.hostname is not None and url.isascii() and url.isprintable()
-    except ValueError:
-        fits = False
-    if not fits:
-        raise SettingError(f"{TIMESTAMP_VARIABLE} is {url!r}; it must be the http or https address of an authority")
-    return url

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sonic.settings import Settings
-from sonic.types import F32, U8, LabelStyle, Portrait
+from sonic.types import F32, U8, LabelOverlay, Portrait
 
 TEXT = "AI生成"
 """What the standard asks for: an AI element and a generation element."""
@@ -42,7 +42,7 @@ Box = tuple[float, float, float, float]
 """(left, top, right, bottom)"""
 
 
-def make_label(portrait: Portrait, settings: Settings, n_frames: int) -> LabelStyle:
+def make_label(portrait: Portrait, settings: Settings, n_frames: int) -> LabelOverlay:
     """The label for a video of this portrait with ``n_frames`` frames at settings.fps.
 
     It lies in the corner of settings.label_position, or elsewhere if it would cover a face there, the speaker's or
@@ -53,7 +53,7 @@ def make_label(portrait: Portrait, settings: Settings, n_frames: int) -> LabelSt
     faces = (portrait.face.box_px, *(portrait.others.boxes_px if portrait.others else ()))
     left, top = _place((plate.shape[1], plate.shape[0]), portrait.size_px, faces, settings.label_position)
     shown = n_frames if settings.label_span == "throughout" else min(n_frames, math.ceil(OPENING_S * settings.fps))
-    return LabelStyle(plate, left, top, shown)
+    return LabelOverlay(plate, left, top, shown)
 
 
 @cache

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError, SettingError
 from sonic.files import read_small_text
-from sonic.provenance.consent import words
+from sonic.provenance.consent import validators
 from sonic.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,8 +129,8 @@ def scope_problem(
     None as a list allows any; what is limited has to be stated.
     """
     for name, allowed, given, covers in (
-        ("language", languages, language, words.covers_language),
-        ("purpose", purposes, purpose, words.covers_purpose),
+        ("language", languages, language, validators.covers_language),
+        ("purpose", purposes, purpose, validators.covers_purpose),
     ):
         if allowed is None:
             continue
@@ -164,11 +164,11 @@ def _checked(name: str, value: Any) -> Any:
             _require(type(value) is int and 1 <= value <= 36_500, name, "a number of days, 1 to 36500")
         case "trusted_keys":
             _require(isinstance(value, list), name, "a list of fingerprints, 64 hexadecimal digits each")
-            return tuple(words.sha256(name, key) for key in value)
+            return tuple(validators.sha256(name, key) for key in value)
         case "languages":
-            return words.languages(name, value)
+            return validators.languages(name, value)
         case "purposes":
-            return words.purposes(name, value)
+            return validators.purposes(name, value)
         case "label_span":
             _require(value == "throughout", name, '"throughout"')
         case "producer":

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import TypeVar
 
 from sonic.errors import ConsentError, MediaError, SonicError
-from sonic.media import open_file
+from sonic.media.container import open_file
 from sonic.media.sniff import sniff_file
-from sonic.provenance.credentials import read_credentials
-from sonic.provenance.toolkit import MEDIA_TYPES
+from sonic.provenance.c2pa.credentials import read_credentials
+from sonic.provenance.c2pa.toolkit import MEDIA_TYPES
 from sonic.types import OnProgress, Progress
-from sonic.verification import judge, machine, pixels
+from sonic.verification import local_records, pixels
+from sonic.verification import verdict as judge
 from sonic.verification.findings import Findings, text
+from sonic.verification.messages import layers
 from sonic.verification.metadata import PICTURES, TAGGED, read_tag
 from sonic.verification.report import STATES, VERDICTS, Layer, Verification
-from sonic.verification.tell import layers
 
 __all__ = ["MAX_BYTES", "STATES", "VERDICTS", "Layer", "Verification", "verify"]
 
@@ -60,12 +61,12 @@ def verify(
         found,
         credentials=read_credentials(file),
         tag=_or_skipped(skipped, "metadata", lambda: read_tag(file, found.kind)),
-        beside=machine.read_beside(file, found.sha256),
+        beside=local_records.read_beside(file, found.sha256),
     )
     found = _with_pixels(found, file, skipped, on_progress, longest_s)
-    found = replace(found, logged=_or_skipped(skipped, "log", lambda: machine.find_logged(found)))
+    found = replace(found, logged=_or_skipped(skipped, "log", lambda: local_records.find_logged(found)))
     try:
-        found = replace(found, permission=machine.find_permission(found))
+        found = replace(found, permission=local_records.find_permission(found))
     except ConsentError as error:  # those of this machine cannot be read
         skipped["consent"] = str(error)
     found = replace(found, skipped=skipped)

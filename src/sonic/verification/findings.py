@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sonic.provenance.audit import Entry
+from sonic.provenance.c2pa.credentials import Credentials
 from sonic.provenance.consent import Consent
-from sonic.provenance.credentials import Credentials
 from sonic.provenance.watermark import Found
 from sonic.verification.labels import LabelFound
 

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from sonic.media import container_tags
+from sonic.media.container import container_tags
 from sonic.verification.findings import Tag, text
 
 KEY = "AIGC"

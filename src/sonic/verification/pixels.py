@@ -5,8 +5,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from sonic.load import load_photo
-from sonic.media import sample_video
+from sonic.media.photo import load_photo
+from sonic.media.video import sample_video
 from sonic.provenance.watermark import Found, detect
 from sonic.types import U8
 from sonic.verification.findings import LabelSeen

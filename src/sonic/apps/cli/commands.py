@@ -12,7 +12,8 @@ from sonic.apps.cli.ask import confirm, day, may_replace
 from sonic.apps.cli.consent import statement
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, InstallError, OutputError, SettingError
-from sonic.settings import Settings, knobs, preset
+from sonic.settings import Settings, settings_table
+from sonic.settings.presets import preset
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
@@ -41,7 +42,7 @@ def demo(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic preview``"""
-    from sonic.sheet import contact_sheet
+    from sonic.evaluation.contact_sheet import contact_sheet
 
     settings = _settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-preview.png", arguments.speech)
@@ -59,7 +60,7 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic inspect``"""
-    from sonic.inspection import inspect_photo
+    from sonic.evaluation.photo import inspect_photo
 
     settings = _settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-inspect.png")
@@ -69,7 +70,7 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic evaluate``"""
-    from sonic.evaluate import compare, evaluate_video
+    from sonic.evaluation.video import compare, evaluate_video
 
     video = Path(arguments.video)
     out = _picture_name(arguments, video, "-evaluate.png", *filter(None, (arguments.real,)))
@@ -101,8 +102,8 @@ def _generate(
     settings: Settings,
     reporter: Reporter,
 ) -> None:
-    from sonic.pipeline import generate as run
-    from sonic.write import is_foreign
+    from sonic.api import generate as run
+    from sonic.pipeline.write import is_foreign
 
     result = run(
         portrait,
@@ -129,7 +130,7 @@ def _generate(
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
-    given = {name: value for name in knobs() if (value := getattr(arguments, name, None)) is not None}
+    given = {name: value for name in settings_table() if (value := getattr(arguments, name, None)) is not None}
     settings = Settings().replace(**values | given)
     _check_for_engine(settings, given)
     return settings
@@ -141,7 +142,7 @@ def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
 
     check_engine(settings.engine)
     for name in given:
-        if (engine := knobs()[name].engine) not in ("", settings.engine):
+        if (engine := settings_table()[name].engine) not in ("", settings.engine):
             raise SettingError(
                 f"--{name.replace('_', '-')} is for engine {engine} alone, and this is engine {settings.engine}; "
                 f"leave it out, or add --engine {engine}"
@@ -172,7 +173,7 @@ def _picture_name(arguments: argparse.Namespace, source: str | Path, suffix: str
 
     Without a name it is called after ``source``, and takes the place of a picture of an earlier run.
     """
-    from sonic.pictures import is_foreign
+    from sonic.media.images import is_foreign
 
     out, made_up = names.named(arguments.out, (source,), suffix)
     with suppress(OSError, ValueError):

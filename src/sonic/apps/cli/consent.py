@@ -102,10 +102,10 @@ def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> a
 
 def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent new``"""
-    from sonic.load import load_photo
+    from sonic.media.photo import load_photo
     from sonic.provenance.consent import store
-    from sonic.provenance.keys import identity
     from sonic.provenance.policy import active
+    from sonic.provenance.signer import identity
 
     photo = load_photo(arguments.photo)
     unsigned = _asked(arguments)
@@ -136,7 +136,7 @@ def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent check``"""
-    from sonic.load import load_photo
+    from sonic.media.photo import load_photo
     from sonic.provenance.consent.check import problems, scope_message
     from sonic.provenance.policy import active
 
@@ -192,8 +192,8 @@ def statement(consent: "Consent") -> str:
 
 def _asked(arguments: argparse.Namespace) -> "Consent":
     """The consent that the options and the answers describe, not bound and not signed."""
+    from sonic.hashing import sha256_of_file
     from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
-    from sonic.provenance.hashing import sha256_of_file
 
     basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
     subject = arguments.subject or ""

@@ -149,8 +149,8 @@ def _filtered(arguments: argparse.Namespace) -> "Iterator[Entry]":
 
 
 def _found(text: str) -> "Entry | None":
+    from sonic.hashing import sha256_of_file
     from sonic.provenance import audit
-    from sonic.provenance.hashing import sha256_of_file
 
     path = Path(text)
     if os.path.isfile(path):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-from sonic.apps.cli.parser import build_parser
+from sonic.apps.cli.parser import build_parser, engine_named
 from sonic.apps.cli.show import Reporter, drop, put
 from sonic.errors import NO_MEMORY, InstallError, OutputError, SonicError, lacks_memory
 
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     when_stopped = "nothing was written"
     with _Stops() as stops:
         try:
-            arguments = build_parser().parse_args(words)
+            arguments = build_parser(engine_named(words)).parse_args(words)
             reporter = Reporter(json_lines=arguments.json, quiet=getattr(arguments, "quiet", False))
             when_stopped = getattr(arguments, "when_stopped", when_stopped)
             return _printed(reporter, arguments.run(arguments, reporter) or 0)

@@ -1,8 +1,9 @@
-"""The command line's grammar. Every setting's option is built from its knob in settings.py."""
+"""The command line's grammar. Every setting's option is built from its entry in settings.py."""
 
 import argparse
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from sonic import __version__
 from sonic.apps.cli import commands
@@ -13,7 +14,8 @@ from sonic.apps.cli.train import add_train
 from sonic.apps.cli.usage import Parser
 from sonic.apps.cli.verify import add_verify
 from sonic.apps.cli.weights import add_weights
-from sonic.settings import Knob, knobs, preset_names
+from sonic.settings import DEFAULTS, Phase, Setting, settings_table
+from sonic.settings.presets import preset_names
 
 EXIT_CODES = """\
 exit codes:
@@ -44,8 +46,11 @@ examples:
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole grammar; ``arguments.run(arguments, reporter)`` runs the chosen command."""
+def build_parser(engine: str = "light") -> argparse.ArgumentParser:
+    """The whole grammar; ``arguments.run(arguments, reporter)`` runs the chosen command.
+
+    ``engine`` is the one whose own settings the help shows; every setting is understood all the same.
+    """
     parser = Parser(
         prog="sonic",
         description="One portrait and one speech recording become a labelled video of the portrait speaking.",
@@ -55,12 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"sonic {__version__}")
     parser.overview = OVERVIEW
     commands_ = parser.add_subparsers(title="commands", metavar="COMMAND")
-    _add_generate(commands_)
-    _add_preview(commands_)
+    _add_generate(commands_, engine)
+    _add_preview(commands_, engine)
     _add_inspect(commands_)
     _add_evaluate(commands_)
     _add_doctor(commands_)
-    _add_demo(commands_)
+    _add_demo(commands_, engine)
     add_verify(commands_)
     add_consent(commands_)
     add_log(commands_)
@@ -78,7 +83,7 @@ def _command(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> 
     return command
 
 
-def _add_generate(parent: Any) -> None:
+def _add_generate(parent: Any, engine: str) -> None:
     command = _command(
         parent,
         "generate",
@@ -93,14 +98,14 @@ def _add_generate(parent: Any) -> None:
     add_force(command)
     command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
     _add_consent(command)
-    _add_settings(command)
+    _add_settings(command, engine)
 
 
-def _add_preview(parent: Any) -> None:
+def _add_preview(parent: Any, engine: str) -> None:
     command = _command(parent, "preview", "Draw a contact sheet of eight frames, in seconds.", commands.preview)
     _add_inputs(command)
     _add_picture(command, "the picture (default: PORTRAIT-preview.png)")
-    _add_settings(command)
+    _add_settings(command, engine)
 
 
 def _add_inspect(parent: Any) -> None:
@@ -108,7 +113,7 @@ def _add_inspect(parent: Any) -> None:
     command = _command(parent, "inspect", help_, commands.inspect)
     command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
     _add_picture(command, "the picture (default: PORTRAIT-inspect.png)")
-    _add_settings(command, only=("framing", "expand_ratio", "face", "min_resolution"))
+    _add_settings(command, "light", phases=("frame",))
 
 
 def _add_evaluate(parent: Any) -> None:
@@ -126,7 +131,7 @@ def _add_doctor(parent: Any) -> None:
     _command(parent, "doctor", help_, commands.doctor)
 
 
-def _add_demo(parent: Any) -> None:
+def _add_demo(parent: Any, engine: str) -> None:
     help_ = "Make a video of the bundled fictional portrait saying the bundled recording."
     command = _command(parent, "demo", help_, commands.demo)
     command.add_argument(
@@ -134,7 +139,7 @@ def _add_demo(parent: Any) -> None:
     )
     add_force(command)
     command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
-    _add_settings(command)
+    _add_settings(command, engine)
 
 
 def _add_picture(command: argparse.ArgumentParser, help_: str) -> None:
@@ -164,44 +169,62 @@ def _add_consent(command: argparse.ArgumentParser) -> None:
     add_confirmed(group)
 
 
-def _add_settings(command: argparse.ArgumentParser, only: tuple[str, ...] = ()) -> None:
-    group = command.add_argument_group("settings")
+def _add_settings(command: argparse.ArgumentParser, engine: str, phases: tuple[Phase, ...] = get_args(Phase)) -> None:
+    others = sorted({entry.engine for entry in settings_table().values()} - {"", engine, "light"})
+    hint = "; ".join(f"those of engine {name}: --engine {name} --help" for name in others)
+    group = command.add_argument_group("settings", hint if len(phases) > 1 else None)
     group.add_argument(
         "--preset",
         metavar="NAME|FILE",
         help=f"start from these settings: {', '.join(preset_names())}, or a TOML file; options override it",
     )
     groups = {"": group}
-    for name, knob in knobs().items():
-        if not only or name in only:
-            if knob.engine not in groups:
-                groups[knob.engine] = command.add_argument_group(f"settings of engine {knob.engine} alone")
-            option = f"--{name.replace('_', '-')}"
-            groups[knob.engine].add_argument(option, dest=name, metavar=_metavar(knob), help=knob_help(name))
+    for name, entry in settings_table().items():
+        if entry.phase not in phases:
+            continue
+        shown = entry.engine in ("", engine)
+        if shown and entry.engine not in groups:
+            groups[entry.engine] = command.add_argument_group(f"settings of engine {entry.engine} alone")
+        groups.get(entry.engine, group).add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            metavar=_metavar(entry),
+            help=setting_help(name) if shown else argparse.SUPPRESS,
+        )
 
 
-def knob_help(name: str) -> str:
+def engine_named(argv: Sequence[str]) -> str:
+    """The engine that these arguments name, before they are parsed; the default where they name none."""
+    for argument, following in zip(argv, [*argv[1:], ""], strict=False):
+        if argument == "--engine":
+            return following
+        if argument.startswith("--engine="):
+            return argument.removeprefix("--engine=")
+    return str(DEFAULTS["engine"])
+
+
+def setting_help(name: str) -> str:
     """One setting's help line: what it does, its range or choices, its default."""
-    knob = knobs()[name]
-    default = _default_text(name, knob)
-    parts = [knob.help]
-    if knob.choices:
-        parts.append(", ".join(knob.choices) + ";")
-    elif knob.low is not None and knob.high is not None:
-        parts.append(f"{knob.low:.10g} to {knob.high:.10g}{' ' + knob.unit if knob.unit else ''};")
-    if knob.recommended:
-        parts.append(f"recommended {knob.recommended[0]:g} to {knob.recommended[1]:g};")
+    entry = settings_table()[name]
+    default = _default_text(name, entry)
+    parts = [entry.help]
+    if entry.choices:
+        parts.append(", ".join(entry.choices) + ";")
+    elif entry.low is not None and entry.high is not None:
+        parts.append(f"{entry.low:.10g} to {entry.high:.10g}{' ' + entry.unit if entry.unit else ''};")
+    if entry.recommended:
+        parts.append(f"recommended {entry.recommended[0]:g} to {entry.recommended[1]:g};")
     return " ".join([*parts, f"default {default}"]).replace("%", "%%")
 
 
-def _default_text(name: str, knob: Knob) -> str:
+def _default_text(name: str, entry: Setting) -> str:
     from sonic.settings import Settings
 
     value = getattr(Settings(), name)
     if value is None:
-        return knob.unset
+        return entry.unset
     return f"{float(value):g}" if isinstance(value, float | int | Fraction) else str(value)
 
 
-def _metavar(knob: Knob) -> str:
-    return {int: "N", float: "X", Fraction: "FPS", str: "NAME"}[knob.kind]
+def _metavar(entry: Setting) -> str:
+    return {int: "N", float: "X", Fraction: "FPS", str: "NAME"}[entry.kind]

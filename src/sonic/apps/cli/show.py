@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # a help text needs no numpy
     from sonic.errors import SonicError
+    from sonic.pipeline.job import Pace
     from sonic.types import Progress
 
 REFRESH_S = 0.1
 """A terminal's progress line is redrawn at most this often."""
-MIN_ELAPSED_S = 0.05
 QUIET_REFRESH_S = 5.0
 """A log file gets a line at most this often."""
 
@@ -31,26 +31,33 @@ class Reporter:
         self._quiet = quiet
         self._terminal = is_terminal(sys.stderr)
         self._stage = ""
-        self._stage_began_s = 0.0
+        self._pace: Pace | None = None
         self._last_drawn_s = 0.0
         self._line_open = False
 
     def progress(self, report: "Progress") -> None:
         """Stage, units per second and remaining time."""
         now_s = time.monotonic()
+        rate, remaining_s = self._paced(report)
         if report.stage != self._stage:
-            self._stage, self._stage_began_s, self._last_drawn_s = report.stage, now_s, 0.0
+            self._stage, self._last_drawn_s = report.stage, 0.0
         pause_s = REFRESH_S if self._terminal or self._json else QUIET_REFRESH_S
         finished = report.done >= report.total
         if self._quiet or (now_s - self._last_drawn_s < pause_s and not finished):
             return
         self._last_drawn_s = now_s
-        rate, remaining_s = _rate(report, now_s - self._stage_began_s)
         if self._json:
             self._emit("progress", stage=report.stage, done=report.done, total=report.total,
                        per_second=round(rate, 2), remaining_s=round(remaining_s, 1))  # fmt: skip
             return
         self._draw(progress_line(report, rate, remaining_s), finished=finished)
+
+    def _paced(self, report: "Progress") -> tuple[float, float]:
+        if self._pace is None:
+            from sonic.pipeline.job import Pace
+
+            self._pace = Pace()
+        return self._pace.of(report)
 
     def notice(self, line: str) -> None:
         """Something a person should read; not an error."""
@@ -181,11 +188,3 @@ def progress_line(report: "Progress", per_second: float, remaining_s: float) -> 
         return f"{report.stage:<8} {report.done}/{report.total}  done   {per_second:.1f} {unit}"
     clock = f"{int(remaining_s) // 60}:{int(remaining_s) % 60:02d} left" if report.done else ""
     return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}   {per_second:.1f} {unit}   {clock}".rstrip()
-
-
-def _rate(report: "Progress", elapsed_s: float) -> tuple[float, float]:
-    """(units per second, seconds remaining)."""
-    if elapsed_s < MIN_ELAPSED_S:
-        return 0.0, 0.0  # too early to tell
-    rate = report.done / elapsed_s
-    return rate, (report.total - report.done) / rate if rate > 0 else 0.0

@@ -10,7 +10,7 @@ from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
-    from sonic.train.workspace import Workspace
+    from sonic.training.workspace import Workspace
     from sonic.types import Watch
 
 STEPS = """\
@@ -113,8 +113,8 @@ def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
     _leave_cores_alone()
     from dataclasses import asdict
 
-    from sonic.train.prepare import prepare as run
-    from sonic.train.workspace import open_workspace
+    from sonic.training.prepare import prepare as run
+    from sonic.training.workspace import open_workspace
 
     workers = _count(arguments.workers, "--workers")
     workspace = open_workspace(arguments.work, arguments.recipe)
@@ -126,7 +126,7 @@ def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def encoder(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train encoder``"""
     device, workspace = _device(arguments), _workspace(arguments)
-    from sonic.train.encoder import train_encoder
+    from sonic.training.encoder import train_encoder
 
     train_encoder(workspace, device, _watch(reporter))
     reporter.result(f"{workspace.encoder}  curves.png, log.csv, encoder.pt", folder=str(workspace.encoder))
@@ -135,7 +135,7 @@ def encoder(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def motion(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train motion``"""
     device, workspace = _device(arguments), _workspace(arguments)
-    from sonic.train.motion import train_motion
+    from sonic.training.motion import train_motion
 
     train_motion(workspace, device, _watch(reporter))
     reporter.result(f"{workspace.motion}  curves.png, log.csv, motion.pt", folder=str(workspace.motion))
@@ -147,7 +147,7 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
     workspace = _workspace(arguments)
     from dataclasses import asdict
 
-    from sonic.train.export import export as run
+    from sonic.training.export import export as run
 
     out = arguments.out or workspace.weights
     digests, parity = run(workspace, out)
@@ -161,8 +161,8 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train evaluate``"""
     _require_torch()
     workspace = _workspace(arguments)
-    from sonic.train.evaluate import evaluate as run
-    from sonic.train.evaluate import table
+    from sonic.training.evaluate import evaluate as run
+    from sonic.training.evaluate import table
 
     weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
     sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
@@ -179,7 +179,7 @@ def everything(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 
 def _workspace(arguments: argparse.Namespace) -> "Workspace":
-    from sonic.train.workspace import Workspace
+    from sonic.training.workspace import Workspace
 
     workspace = Workspace(arguments.work)
     workspace.recipe()
@@ -195,7 +195,7 @@ def _watch(reporter: Reporter) -> "Watch":
 def _device(arguments: argparse.Namespace) -> Any:
     """The torch.device to train on."""
     _require_torch()
-    from sonic.train.loop import pick_device
+    from sonic.training.loop import pick_device
 
     return pick_device(arguments.device, _count(arguments.threads, "--threads"))
 

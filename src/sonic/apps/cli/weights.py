@@ -11,8 +11,9 @@ from sonic.apps.cli.show import Reporter, put
 from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
-    from sonic.engines.svd.check import Finding
-    from sonic.engines.svd.fetch import Wanted
+    from sonic.engines.svd.weights.check import Finding
+    from sonic.engines.svd.weights.fetch import Wanted
+    from sonic.types import Stage
 
 ABOUT = """\
 Engine light ships its weights with Sonic; there is nothing to do for it.
@@ -88,8 +89,8 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights list``"""
     from dataclasses import asdict
 
-    from sonic.engines.svd.checkpoints import search
-    from sonic.engines.svd.parts import PARTS
+    from sonic.engines.svd.weights.catalogue import PARTS
+    from sonic.engines.svd.weights.checkpoints import search
     from sonic.weights import TABLE
 
     found = search(arguments.folder).files
@@ -112,8 +113,8 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def where(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights where``"""
-    from sonic.engines.svd.checkpoints import roots, search
-    from sonic.engines.svd.parts import PARTS
+    from sonic.engines.svd.weights.catalogue import PARTS
+    from sonic.engines.svd.weights.checkpoints import roots, search
 
     located = search(arguments.folder)
     files = {name: _text(located.files.get(name)) for name, part in PARTS.items() if part.n_tensors}
@@ -127,8 +128,8 @@ def where(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights check``"""
-    from sonic.engines.svd.check import check as run
-    from sonic.engines.svd.checkpoints import search
+    from sonic.engines.svd.weights.check import check as run
+    from sonic.engines.svd.weights.checkpoints import search
 
     findings = list(run(search(arguments.folder), _watch(reporter, "check")))
     bad = [finding.part for finding in findings if finding.problems]
@@ -139,7 +140,7 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights fetch``"""
-    from sonic.engines.svd import fetch as run
+    from sonic.engines.svd.weights import fetch as run
 
     wanted = run.missing(arguments.folder, half=arguments.half)
     if not wanted:
@@ -165,8 +166,8 @@ def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def convert(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights convert``"""
-    from sonic.engines.svd.check import lacking
-    from sonic.engines.svd.convert import convert as run
+    from sonic.engines.svd.weights.check import lacking
+    from sonic.engines.svd.weights.convert import convert as run
 
     if lacking():
         raise InstallError(f"converting needs {', '.join(lacking())}; pip install 'sonic-talk[gpu]'")
@@ -177,7 +178,7 @@ def convert(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def _agreed(wanted: "list[Wanted]", folder: Path | None) -> bool:
     """What is to come and on which terms, then the question."""
-    from sonic.engines.svd.fetch import destination, free_bytes
+    from sonic.engines.svd.weights.fetch import destination, free_bytes
 
     place = destination(folder)
     lines = [
@@ -217,7 +218,7 @@ def _values(finding: "Finding") -> dict[str, Any]:
     return asdict(finding) | {"file": _text(finding.file)}
 
 
-def _watch(reporter: Reporter, stage: str) -> Callable[[str, int, int], None]:
+def _watch(reporter: Reporter, stage: "Stage") -> Callable[[str, int, int], None]:
     """Progress over parts or files."""
 
     def watch(name: str, done: int, total: int) -> None:

@@ -5,7 +5,7 @@
     python make_font.py /usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc
 
 The subset is renamed: under the Open Font License a modified font does not carry on its parent's name.
-The same parent and the same fonttools give the same bytes, which tests/test_label.py compares with a hash.
+The same parent and the same fonttools give the same bytes, which tests/provenance/test_label.py compares with a hash.
 """
 
 # mypy: disable-error-code="import-untyped,import-not-found"

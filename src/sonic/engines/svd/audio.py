@@ -16,9 +16,9 @@ from torch import Tensor
 from sonic.counts import samples_of
 from sonic.engines.svd.audio_modules import AudioToBucket, AudioToToken
 from sonic.errors import SpeechError
-from sonic.media import sound_format
+from sonic.media.decode import sound_format
 from sonic.media.mono import mono
-from sonic.media.stored import StoredSamples, store
+from sonic.media.samples import StoredSamples, store
 from sonic.types import F32, SPEECH_RATE_HZ, OnProgress, Progress, Samples, Sound
 
 _SAMPLES_PER_AUDIO_FRAME = SPEECH_RATE_HZ // 25

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sonic.geometry import smoothstep
+from sonic.faces.geometry import smoothstep
 from sonic.types import F32, F64, U8
 
 CELL_PX = 8

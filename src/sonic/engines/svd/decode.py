@@ -1,7 +1,7 @@
 """Pictures to latents and latents to frames, chunk by chunk: nothing of clip length on the device."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,7 +30,7 @@ def encode(vae: Any, image: Tensor, *, device: torch.device, dtype: torch.dtype)
 
 def decode(
     vae: Any, latents: Tensor, *, chunk: int = CHUNK, tile: int | None = None, device: torch.device, dtype: torch.dtype
-) -> Iterator[Tensor]:
+) -> Generator[Tensor, None, None]:
     """Frames (3, 8h, 8w) float32 in 0..1 on the host, one at a time, of latents (N, 4, h, w) on the host.
 
     ``tile``, in latent px, decodes pictures larger than this in overlapping squares of this side: less memory, nearly

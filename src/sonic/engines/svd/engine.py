@@ -14,17 +14,17 @@ from sonic.engines.svd import memory
 from sonic.engines.svd.arithmetic import checked, name_of
 from sonic.engines.svd.audio import Features, hear, listen
 from sonic.engines.svd.audio_modules import AudioToToken
-from sonic.engines.svd.checkpoints import Located, locate
 from sonic.engines.svd.decode import decode, encode
 from sonic.engines.svd.denoise import LATENT_SCALE, Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.devices import devices_of, dtype_of, free_device_bytes, free_host_bytes
 from sonic.engines.svd.inference import FPS, Inference
+from sonic.engines.svd.model_store import Shelf, Way
 from sonic.engines.svd.paste import Paster, Region
 from sonic.engines.svd.picture import Picture, prepare, square_around, working_size
 from sonic.engines.svd.resume import Unfinished
 from sonic.engines.svd.retime import retime
 from sonic.engines.svd.rife import interpolator
-from sonic.engines.svd.shelf import Shelf, Way
+from sonic.engines.svd.weights.checkpoints import Located, locate
 from sonic.errors import SettingError, SpeechError
 from sonic.settings import Settings
 from sonic.types import Frame, Portrait, Speech, Watch
@@ -98,7 +98,7 @@ class SvdEngine:
         located.digests(watch.progress)  # for the record; read now, while somebody is told
         return _latents(self._shelf, take, portrait, speech, watch)
 
-    def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Iterator[Frame]:
+    def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Generator[Frame, None, None]:
         """Frames at the size of portrait.crop: decoded, retimed, and pasted back with their colours held."""
         for latents in motion:
             if self._shelf is None:
@@ -106,6 +106,12 @@ class SvdEngine:
             with closing(_frames(self._shelf, portrait, latents)) as frames:
                 yield from frames
             latents.unfinished.done()
+
+    def close(self) -> None:
+        """Take the networks off the device."""
+        self._shelf = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
 
 def _take(
@@ -253,7 +259,7 @@ def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Fra
     with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
         made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
         timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))
-        with closing(timed), _remedy_for_memory("to decode"):  # type: ignore[type-var]
+        with closing(timed), _remedy_for_memory("to decode"):
             for index, frame in enumerate(timed):
                 yield Frame(paster.paste(frame.numpy()), index)
 

@@ -1,8 +1,8 @@
 """What a job needs before it starts: bytes on the device and on the host, and the fastest way of working that fits.
 
 The numbers were counted, not guessed: ``python bench/svd.py count`` runs the full-size networks on the meta device and
-follows the life of every tensor (bench/svd_count.py); tests/test_svd_memory.py holds these formulas against such a
-count. Attention is counted as one fused kernel. Nothing on the device grows with the length of the recording.
+follows the life of every tensor (bench/svd_count.py); tests/engines/svd/test_memory.py holds these formulas against
+such a count. Attention is counted as one fused kernel. Nothing on the device grows with the length of the recording.
 """
 
 from collections.abc import Iterator

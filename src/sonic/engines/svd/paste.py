@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.engines.svd.colour import ColourLock
-from sonic.facemesh import CHEEK_LEFT, CHEEK_RIGHT, OVAL
-from sonic.geometry import own_person, smoothstep
+from sonic.faces.geometry import own_person, smoothstep
+from sonic.faces.topology import CHEEK_LEFT, CHEEK_RIGHT, OVAL
 from sonic.types import F32, F64, U8, Face
 
 REACH = 0.34

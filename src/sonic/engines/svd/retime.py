@@ -1,6 +1,6 @@
 """From the 12.5 frames a second that the model makes to any other rate."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from typing import TypeVar
 
@@ -13,7 +13,9 @@ _PARTS = 2**LEVELS
 T = TypeVar("T")
 
 
-def retime(frames: Iterator[T], n_out: int, fps: Fraction, *, middle: Callable[[T, T], T]) -> Iterator[T]:
+def retime(
+    frames: Generator[T, None, None], n_out: int, fps: Fraction, *, middle: Callable[[T, T], T]
+) -> Generator[T, None, None]:
     """``n_out`` frames at ``fps`` of ``frames`` at inference.FPS; ``middle(a, b)`` makes the one half-way between two.
 
     A moment that has a frame of its own gets it untouched: at 25 a second every other one. Others are made by halving
@@ -30,8 +32,7 @@ def retime(frames: Iterator[T], n_out: int, fps: Fraction, *, middle: Callable[[
                 between = between.followed_by(next(frames, None))
             yield between[part]
     finally:
-        if close := getattr(frames, "close", None):
-            close()
+        frames.close()
 
 
 class _Between(dict[int, T]):

@@ -20,12 +20,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from sonic.errors import OutputError
+from sonic.hashing import sha256_of
 from sonic.provenance.audit.chain import Entry, append, ready
 from sonic.provenance.audit.read import Verdict, entries, find, verify
-from sonic.provenance.hashing import sha256_of
 
 if TYPE_CHECKING:
-    from sonic.provenance.manifest import Record
+    from sonic.provenance.record import Record
 
 __all__ = ["KINDS", "Entry", "Verdict", "append", "entered", "entries", "facts_of", "find", "ready", "verify"]
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sonic.errors import OutputError
-from sonic.provenance.hashing import sha256_of
+from sonic.hashing import sha256_of
 from sonic.provenance.keys import HOME_VARIABLE, home
 
 GENESIS = "0" * 64

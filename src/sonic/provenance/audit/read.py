@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from sonic.errors import OutputError
-from sonic.provenance.audit.chain import GENESIS, LOG, MAX_LINE, Entry, entry_hash, missing, parsed, while_nobody_writes
+from sonic.provenance.audit.chain import (
+    GENESIS,
+    LOG,
+    MAX_LINE,
+    Entry,
+    entry_hash,
+    missing,
+    parsed,
+    while_nobody_writes,
+)
 from sonic.provenance.keys import home
 
 MIN_PREFIX = 4

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from sonic.errors import ConsentError
-from sonic.provenance.consent import store, words
+from sonic.provenance.consent import store, validators
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
-from sonic.provenance.keys import identity, our_fingerprints
+from sonic.provenance.keys import Identity
 from sonic.provenance.policy import Policy, scope_problem
+from sonic.provenance.signer import our_fingerprints
 from sonic.types import Photo
 
 PROBLEMS = {
@@ -33,20 +34,22 @@ class Problem:
     """One line with the remedy."""
 
 
-def authorise(consent: object, photo: Photo, *, language: str | None, purpose: str | None, policy: Policy) -> Consent:
+def authorise(
+    consent: object, photo: Photo, *, language: str | None, purpose: str | None, policy: Policy, signer: Identity
+) -> Consent:
     """The signed consent on which this photo is animated, kept in the local store.
 
     One without a signature, which a program or `sonic generate --consent BASIS` states, is bound to the photo and
-    signed here. Raises ConsentError, with the remedy, unless it holds.
+    signed by ``signer``. Raises ConsentError, with the remedy, unless it holds.
     """
     if not isinstance(consent, Consent):
         raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
     if language is not None:
-        words.language("language", language)
+        validators.language("language", language)
     if purpose is not None:
-        words.purpose("purpose", purpose)
+        validators.purpose("purpose", purpose)
     if consent.signature is None:
-        consent = _signed(consent.bound_to(photo))
+        consent = _signed(consent.bound_to(photo), signer)
     for problem in problems(consent, policy=policy, photo=photo):
         raise ConsentError(problem.message)
     if message := scope_message(consent, language, purpose):
@@ -80,12 +83,12 @@ def scope_message(consent: Consent, language: str | None, purpose: str | None) -
     return scope_problem(_who(consent), consent.languages, consent.purposes, language, purpose)
 
 
-def _signed(bound: Consent) -> Consent:
+def _signed(bound: Consent, signer: Identity) -> Consent:
     """With our signature: that of an earlier time, if the same was said before, so that one consent is one file."""
     kept = store.copy_of(bound.id)
     if kept is not None and kept.is_signed() and kept.signer() in our_fingerprints():
         return kept
-    return bound.signed(identity())
+    return bound.signed(signer)
 
 
 def _signature_problems(consent: Consent, policy: Policy) -> list[Problem]:

@@ -19,11 +19,12 @@ from pathlib import Path
 
 from sonic.errors import ConsentError, OutputError
 from sonic.files import read_small
+from sonic.hashing import canonical
 from sonic.provenance.audit import append
-from sonic.provenance.consent import words
+from sonic.provenance.consent import validators
 from sonic.provenance.consent.terms import Consent, now_text
-from sonic.provenance.hashing import canonical
-from sonic.provenance.keys import HOME_VARIABLE, home, identity
+from sonic.provenance.keys import HOME_VARIABLE, home
+from sonic.provenance.signer import identity
 
 KIND = "sonic-revocation/1"
 UNKNOWN_DAY = "a day that cannot be read"
@@ -81,7 +82,7 @@ def revoked_at(consent_id: str) -> str | None:
         raise _unreadable(error) from error
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return UNKNOWN_DAY
-    return at if isinstance(at, str) and at.isprintable() and len(at) <= words.MAX_PURPOSE else UNKNOWN_DAY
+    return at if isinstance(at, str) and at.isprintable() and len(at) <= validators.MAX_PURPOSE else UNKNOWN_DAY
 
 
 def copy_of(consent_id: str) -> Consent | None:

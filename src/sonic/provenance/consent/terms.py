@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.errors import ConsentError
 from sonic.files import read_small
+from sonic.hashing import canonical, sha256_of_file
 from sonic.provenance.consent.fields import Signature, checked, read
-from sonic.provenance.hashing import canonical, sha256_of_file
 from sonic.types import Photo
 
 if TYPE_CHECKING:

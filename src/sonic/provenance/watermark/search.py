@@ -22,7 +22,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from sonic.media import sample_video
+from sonic.media.video import sample_video
 from sonic.provenance.watermark.code import CHECK_BITS, ID_BITS, LIST, N_CHIPS, decode, encode
 from sonic.provenance.watermark.pattern import SIDE, TILE, waves
 from sonic.provenance.watermark.reading import luma, residual, waves_of

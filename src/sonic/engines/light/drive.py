@@ -1,0 +1,76 @@
+"""Motion from speech: the lips from a diffusion model, the rest from seeded generators, then the motion's algebra."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+
+from sonic.counts import covering_frames, samples_of, video_frames
+from sonic.engines.light.lips.diffusion import FPS, PIECE
+from sonic.engines.light.lips.predict import lips_from_speech
+from sonic.engines.light.nonverbal.breath import breathe
+from sonic.engines.light.nonverbal.motion import Bearing, Bearings
+from sonic.motion import (
+    Motion,
+    Window,
+    close_in_silence,
+    limit,
+    offset,
+    retime,
+    scale_mouth,
+    scale_rest,
+    smooth,
+    windows,
+)
+from sonic.settings import Settings
+from sonic.types import F32, Opening, Speech
+
+_MODEL_LEAD_S = 0.005
+"""Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
+_WANTED_LEAD_S = 0.01
+"""How much earlier people like lips to be; they notice late lips more than early ones."""
+_MARGIN = 50
+"""Frames around a sample that its shaping depends on: offset 14, silence 4, smoothing 15, retiming 9, in all 42."""
+
+
+def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:
+    """Motion for the first ``duration_s`` seconds, at settings.fps, in pieces of some 12 s, each made when asked for.
+
+    Together they are video_frames(duration_s, settings.fps) samples. The same speech and settings give the same motion,
+    and so does any length of the pieces (``piece`` frames at 25 fps), to some 1e-5. Each gain has a true zero:
+    dynamic_scale stills the mouth, motion_scale the head, the gaze and the brows, blink_scale the blinks.
+    """
+    fps = Fraction(FPS)
+    samples = Opening(speech.samples, samples_of(duration_s))
+    bearings = Bearings(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
+    lips = lips_from_speech(samples, steps=settings.inference_steps, seed=settings.seed, piece=piece)
+    n, n_asked, n_given = covering_frames(len(samples), fps), video_frames(duration_s, settings.fps), 0
+    for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
+        motion = _shaped(window, bearings.until(window.end), settings)
+        ready = n_asked if window.final == n else min(ceil(window.final * settings.fps / fps), n_asked)
+        if ready > n_given:
+            yield retime(motion, settings.fps, ready - n_given, begins=window.begins, first=n_given)
+            n_given = ready
+
+
+def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
+    return replace(Motion.still(len(lip_gap), Fraction(FPS)), shape=shape, lip_gap=lip_gap)
+
+
+def _shaped(window: Window, bearing: Bearing, settings: Settings) -> Motion:
+    """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
+    now = slice(window.begins, window.end)
+    late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
+    mouth = close_in_silence(offset(window.motion, late_s), bearing.voice.speaking[now])
+    mouth = breathe(mouth, bearing.parted_mm[now])
+    motion = replace(
+        mouth,
+        lids=bearing.lids[now],
+        gaze=bearing.gaze[now],
+        brows=bearing.brows[now],
+        pose_deg=bearing.pose_deg[now],
+        shift=bearing.shift[now],
+    )
+    # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
+    motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
+    return limit(smooth(motion, settings.smoothing))

@@ -1,0 +1,1 @@
+"""Lips from speech: a diffusion model over mouth motion."""

@@ -1,0 +1,1 @@
+"""Renderers of engine ``light``: each turns Motion into frames."""

@@ -1,0 +1,112 @@
+"""Colours of the parts that a closed mouth hides, guessed from skin, lips and eyes. Linear RGB throughout."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sonic.engines.light.renderers.warp.native import colour_tables
+from sonic.faces import topology
+from sonic.faces.tones import Toning, toning_of
+from sonic.faces.topology import EYES, N_SURFACE
+from sonic.types import F32, F64, U8
+
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+_SKIN = (50, 280, 205, 425, 101, 330, 4)
+_LIPS = (14, 17, 16, 15, 87, 317, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """Linear RGB, each (3,)."""
+
+    teeth: F64
+    gum: F64
+    tongue: F64
+    cavity: F64
+    lash: F64
+    """sRGB bytes, as drawn."""
+    skin: F64
+    toning: Toning
+    """For what is painted with these, once it is lit."""
+
+
+def luminance(rgb: F64) -> float:
+    """Of one linear colour."""
+    return float(rgb @ _LUMA)
+
+
+def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
+    """Guess the colours from the crop (h, w, 3) and its landmarks."""
+    linear = colour_tables()[0]
+
+    def patch(i: int, reach: float) -> F64:
+        x, y = np.clip(points_px[i, :2], 0, [rgb.shape[1] - 1, rgb.shape[0] - 1]).astype(int)
+        k = max(1, int(reach * face_height_px))
+        cut = rgb[max(0, y - k) : y + k + 1, max(0, x - k) : x + k + 1].reshape(-1, 3)
+        return np.asarray(np.median(linear[cut], 0), np.float64)
+
+    skin = np.median([patch(i, 0.035) for i in _SKIN], 0)
+    lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
+    eyes = eye_pixels(rgb, points_px)
+    teeth = _teeth(skin, _sclera(linear[eyes], skin))
+    tongue = 0.35 * lips + 0.45 * np.array([1.40, 0.55, 0.50]) * luminance(skin) * 0.75
+    lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
+    gum = lips * [0.75, 0.64, 0.68]
+    cavity = lips * [0.17, 0.08, 0.08] + 0.0015
+    return Colours(teeth, gum, tongue, cavity, lash, skin, toning_of(rgb, points_px))
+
+
+def eye_pixels(rgb: U8, points_px: F64) -> U8:
+    """(N, 3) pixels between the lids."""
+    import cv2
+
+    mask = np.zeros(rgb.shape[:2], np.uint8)
+    for eye in EYES:
+        ring = [eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1]]
+        cv2.fillPoly(mask, [np.round(points_px[ring, :2]).astype(np.int32)], 1)
+    return rgb[mask > 0]
+
+
+def _sclera(eyes: F32, skin: F64) -> F64:
+    """The white of the eyes: their bright pixels without the glints; skin where the eyes are too small to tell."""
+    if len(eyes) < 20:
+        return skin
+    light = eyes @ _LUMA
+    low, high = np.percentile(light, [80, 97])
+    return np.asarray(np.median(eyes[(light >= low) & (light <= high + 1e-6)], 0), np.float64)
+
+
+def _teeth(skin: F64, sclera: F64) -> F64:
+    """As light as the picture's own whites allow: a painted eye is no whiter than its painter made it."""
+    y_skin, y_white = luminance(skin), luminance(sclera)
+    light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
+    light = float(np.clip(light, 0.05, 0.72))
+    tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
+    white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
+    colour = np.array([1.03, 1.0, 0.92]) * tint**0.36 * white**0.30
+    return np.asarray(colour / luminance(colour) * light)
+
+
+def softness_px(rgb: U8, points_px: F64) -> float:
+    """How blurred the sharpest features of the face are: the standard deviation of a Gaussian, in px.
+
+    The steepest gradients shrink by b / sqrt(b^2 + s^2) when a picture with edges of width b is blurred by s.
+    """
+    import cv2
+
+    low = np.clip(np.floor(points_px[:N_SURFACE, :2].min(0)), 0, [rgb.shape[1] - 8, rgb.shape[0] - 8]).astype(int)
+    high = np.clip(np.ceil(points_px[:N_SURFACE, :2].max(0)), low + 8, [rgb.shape[1], rgb.shape[0]]).astype(int)
+    grey = cv2.cvtColor(np.ascontiguousarray(rgb[low[1] : high[1], low[0] : high[0]]), cv2.COLOR_RGB2GRAY)
+    light, sigma = grey.astype(np.float32), 1.5
+
+    def steepest(picture: F32) -> float:
+        slope = cv2.magnitude(cv2.Scharr(picture, cv2.CV_32F, 1, 0), cv2.Scharr(picture, cv2.CV_32F, 0, 1))
+        return float(np.percentile(slope, 98.5))
+
+    ratio = np.clip(steepest(cv2.GaussianBlur(light, (0, 0), sigma)) / max(steepest(light), 1e-3), 0.05, 0.98)
+    return float(sigma * ratio / np.sqrt(1 - ratio**2))
+
+
+def face_height(points_px: F64) -> float:
+    """Distance from the top of the forehead to the chin, in px of the picture."""
+    return float(np.linalg.norm((points_px[topology.FOREHEAD] - points_px[topology.CHIN_TIP])[:2]))

@@ -1,0 +1,225 @@
+"""Measure a video on its own pixels: track the face anew, compare with the sound, report and plot.
+
+Works on any video with one face and sound, made by Sonic or filmed, so that both are judged by the same code.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sonic.counts import video_frames
+from sonic.errors import FaceError, MediaError
+from sonic.evaluation.figures import drawn, new_figure
+from sonic.evaluation.metrics import (
+    MANNERS,
+    Report,
+    background_change,
+    best_lag,
+    closeness,
+    correlation,
+    identity,
+    lag_curve,
+    lip_opening,
+    mean_ycc,
+    measure,
+    mouth_distance,
+)
+from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.media.images import check_picture_name, save_picture
+from sonic.media.recording import load_speech
+from sonic.media.video import decode_video, video_format
+from sonic.speech.prosody import prosody
+from sonic.types import F32, F64, U8, OnProgress, Progress
+
+MIN_FRAMES = 10
+N_STILLS = 100
+STILL_PX = 512
+"""Stills are thinned to about this longer side, green channel only."""
+MAX_LOST = 0.1
+"""Share of frames in which the face may be missing."""
+
+_UNITS = {"_deg": "°", "_ms": "ms", "_px": "px", "seconds": "s", "_s": "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The measures of one video, and the curves behind them."""
+
+    report: Report
+    lost_frames: int
+    """Frames without a tracked face, filled from the frame before."""
+    fps: float
+    opening: F64
+    """(T,) lip opening over the outer-eye distance."""
+    loudness: F64
+    """(T,) linear RMS of 80 to 3000 Hz, relative to loud speech."""
+    points: F32
+    """(T, 478, 3) landmarks in px of the video."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json: the measures, rounded."""
+        measures = {name: None if v is None else round(v, 5) for name, v in self.report.to_dict().items()}
+        return {**measures, "fps": self.fps, "lost_frames": self.lost_frames}
+
+    def to_text(self) -> str:
+        """For a person: one measure a line."""
+        lines = []
+        for name, value in self.report.to_dict().items():
+            unit = next((u for ending, u in _UNITS.items() if name.endswith(ending)), "")
+            number = "not measurable" if value is None else f"{value:.3f} {unit}"
+            lines.append(f"{name:<30} {number}")
+        if self.lost_frames:
+            lines.append(f"{'frames without a face':<30} {self.lost_frames}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A made video beside the filmed one of the same person saying the same."""
+
+    mouth_correlation: float
+    """Of the two mouth openings, at the same time; filmed people of free speech against good models: 0.3."""
+    best_mouth_correlation: float
+    """The same at the lag where they agree best, within 300 ms."""
+    mouth_lag_ms: float
+    """Positive: the made lips come later than the filmed ones."""
+    mouth_distance: float
+    """Mouth landmark distance over the outer-eye distance."""
+    closeness: dict[str, float | None]
+    """THEval's 1 - |made - real| / real; None where a clip cannot tell."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+    def to_text(self) -> str:
+        """For a person: one figure a line."""
+        rows = {
+            "mouth correlation": f"{self.mouth_correlation:.3f}",
+            "mouth correlation at best": f"{self.best_mouth_correlation:.3f} at {self.mouth_lag_ms:+.0f} ms",
+            "mouth distance": f"{100 * self.mouth_distance:.2f} % of the outer-eye distance",
+            **{f"closeness: {k}": "not measurable" if v is None else f"{v:.2f}" for k, v in self.closeness.items()},
+        }
+        return "\n".join(f"{name:<30} {value}" for name, value in rows.items())
+
+
+def compare(made: Evaluation, real: Evaluation) -> Likeness:
+    """How like the filmed video the made one is, from their common beginning on; both start with the same sound.
+
+    Raises MediaError if less than MIN_FRAMES are common.
+    """
+    n = min(len(made.points), int((len(real.points) - 1) * Fraction(made.fps) // Fraction(real.fps)) + 1)
+    if n < MIN_FRAMES:
+        raise MediaError(f"the videos have {n} frames in common; {MIN_FRAMES} are needed, give the same speech twice")
+    ours, theirs = made.points[:n].astype(np.float64), _at(real.points, np.arange(n) * real.fps / made.fps)
+    openings = lip_opening(ours), lip_opening(theirs)
+    lag, best = best_lag(*lag_curve(*openings, made.fps))
+    pairs = {name: (getattr(made.report, field), getattr(real.report, field)) for name, field in MANNERS.items()}
+    return Likeness(
+        correlation(*openings),
+        best,
+        1000 * lag / made.fps,
+        mouth_distance(ours, theirs),
+        {name: None if None in (a, b) or not b else closeness(a, b) for name, (a, b) in pairs.items()},
+    )
+
+
+def _at(points: F32, places: F64) -> F64:
+    """(T, 478, 3) between the frames, linearly."""
+    left = np.minimum(places.astype(int), len(points) - 2)
+    share = (places - left)[:, None, None]
+    return np.asarray(points[left] * (1 - share) + points[left + 1] * share)
+
+
+def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -> Evaluation:
+    """Track and measure ``video``; ``plot`` receives mouth opening against loudness (PNG or JPEG, None: no plot).
+
+    Raises MediaError if the file has no picture or no sound, FaceError if no face can be followed.
+    """
+    if plot is not None:
+        check_picture_name(plot)
+    speech = load_speech(video, lambda line: None)
+    stored = video_format(video)
+    fps = stored.fps or Fraction(25)
+    shrink = max(1, max(stored.size_px) // STILL_PX)
+    watched = _watch(video, video_frames(speech.duration_s, fps), shrink, on_progress)
+    points, n = watched.points, len(watched.points)
+    voice = prosody(speech.samples, fps)
+    if len(voice) < n:
+        raise MediaError(f"{video.name} has {n / fps:.1f} s of picture but {speech.duration_s:.1f} s of sound")
+    loudness = voice.loudness[:n]
+    report = measure(
+        points,
+        fps=float(fps),
+        loudness=loudness,
+        speaking=voice.speaking[:n],
+        frame_means=watched.means,
+        background_difference=background_change(watched.stills, watched.still_points),
+        identity=identity(watched.stills, watched.still_points),
+    )
+    evaluation = Evaluation(report, watched.lost, float(fps), lip_opening(points.astype(np.float64)), loudness, points)
+    if plot is not None:
+        save_picture(draw_curves(evaluation, video.name), plot)
+    return evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What one pass over a video keeps."""
+
+    points: F32
+    """(T, 478, 3) landmarks in px of the video."""
+    means: F64
+    """(T, 3) mean Y Cb Cr of each frame."""
+    lost: int
+    """Frames without a face."""
+    stills: list[U8]
+    """Some frames, grey and small."""
+    still_points: F64
+    """(len(stills), 478, 3) their landmarks, in px of the stills."""
+
+
+def _watch(video: Path, n_frames: int, shrink: int, on_progress: OnProgress) -> _Watched:
+    means: list[F64] = []
+    stills: dict[int, U8] = {}
+    every = max(1, n_frames // N_STILLS)
+
+    def frames() -> Iterator[U8]:
+        for _, rgb in decode_video(video):
+            if len(means) % every == 0:
+                stills[len(means)] = np.ascontiguousarray(rgb[::shrink, ::shrink, 1])
+            means.append(mean_ycc(rgb))
+            on_progress(Progress("track", len(means), max(n_frames, len(means))))
+            yield rgb
+
+    tracked = list(track_face(frames()))
+    on_progress(Progress("track", len(means), len(means)))
+    found = sum(points is not None for points in tracked)
+    if len(tracked) < MIN_FRAMES or found < (1 - MAX_LOST) * len(tracked):
+        raise FaceError(
+            f"{video.name}: a face in {found} of {len(tracked)} frames; {1 - MAX_LOST:.0%} of at least "
+            f"{MIN_FRAMES} are needed, give a video of one face"
+        )
+    points, lost = fill_lost(tracked)
+    kept = points[list(stills)].astype(np.float64) / shrink
+    return _Watched(points, np.stack(means), lost, list(stills.values()), kept)
+
+
+def draw_curves(evaluation: Evaluation, title: str) -> U8:
+    """Mouth opening and loudness over time as a picture (h, w, 3)."""
+    time_s = np.arange(len(evaluation.opening)) / evaluation.fps
+    figure = new_figure(11, 4.2, dpi=110)
+    axes = figure.subplots()
+    axes.fill_between(time_s, evaluation.loudness, color="#c9d6e8", label="loudness (80 to 3000 Hz)")
+    axes.set(xlabel="seconds", ylabel="loudness, relative", xlim=(0, time_s[-1]))
+    opening = axes.twinx()
+    opening.plot(time_s, evaluation.opening, color="#b3312c", linewidth=1.4, label="mouth opening / eye distance")
+    opening.set(ylabel="mouth opening", ylim=(0, None))
+    report = evaluation.report
+    axes.set_title(f"{title}: lag {report.lag_ms:+.0f} ms, correlation {report.opening_loudness_correlation:.2f}")
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    return drawn(figure)

@@ -1,0 +1,67 @@
+"""What must hold before any work is done, looked up once for each job: the Permit."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sonic.errors import ConsentError
+from sonic.pipeline.write import check_output
+from sonic.provenance import audit
+from sonic.provenance.aigc import content_producer
+from sonic.provenance.consent import Consent
+from sonic.provenance.consent.check import authorise
+from sonic.provenance.keys import Identity
+from sonic.provenance.policy import Policy, active
+from sonic.provenance.signer import identity
+from sonic.settings import Settings
+from sonic.types import Photo
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """What one video is made under, from before the first step until it has its name."""
+
+    policy: Policy
+    signer: Identity
+    producer: str
+    """ContentProducer of the AIGC metadata."""
+    consent: Consent
+    """As it was given until ``require_consent`` has bound it to the photo and signed it."""
+    overwrite: bool = False
+    """Whether the video may replace a file that is no earlier output."""
+    photo_sha256: str | None = None
+    """The photo that the consent was found to cover; None before that was asked."""
+
+
+def request_permit(
+    consent: object, settings: Settings, out: Path | None = None, *inputs: Path, overwrite: bool = False
+) -> Permit:
+    """The permit for one job; cheap, so that it is asked for before any work.
+
+    ``out`` is where the video will be written, None where frames are streamed; ``inputs`` are files that it must not
+    replace. Raises ConsentError for something that is no consent, SettingError for settings that the policy forbids
+    or a certificate that cannot sign, OutputError where ``out`` or the audit log cannot be written.
+    """
+    if out is not None:
+        check_output(out, *inputs, overwrite=overwrite)
+    if not isinstance(consent, Consent):
+        raise ConsentError(f"consent is {consent!r}; every video needs one, give a sonic.Consent")
+    signer = identity()
+    policy = active()
+    policy.check_settings(settings)
+    audit.ready()
+    return Permit(policy, signer, content_producer(policy), consent, overwrite)
+
+
+def require_consent(permit: Permit, photo: Photo, settings: Settings) -> Permit:
+    """The permit with its consent signed for this photo, language and purpose. Raises ConsentError."""
+    if permit.photo_sha256 == photo.sha256:
+        return permit
+    signed = authorise(
+        permit.consent,
+        photo,
+        language=settings.language,
+        purpose=settings.purpose,
+        policy=permit.policy,
+        signer=permit.signer,
+    )
+    return replace(permit, consent=signed, photo_sha256=photo.sha256)

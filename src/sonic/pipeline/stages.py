@@ -1,0 +1,271 @@
+"""The steps of generate() one by one, with values between them: for graphs of nodes, and for generate() itself.
+
+    job = Job(settings, observer)
+    prepared = prepare(portrait_file, speech_file, settings, job.watch)   the face is found, the picture framed
+    take = drive(prepared, job.watch)                                     there is motion; materialize(take) makes all
+    clip = clip_of(take)                                                  labelled, watermarked frames, when asked for
+    permit = request_permit(consent, settings, out)
+    save(take, out, permit=permit, job=job)                               the signed video with its record
+
+Nothing leaves without label and watermark; ``save`` and ``stream_clip`` require consent and enter what they give out in
+the audit log.
+"""
+
+import ctypes
+import dataclasses
+import math
+import sys
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sonic.counts import video_frames
+from sonic.engines import Engine, open_engine
+from sonic.errors import SettingError
+from sonic.faces.portrait import analyse_portrait
+from sonic.media.photo import load_photo
+from sonic.media.recording import load_speech
+from sonic.pipeline.job import Job
+from sonic.pipeline.mark import finish
+from sonic.pipeline.preflight import Permit, require_consent
+from sonic.pipeline.write import record_path, write
+from sonic.provenance import audit
+from sonic.provenance.label import make_label
+from sonic.provenance.record import Record
+from sonic.settings import Settings, settings_table
+from sonic.types import Clip, Frame, Frames, OnFrame, OnNotice, Photo, Portrait, Progress, Speech, Watch
+
+SAME_LENGTH_S = 0.1
+"""A duration this close to the recording's own counts as equal to it."""
+MOTION_PHASES = ("load", "speech", "frame", "drive", "time")
+"""Settings of later phases leave the motion as it is."""
+N_OPENING_STAGES = 3
+"""Units of the stage "analyse": photo, speech, face."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What generate() made."""
+
+    video: Path
+    record: Path
+    """JSON: who allowed what, and what the video was made from and with."""
+    duration_s: float
+    n_frames: int
+    size_px: tuple[int, int]
+    notices: tuple[str, ...]
+    """Everything that a person should read about this job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A portrait and a recording, ready to be animated."""
+
+    photo_file: Path
+    portrait: Portrait
+    speech: Speech
+    duration_s: float
+    """Of the video."""
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class MotionTake:
+    """Motion for a prepared portrait."""
+
+    prepared: Prepared
+    """Its settings are those that the motion was made with, apart from those of the phases mark and encode."""
+    engine: Engine[Any]
+    motion: Iterable[Any]
+    """The engine's pieces: a tuple once it was materialized, else an iterator that can be used once."""
+
+    @property
+    def settings(self) -> Settings:
+        """All that were chosen."""
+        return self.prepared.settings
+
+    @property
+    def n_frames(self) -> int:
+        """Of the video."""
+        return video_frames(self.prepared.duration_s, self.settings.fps)
+
+
+def load(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> tuple[Photo, Speech]:
+    """Step 1 for both files, of the speech the track that settings name. Raises PhotoError and SpeechError."""
+    _opening(watch, 0)
+    photo = load_photo(portrait)
+    _opening(watch, 1)
+    recording = load_speech(speech, watch.notice, audio_track=settings.audio_track)
+    _opening(watch, 2)
+    return photo, recording
+
+
+def prepare(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> Prepared:
+    """Steps 1 and 2 from files. Raises as ``load`` and ``analyse``."""
+    return analyse(portrait, *load(portrait, speech, settings, watch), settings, watch)
+
+
+def analyse(
+    photo_file: Path, photo: Photo, speech: Speech, settings: Settings, watch: Watch, *, longest_s: float = math.inf
+) -> Prepared:
+    """Step 2: the face that settings name, the picture that they frame, and how long the video gets.
+
+    Raises FaceError, and SettingError where settings.duration is longer than the recording.
+    """
+    duration_s = min(_duration_s(speech, settings, watch.notice), longest_s)
+    portrait = analyse_portrait(photo, settings, watch.notice)
+    _opening(watch, 3)
+    _return_freed_memory()
+    return Prepared(photo_file, portrait, speech, duration_s, settings)
+
+
+def drive(prepared: Prepared, watch: Watch, engine: Engine[Any] | None = None) -> MotionTake:
+    """Step 3, lazily: motion is made as frames are asked for. ``engine`` None opens the one that settings name.
+
+    What the engine refuses (weights, memory, settings) it refuses now.
+    """
+    engine = engine or open_engine(prepared.settings.engine)
+    motion = engine.drive(prepared.portrait, prepared.speech, prepared.settings, prepared.duration_s, watch)
+    return MotionTake(prepared, engine, motion)
+
+
+def materialize(take: MotionTake, watch: Watch) -> MotionTake:
+    """The same take with all of its motion made now, to be looked at and rendered as often as one likes.
+
+    ``watch`` observes the stage "drive" piece by piece and can stop it by raising.
+    """
+    pieces = []
+    watch.progress(Progress("drive", 0, take.n_frames))
+    for piece in take.motion:
+        pieces.append(piece)
+        done = sum(len(p) for p in pieces if hasattr(p, "__len__"))
+        watch.progress(Progress("drive", min(done, take.n_frames) or take.n_frames, take.n_frames))
+    return dataclasses.replace(take, motion=tuple(pieces))
+
+
+def changed(take: MotionTake, settings: Settings, watch: Watch) -> MotionTake:
+    """The take with other settings; its motion is made anew, and kept, only where they concern it."""
+    prepared = dataclasses.replace(take.prepared, settings=settings)
+    if not _differ(take.settings, settings):
+        return dataclasses.replace(take, prepared=prepared)
+    return materialize(drive(prepared, watch, take.engine), watch)
+
+
+def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
+    """Steps 4 and 5: frames as they are asked for, with label and watermark.
+
+    A take whose motion was materialized gives any number of clips. ``on_frame`` sees each labelled frame.
+    """
+    prepared, settings = take.prepared, take.settings
+    clip = finish(
+        take.engine.render(prepared.portrait, iter(take.motion)),
+        size_px=prepared.portrait.size_px,
+        n_frames=take.n_frames,
+        fps=settings.fps,
+        sound=prepared.speech.sound,
+        duration_s=prepared.duration_s,
+        label=make_label(prepared.portrait, settings, take.n_frames),
+        produce_id=uuid.uuid4().hex,
+    )
+    return clip if on_frame is None else dataclasses.replace(clip, frames=_Observed(clip.frames, on_frame))
+
+
+def prepare_authorised(job: Job, portrait: Path, speech: Path, permit: Permit) -> tuple[Prepared, Permit]:
+    """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo."""
+    photo, recording = load(portrait, speech, job.settings, job.watch)
+    permit = require_consent(permit, photo, job.settings)
+    return analyse(portrait, photo, recording, job.settings, job.watch), permit
+
+
+def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
+    """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
+
+    An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
+    holds the notices of ``job``. The file appears under its final name only when it is complete.
+    """
+    prepared = take.prepared
+    permit = require_consent(permit, prepared.portrait.photo, take.settings)
+    clip = clip_of(take, job.watch.frame)
+    with clip.frames:
+        video = write(
+            clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,
+            signer=permit.signer, settings=take.settings, watch=job.watch, overwrite=permit.overwrite,
+        )  # fmt: skip
+    return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
+
+
+def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
+    """Steps 4 and 5 for a program that takes the frames itself; closing clip.frames stops all work.
+
+    The audit log has an entry; metadata, signature and sound are lost where no file is written.
+    """
+    permit = require_consent(permit, take.prepared.portrait.photo, take.settings)
+    clip = clip_of(take, job.watch.frame)
+    audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
+    return clip
+
+
+def _record(take: MotionTake, permit: Permit, clip: Clip, job: Job) -> Record:
+    return Record.of(
+        consent=permit.consent,
+        producer=permit.producer,
+        photo=take.prepared.portrait.photo,
+        sound=clip.sound,
+        settings=take.settings,
+        clip=clip,
+        notices=tuple(job.notices),
+        weights=take.engine.weights(),
+    )
+
+
+class _Observed(Frames):
+    """Frames that somebody sees in passing."""
+
+    def __init__(self, frames: Frames, on_frame: OnFrame) -> None:
+        self._frames, self._on_frame = frames, on_frame
+
+    def __next__(self) -> Frame:
+        frame = next(self._frames)
+        self._on_frame(frame)
+        return frame
+
+    def close(self) -> None:
+        """Stop the work behind the frames."""
+        self._frames.close()
+
+
+def _differ(before: Settings, after: Settings) -> bool:
+    """Whether these settings ask for different motion."""
+    return any(
+        getattr(before, name) != getattr(after, name) and entry.engine in ("", after.engine)
+        for name, entry in settings_table().items()
+        if entry.phase in MOTION_PHASES
+    )
+
+
+def _opening(watch: Watch, done: int) -> None:
+    watch.progress(Progress("analyse", done, N_OPENING_STAGES))
+
+
+def _return_freed_memory() -> None:
+    """glibc keeps freed memory for later: 25 MB after the face analysis."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library, such as musl
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def _duration_s(speech: Speech, settings: Settings, on_notice: OnNotice) -> float:
+    """Audio decides the length: settings.duration may only shorten it."""
+    wanted, own = settings.duration, speech.duration_s
+    if wanted is None or abs(wanted - own) <= SAME_LENGTH_S:
+        return own
+    if wanted > own:
+        raise SettingError(
+            f"duration is {wanted:g} s but the recording has {own:.2f} s: the rest would be silent; "
+            f"leave duration out or give at most {own:.2f}"
+        )
+    on_notice(f"duration {wanted:g} s trims the recording of {own:.2f} s; picture and sound end together")
+    return wanted

@@ -1,0 +1,1 @@
+"""Content Credentials (C2PA): what a video claims, signing it, and reading it back."""

@@ -1,0 +1,1 @@
+"""What a recording says: mel features, loudness, pitch and pauses."""

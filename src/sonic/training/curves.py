@@ -1,0 +1,52 @@
+"""How a training went: log.csv, and curves.png made of it."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from sonic.evaluation.figures import new_figure
+
+
+class Curves:
+    """One line of ``log.csv`` every few steps: step, loss, further columns, seconds."""
+
+    def __init__(self, folder: Path, title: str, columns: tuple[str, ...]) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._table, self._picture, self._title = folder / "log.csv", folder / "curves.png", title
+        self._columns = ("step", "loss", *columns, "seconds")
+
+    def forget_after(self, step: int) -> None:
+        """Drop what an interrupted run logged after its last checkpoint."""
+        kept = [row for row in self._rows() if int(row[0]) <= step]
+        part = self._table.with_suffix(".part")
+        with part.open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows([self._columns, *kept])
+        part.replace(self._table)
+
+    def add(self, step: int, values: Iterable[float], seconds: float) -> None:
+        """Log the means of some steps: the loss and the further columns."""
+        with self._table.open("a", newline="", encoding="utf-8") as file:
+            row = [str(step), *(f"{value:.4f}" for value in values), f"{seconds:.0f}"]
+            csv.writer(file, lineterminator="\n").writerow(row)
+
+    def plot(self) -> None:
+        """Draw each column against the step."""
+        rows = self._rows()
+        names = self._columns[1:-1]
+        figure = new_figure(8, 2.4 * len(names))
+        for i, name in enumerate(names):
+            axes = figure.add_subplot(len(names), 1, i + 1)
+            axes.plot([int(row[0]) for row in rows], [float(row[i + 1]) for row in rows], linewidth=1)
+            axes.set_ylabel(name)
+            axes.grid(alpha=0.3)
+        figure.suptitle(self._title)
+        axes.set_xlabel("step")
+        part = self._picture.with_suffix(".part.png")
+        figure.savefig(part)
+        part.replace(self._picture)
+
+    def _rows(self) -> list[list[str]]:
+        if not self._table.exists():
+            return []
+        with self._table.open(newline="", encoding="utf-8") as file:
+            return [row for row in csv.reader(file) if len(row) == len(self._columns)][1:]

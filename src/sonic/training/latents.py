@@ -1,0 +1,92 @@
+"""Motion latents of the tracked clips: what the diffusion model learns from."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.errors import MediaError
+from sonic.training.face import FACE_MODEL, MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.training.networks import CLOSED
+from sonic.training.tracks import Tracks
+from sonic.training.workspace import Workspace, build, fingerprint, made_from
+from sonic.types import F32, F64, Watch
+
+
+@dataclass(frozen=True, slots=True)
+class FaceFit:
+    """The face model as training needs it."""
+
+    template: F64
+    basis: F64
+    signs: F32
+    """(33,) factor of each latent in a mirrored face: 1 symmetric, -1 antisymmetric."""
+
+
+def load_face(path: Path) -> FaceFit:
+    """The face model that sonic.training.face wrote."""
+    with np.load(path) as arrays:
+        template, basis, mirror = (arrays[k].astype(np.float64) for k in ("template", "basis", "mirror"))
+    flipped = basis[:, mirror.astype(int)] * MIRROR
+    signs = np.sign((flipped * basis).sum((1, 2)))
+    return FaceFit(template, basis, np.append(signs, 1).astype(np.float32))
+
+
+def latents_of(points_px: F32, face: FaceFit) -> F32 | None:
+    """(T, 478, 3) px -> (T, 33) latents, or None if the lips never close."""
+    clip = canonical_clip(points_px, face.template)
+    if clip is None:
+        return None
+    shape = coefficients(displacement(clip, lower_face_weight(face.template)), face.basis)
+    gap = np.where(clip.lip_gap > 0, clip.lip_gap / GAP_SCALE_MM, CLOSED)
+    return np.asarray(np.concatenate([shape, gap[:, None]], 1), np.float32)
+
+
+class Latents:
+    """(T, 33) latents by the key of a tracked clip: mapped, not loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self._values = np.load(folder / "latents.npy", mmap_mode="r")
+        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+            self._rows = {row["key"]: (int(row["start"]), int(row["frames"])) for row in csv.DictReader(file)}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def __getitem__(self, key: str) -> F32:
+        start, frames = self._rows[key]
+        return np.asarray(self._values[start : start + frames])
+
+
+def write_latents(workspace: Workspace, watch: Watch) -> None:
+    """The latents of every tracked clip; nothing to do if that was done with the same inputs.
+
+    Raises MediaError if no clip has closed lips.
+    """
+    origin = fingerprint(made_from(workspace.face), workspace.face / FACE_MODEL)
+
+    def make(out: Path) -> None:
+        save_latents(_found(workspace), out)
+
+    if build(workspace.latents, origin, make):
+        watch.notice("motion of the tracked clips is written")
+
+
+def _found(workspace: Workspace) -> dict[str, F32]:
+    face, tracks = load_face(workspace.face / FACE_MODEL), Tracks(workspace.tracks)
+    every = ((row["key"], latents_of(tracks.points(k), face)) for k, row in enumerate(tracks.rows))
+    found = {key: latents for key, latents in every if latents is not None}
+    if not found:
+        raise MediaError(f"no clip in {workspace.tracks} has closed lips, from which motion is measured; add clips")
+    return found
+
+
+def save_latents(latents: dict[str, F32], out: Path) -> None:
+    """latents.npy and its index: what Latents reads."""
+    starts = np.cumsum([0, *(len(values) for values in latents.values())])
+    rows = [[key, start, len(values)] for (key, values), start in zip(latents.items(), starts, strict=False)]
+    np.save(out / "latents.npy", np.concatenate(list(latents.values())))
+    with (out / "index.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["key", "start", "frames"], *rows])

@@ -1,0 +1,135 @@
+"""From folders of clips and recordings to everything that training reads: tracks, face model, speech, and a report."""
+
+import csv
+import shutil
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sonic.errors import MediaError
+from sonic.training.clean import MAX_LAG_MS, MIN_GAIN, lag_of
+from sonic.training.clips import find_clips
+from sonic.training.face import fit_face
+from sonic.training.offsets import estimate, write_offsets
+from sonic.training.shards import INDEX, read_index
+from sonic.training.sound import TABLE, Utterance, spoken_utterances, tracked_utterances, utterance_table, write_cache
+from sonic.training.tracks import Tracks, rejected, track_all
+from sonic.training.workspace import Workspace, build, fingerprint
+from sonic.types import Progress, Watch
+
+REPORT_FIELDS = ("file", "speaker", "verdict", "reason", "detail", "seconds", "fps", "lag_ms", "lag_correlation")
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What came of the clips."""
+
+    used: int
+    seconds: float
+    speakers: int
+    flagged: int
+    """Used, but lips and loudness agree much better more than MAX_LAG_MS apart."""
+    reasons: dict[str, int]
+    """Rejected clips by reason."""
+
+    def to_text(self) -> str:
+        """A few lines for a person."""
+        lines = [f"{self.used} clips of {self.speakers} speakers, {self.seconds / 3600:.2f} h, are used"]
+        lines += [f"{n:6d} rejected: {reason}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])]
+        if self.flagged:
+            lines.append(f"{self.flagged} of them are flagged: picture and sound seem over {MAX_LAG_MS:.0f} ms apart")
+        return "\n".join(lines)
+
+
+def prepare(clips: Sequence[Path], workspace: Workspace, *, speech: Path | None, workers: int, watch: Watch) -> Summary:
+    """Track the clips that are new, write the report, and make anew what depends on them.
+
+    Raises MediaError if there are no clips, no recordings where some were promised, or nothing that can be used.
+    """
+    workspace.recipe()
+    sources = [source for folder in clips for source in find_clips(folder)]
+    if speech:
+        utterance_table(speech)
+    try:
+        track_all(sources, workspace.tracks, workers=workers, watch=watch)
+    finally:
+        summary = write_report(workspace.tracks, workspace.report)
+    if not summary.used:
+        raise MediaError(f"none of {len(sources)} clips can be used; the reasons are in {workspace.report}")
+    align(workspace.tracks, watch)
+    derive(workspace, speech=speech, watch=watch)
+    return summary
+
+
+def write_report(tracks: Path, report: Path) -> Summary:
+    """Every clip's verdict as CSV, sorted by file, and the summary."""
+    used = [_judged(row) for row in read_index(tracks)]
+    refused = [{**row, "verdict": "rejected"} for row in rejected(tracks)]
+    part = report.with_suffix(".part")
+    with part.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, REPORT_FIELDS, extrasaction="ignore", lineterminator="\n")
+        table.writeheader()
+        table.writerows(sorted((*used, *refused), key=lambda row: row["file"]))
+    part.replace(report)
+    return Summary(
+        used=len(used),
+        seconds=sum(float(row["seconds"]) for row in used),
+        speakers=len({row["speaker"] for row in used}),
+        flagged=sum(bool(row["reason"]) for row in used),
+        reasons=dict(Counter(row["reason"] for row in refused)),
+    )
+
+
+def _judged(row: dict[str, str]) -> dict[str, str]:
+    """REPORT_FIELDS of a clip that is used."""
+    curve = np.array(row["lag_curve"].split(), np.float64)
+    lag_ms, correlation = lag_of(curve)
+    apart = abs(lag_ms) > MAX_LAG_MS and correlation - curve[len(curve) // 2] >= MIN_GAIN
+    lag = {"lag_ms": f"{lag_ms:.0f}", "lag_correlation": f"{correlation:.2f}"}
+    return {**row, **lag, "verdict": "used", "reason": "picture and sound seem apart" if apart else ""}
+
+
+def align(tracks: Path, watch: Watch) -> None:
+    """Estimate each recording's offset between picture and sound; from now on it is removed when the sound is read."""
+    found = estimate(read_index(tracks))
+    write_offsets(found, tracks)
+    for offset in found:
+        if offset.removed_ms:
+            where = f"{offset.folder} ({offset.speaker}, {offset.clips} clips)"
+            watch.notice(f"{where}: lips are {offset.lag_ms:+.0f} ms later than the sound; that is removed")
+
+
+def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:
+    """The face model and the three sound caches, each only if what it is made from has changed."""
+    tracks, recipe = Tracks(workspace.tracks), workspace.recipe()
+    known = fingerprint(workspace.tracks / INDEX, recipe.held_out)
+    build(workspace.face, known, lambda out: fit_face(tracks, out, recipe.held_out, watch))
+    of_clips = tracked_utterances(tracks, recipe.held_out)
+    build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), watch))
+    if speech:
+        recordings, n = spoken_utterances(speech), len(utterance_table(speech))
+        build(workspace.sound / "speech", fingerprint(speech / TABLE), lambda out: _write(recordings, out, n, watch))
+    voices = workspace.sound / "voices"
+    if recipe.voices:
+        from sonic.training.voices import synthetic_utterances
+
+        spoken = synthetic_utterances(recipe.voices, np.random.default_rng(recipe.seed))
+        origin = fingerprint(recipe.voices, recipe.seed)
+        build(voices, origin, lambda out: _write(spoken, out, recipe.voices, watch))
+    else:
+        shutil.rmtree(voices, ignore_errors=True)
+
+
+def _write(utterances: Iterator[Utterance], folder: Path, total: int, watch: Watch) -> None:
+    """A sound cache, with progress."""
+    stage = folder.name.removesuffix(".part")
+
+    def counted() -> Iterator[Utterance]:
+        for done, utterance in enumerate(utterances, 1):
+            yield utterance
+            watch.progress(Progress("sound", done, total))
+
+    watch.notice(f"{stage}: sound of {write_cache(counted(), folder)} utterances")

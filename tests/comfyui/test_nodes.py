@@ -1,0 +1,250 @@
+"""The ComfyUI nodes without a ComfyUI: ranges, words, workflows, cost of loading."""
+
+import asyncio
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import uuid
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comfy_stand_in import PACK, Kept, Schema, load_pack
+from comfyui_client import ONLY_ON_THE_CANVAS, WORKFLOWS, node_of, prompt_of
+
+from sonic.settings import DEFAULTS, Settings, settings_table
+from sonic.settings.presets import preset
+
+NODE_IDS = (
+    "SonicTalkingPortrait", "SonicPortrait", "SonicPreData", "SonicInference", "SonicSvdOptions",
+    "SonicLatentDecoder", "SonicPostProcessing", "SonicConsent", "SonicVideoOutput", "SonicFramesToImages",
+    "SonicQualityReport",
+)  # fmt: skip
+"""They stand in saved workflows: none is ever renamed or taken away."""
+CORE = ("LoadImage", "LoadAudio", "PreviewAny", "CreateVideo")
+HEAVY = ("torch", "onnxruntime", "mediapipe", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
+MAX_LOAD_CPU_S = 0.3
+LOADING = """
+import sys, time, asyncio
+sys.path.insert(0, {tests!r})
+import pytest, numpy  # ComfyUI has numpy already
+from comfy_stand_in import load_pack
+patch = pytest.MonkeyPatch()
+before, started = set(sys.modules), time.process_time()
+pack = load_pack(patch)
+extension = asyncio.run(pack.comfy_entrypoint())
+for node in asyncio.run(extension.get_node_list()):
+    node.define_schema()
+print(time.process_time() - started, *sorted(name.split(".")[0] for name in set(sys.modules) - before))
+"""
+
+
+@pytest.fixture
+def schemas(monkeypatch: pytest.MonkeyPatch) -> dict[str, Schema]:
+    pack = load_pack(monkeypatch)
+    extension = asyncio.run(pack.comfy_entrypoint())
+    nodes = asyncio.run(extension.get_node_list())
+    return {node.define_schema().node_id: node.define_schema() for node in nodes}
+
+
+@pytest.fixture
+def module(schemas: dict[str, Schema]) -> Any:
+    return importlib.import_module("sonic_pack.schemas")
+
+
+def inputs(schemas: dict[str, Schema]) -> list[tuple[str, Kept]]:
+    return [(name, one) for name, schema in schemas.items() for one in schema.inputs]
+
+
+def test_node_ids_never_change(schemas: dict[str, Schema]) -> None:
+    assert tuple(schemas) == NODE_IDS
+    assert {schema.category for schema in schemas.values()} == {"Sonic"}
+
+
+def test_ranges_and_defaults_are_those_of_the_settings(schemas: dict[str, Schema]) -> None:
+    seen = set()
+    for _, one in inputs(schemas):
+        if one.id not in settings_table():
+            continue
+        entry, options = settings_table()[one.id], one.options
+        seen.add(one.id)
+        if entry.choices:
+            assert tuple(options["options"]) == entry.choices
+        if "max" in options:
+            assert (options["max"], options["step"]) == (entry.high, entry.step)
+            assert options["min"] == (
+                min(entry.low or 0, 0 if (entry.low or 0) > 0 else -1) if entry.unset else entry.low
+            )
+        if not entry.unset:
+            assert options["default"] == DEFAULTS[one.id]
+    assert seen == set(settings_table()) - {"audio_track"}, "every setting has a widget; AUDIO is one track"
+    assert settings_table()["expand_ratio"].step == 0.01
+
+
+def test_no_node_turns_the_servers_range_checks_off(schemas: dict[str, Schema]) -> None:
+    for node in importlib.import_module("sonic_pack.nodes").NODES:
+        assert not hasattr(node, "validate_inputs")
+
+
+def test_every_input_and_output_is_explained(schemas: dict[str, Schema]) -> None:
+    for node, one in inputs(schemas):
+        assert one.options.get("tooltip"), (node, one.id)
+    for node, schema in schemas.items():
+        assert schema.description, node
+    exits = [schemas[name] for name in ("SonicFramesToImages",)]
+    assert all("signature" in one.options["tooltip"] for schema in exits for one in schema.outputs[:1])
+
+
+def test_every_exit_asks_for_consent(schemas: dict[str, Schema]) -> None:
+    for name in ("SonicTalkingPortrait", "SonicVideoOutput", "SonicFramesToImages"):
+        consent = next(one for one in schemas[name].inputs if one.id == "consent")
+        assert consent.kind == "SONIC_CONSENT" and not consent.options.get("optional")
+
+
+def test_widgets_of_nobodys_choice_become_the_defaults(module: Any) -> None:
+    shown = {name: module.shown_default(name) for name in settings_table()}
+    assert Settings(**module.chosen(shown, tuple(settings_table()))) == Settings()
+    given = {"seed": 0, "appearance_guidance_start": 0.0, "duration": 0.0, "nonsense": 1}
+    assert module.chosen(given, tuple(settings_table())) == {
+        "seed": 0, "appearance_guidance_start": 0.0, "duration": None,
+    }  # fmt: skip
+    assert Settings(**module.chosen({"fps": 29.97, "seed": 5}, ("fps",))) == Settings(fps=Fraction(30000, 1001))
+
+
+def test_what_other_nodes_and_tutorials_call_things_gets_an_answer(module: Any) -> None:
+    said = module.answers({"fps": 25, "lip_sync_calibration": 0.02, "nonsense": 1}, ("fps",))
+    assert len(said) == 2 and "audio_offset_ms" in said[0] and "ignored" in said[1]
+
+
+def test_nobody_consents_by_leaving_things_as_they_are(schemas: dict[str, Schema]) -> None:
+    widgets = {one.id: one.options["default"] for one in schemas["SonicConsent"].inputs}
+    assert widgets["basis"] not in ("self", "written", "licensed", "synthetic") and widgets["confirmed"] is False
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_words_are_complete(language: str, schemas: dict[str, Schema], module: Any) -> None:
+    words = json.loads((PACK / "locales" / language / "nodeDefs.json").read_text(encoding="utf-8"))
+    assert set(words) == set(schemas)
+    for node, schema in schemas.items():
+        said = words[node]
+        assert said["display_name"] and said["description"]
+        assert set(said["inputs"]) == {one.id for one in schema.inputs}
+        assert len(said["outputs"]) == len(schema.outputs)
+        for one in schema.inputs:
+            tip = said["inputs"][one.id]["tooltip"]
+            assert tip == one.options["tooltip"] if language == "en" else tip
+            recommended = settings_table()[one.id].recommended if one.id in settings_table() else None
+            assert all(f"{bound:g}" in tip for bound in recommended or ())
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_name_nodes_inputs_and_values_that_exist(workflow: Path, schemas: dict[str, Schema]) -> None:
+    whole = json.loads(workflow.read_text(encoding="utf-8"))
+    outputs = {node["id"]: [slot["type"] for slot in node["outputs"]] for node in whole["nodes"]}
+    for node in whole["nodes"]:
+        if node["type"] in (*CORE, *ONLY_ON_THE_CANVAS):
+            continue
+        schema = schemas[node["type"]]
+        assert [slot["name"] for slot in node["inputs"]] == [one.id for one in schema.inputs]
+        values = prompt_of(workflow)[str(node["id"])]["inputs"]
+        for one in schema.inputs:
+            value, options = values.get(one.id), one.options
+            if isinstance(value, list):
+                assert len(outputs[int(value[0])]) > value[1]
+            elif "options" in options:
+                assert value in options["options"]
+            elif "max" in options:
+                assert options["min"] <= value <= options["max"]
+            else:
+                assert value is not None or options.get("optional"), one.id
+
+
+def test_preset_workflows_hold_the_presets() -> None:
+    by_name = {path.stem: prompt_of(path) for path in WORKFLOWS}
+    fast = by_name["sonic-fast"]
+    widgets = fast[node_of(fast, "SonicTalkingPortrait")]["inputs"]
+    assert preset("fast").items() <= widgets.items()
+    for name, stem in (("quality", "sonic-high-quality"), ("official", "sonic-official-weights")):
+        values = [
+            item for node in by_name[stem].values() for item in node["inputs"].items() if item[0] in settings_table()
+        ]
+        assert all(item in values for item in preset(name).items()), stem
+
+
+def test_loading_is_quick_and_brings_nothing_heavy() -> None:
+    run = subprocess.run(
+        [sys.executable, "-c", LOADING.format(tests=str(Path(__file__).parents[1] / "support"))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    seconds, *names = run.stdout.split()
+    assert float(seconds) < MAX_LOAD_CPU_S
+    assert not set(names) & set(HEAVY)
+
+
+@pytest.mark.parametrize("page", ["comfyui.md", "comfyui.zh-CN.md"])
+def test_pages_hold_the_knobs_as_they_are_and_pictures_that_exist(page: str) -> None:
+    spec = importlib.util.spec_from_file_location("comfyui_pages", PACK / "make_pages.py")
+    assert spec and spec.loader
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    docs = PACK.parent / "docs"
+    text = (docs / page).read_text(encoding="utf-8")
+    assert recipe.filled(page, text) == text, "run: python comfyui/make_pages.py"
+    links = re.findall(r"\]\(([^)#]+)\)", text)
+    assert not [link for link in links if not (docs / link).exists()]
+
+
+def test_the_registry_finds_what_it_needs() -> None:
+    project = tomllib.loads((PACK / "pyproject.toml").read_text(encoding="utf-8"))
+    required = (PACK / "requirements.txt").read_text(encoding="utf-8").split()
+    assert project["project"]["dependencies"] == required
+    assert f'__version__ = "{project["project"]["version"]}"' in (PACK / "__init__.py").read_text(encoding="utf-8")
+    assert "comfyui" not in project["project"]["name"].lower() and project["tool"]["comfy"]["PublisherId"]
+    assert (PACK / "icon.png").stat().st_size < 60_000
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.stem)
+def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path) -> None:
+    graph = json.loads(file.read_text(encoding="utf-8"))
+    assert str(uuid.UUID(graph["id"])) == graph["id"]
+    assert file.with_suffix(".jpg").stat().st_size > 1000
+    for node in graph["nodes"]:
+        widgets = [one for one in node["inputs"] if "widget" in one]
+        extra = sum(one["name"] == "seed" for one in widgets) + (node["type"] in ("LoadImage", "LoadAudio"))
+        if widgets:
+            assert len(node["widgets_values"]) == len(widgets) + extra, f"{node['type']} in {file.stem}"
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (
+            "photo has 2 faces; choose one with --face 1..2, counted from the left",
+            "2 faces found: set face to 1 or 2, left to right",
+        ),
+        (
+            "recording 'ab12.wav' holds 0 ms of sound; at least 100 ms are needed, record it again",
+            "the audio is too short (0 ms; minimum 100 ms)",
+        ),
+        (
+            "the consent of Ada was changed after it was signed; use the original, or make it anew: sonic consent new",
+            "the consent of Ada was changed after it was signed; use the original, or in Sonic Consent choose a basis, "
+            "name the person and switch confirmed on",
+        ),
+        ("the policy p.toml allows language en, not de; change --language", None),
+    ],
+)
+def test_errors_speak_the_language_of_nodes(message: str, wanted: str | None) -> None:
+    spec = importlib.util.spec_from_file_location("sonic_wording", PACK / "wording.py")
+    assert spec and spec.loader
+    wording = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(wording)
+    said = wording.in_words_of_nodes(message)
+    assert "--" not in said and "sonic consent" not in said
+    assert wanted is None or said == wanted
