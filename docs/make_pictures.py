@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from sonic.api import generate
 from sonic.engines.light.drive import drive
@@ -28,6 +29,8 @@ OUT = ROOT / "docs/pictures"
 N_FRAMES, COLUMNS = 8, 4
 FRAME_PX = (344, 430)
 JPEG_QUALITY = 85
+MOVING_SIDE, MOVING_S, MOVING_FPS, MOVING_QUALITY = 384, (0.0, 6.0), 25, 60
+"""The moving picture at the top of the README: square side in px, span in s, frames per second, WebP quality."""
 
 
 def quiet(progress: Progress) -> None:
@@ -60,6 +63,25 @@ def strip(video: Path) -> U8:
     return tile([cv2.resize(rgb, FRAME_PX, interpolation=cv2.INTER_AREA) for rgb in frames], columns=COLUMNS)
 
 
+def save_moving(video: Path, name: str) -> None:
+    """A few seconds of the video as an endless WebP; without sound, as such pictures are."""
+    frames, due_s = [], MOVING_S[0]
+    for time_s, rgb in decode_video(video):
+        if due_s <= time_s < MOVING_S[1]:
+            frames.append(Image.fromarray(_square(rgb, MOVING_SIDE)))
+            due_s += 1 / MOVING_FPS
+    path = OUT / name
+    options = {"duration": round(1000 / MOVING_FPS), "loop": 0, "quality": MOVING_QUALITY, "method": 6}
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
+
+
+def _square(rgb: U8, side: int) -> U8:
+    """The top of a frame, which holds the face and the label."""
+    short = min(rgb.shape[:2])
+    return np.asarray(cv2.resize(rgb[:short, :short], (side, side), interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def save_jpeg(rgb: U8, name: str) -> None:
     path = OUT / name
     cv2.imwrite(str(path), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
@@ -74,6 +96,7 @@ def main() -> None:
         save_jpeg(_shown(draft, 1100), "inspect.jpg")
         make_video(video)
         save_jpeg(strip(video), "demo.jpg")
+        save_moving(video, "demo.webp")
         evaluate_video(video, draft, on_progress=quiet)
         save_jpeg(_shown(draft, 1100), "evaluate.jpg")
 
