@@ -19,7 +19,7 @@ BUILD = ROOT / "build"
 SOURCE, SITE, CONFIG = BUILD / "site-source", BUILD / "site", BUILD / "site.yml"
 PACKAGE = ROOT / "src" / "sonic"
 PAGES = ("*.md", "docs/*.md", "bench/README.md")
-FILES = ("LICENSE", "NOTICE", "docs/pictures/*")
+FILES = ("LICENSE", "NOTICE", "docs/site.css", "docs/pictures/*")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\(([^)#]+)(#[^)]*)?\)")
 
 
