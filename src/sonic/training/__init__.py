@@ -1,2 +1,1 @@
-"""Training of the motion model (extra ``train``): prepare, encoder, motion, export, evaluate. Nothing else imports
-it."""
+"""Training of the motion model (extra ``train``): prepare, hear, recogniser, motion, export, evaluate."""
