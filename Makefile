@@ -8,7 +8,7 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test test-comfyui check format bench weights clean
+.PHONY: setup demo test test-comfyui check format bench docs weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
@@ -37,6 +37,9 @@ format: setup
 
 bench: setup  ## speed, memory and quality figures of this machine
 	$(RUN) python bench/run.py
+
+docs: $(UV)  ## the documentation site in build/site; warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(UV) run --frozen --isolated --only-group docs python docs/make_site.py
 
 WORK ?= training
 weights: .venv-torch/.locked  ## the shipped recipe from end to end: make weights CLIPS=grid SPEECH=speechocean762

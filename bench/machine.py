@@ -11,14 +11,30 @@ PACKAGES = ("sonic-talk", "numpy", "av", "onnxruntime", "mediapipe", "opencv-pyt
 
 def describe(more: tuple[str, ...] = ()) -> str:
     """Processor, cores, memory, Python and package versions, on three lines, ``more`` packages among them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
-    packages = ", ".join(f"{name} {version(name)}" for name in (*PACKAGES, *more))
+    here = kind()
     return (
-        f"machine: {_processor()}, {cores} cores used, {memory_gb:.0f} GB; load {os.getloadavg()[0]:.1f}\n"
-        f"system: {platform.system()} {platform.machine()}, Python {platform.python_version()}\n"
-        f"packages: {packages}"
+        f"machine: {here['processor']}, {here['cores']} cores used, {here['memory_gb']} GB; "
+        f"load {os.getloadavg()[0]:.1f}\n"
+        f"system: {here['system']}, Python {platform.python_version()}\n"
+        f"packages: {', '.join(f'{name} {release}' for name, release in packages(more).items())}"
     )
+
+
+def kind() -> dict[str, str | int]:
+    """What two machines must have in common for their figures of speed and memory to be comparable."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {
+        "processor": _processor(),
+        "cores": cores,
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": ".".join(platform.python_version_tuple()[:2]),
+    }
+
+
+def packages(more: tuple[str, ...] = ()) -> dict[str, str]:
+    """Versions of the packages that figures depend on."""
+    return {name: version(name) for name in (*PACKAGES, *more)}
 
 
 def _processor() -> str:

@@ -44,6 +44,7 @@ import judge_people
 import machine
 from methods import Recogniser
 from report import Target, target_table
+from results import of_target, record
 from setting import Bench
 from sonic.engines import open_engine
 from sonic.weights import TABLE, read
@@ -89,6 +90,8 @@ def main() -> int:
     if "weights" in options.only:
         size_mb = sum(len(read(name)) for name in TABLE) / 1e6
         targets.append(Target("all weights together", size_mb, high=MAX_WEIGHTS_MB, unit=" MB"))
+    for target in targets:
+        record(of_target(target, tolerance=0.05, slack=0.02, portable=True))
     print(f"\n### Targets\n\n{target_table(targets)}")
     print(f"\n{(time.perf_counter() - began) / 60:.1f} minutes")
     return 0

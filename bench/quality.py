@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import machine
+from results import Measure, record
 from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
@@ -108,7 +109,10 @@ def _measure_rendered(portraits: list[Path], recordings: list[Path], seconds: fl
                 rows.append(row)
                 print(f"{name:<48} {row.cells()}  {', '.join(row.misses())}", flush=True)
     _print_medians(rows)
-    print(f"{crashes} crashes; {sum(not row.misses() for row in rows)} of {len(rows)} rows meet every target")
+    met = sum(not row.misses() for row in rows)
+    record(Measure("quality: crashes", crashes, "", "lower", 0, portable=True))
+    record(Measure("quality: rows that meet every target", met, f"of {len(rows)}", "higher", 0, portable=True))
+    print(f"{crashes} crashes; {met} of {len(rows)} rows meet every target")
 
 
 def _print_medians(rows: list[Row]) -> None:
@@ -117,7 +121,10 @@ def _print_medians(rows: list[Row]) -> None:
     for name in ("lip_gap_sd", "lip_dynamics_px", "brow_dynamics", "head_complexity", "blinks_per_minute",
                  "loudness_mismatch", "silent_lip_deviation", "flicker_luma"):  # fmt: skip
         values = [value for report in reports if (value := getattr(report, name)) is not None]
-        print(f"median {name:<41} {np.median(values) if values else float('nan'):.4f}")
+        median = float(np.median(values)) if values else None
+        print(f"median {name:<41} {'-' if median is None else f'{median:.4f}'}")
+        if name in ("silent_lip_deviation", "flicker_luma"):  # of the others neither more nor less is better
+            record(Measure(f"quality: median {name}", median, "", "lower", 0.05, slack=0.002, portable=True))
 
 
 def _files(folder: Path | None, suffixes: str) -> list[Path]:

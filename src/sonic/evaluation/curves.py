@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sonic.counts import samples_of
+from sonic.evaluation.figures import drawn, new_figure
 from sonic.motion import Lag, Motion, estimate_lag, join
 from sonic.pipeline.stages import MotionTake
 from sonic.speech.prosody import prosody
@@ -49,18 +50,13 @@ def loudness(take: MotionTake, fps: Fraction, n: int) -> F64:
 
 def draw(take: MotionTake) -> U8:
     """(h, w, 3) curves of a kept take: lips, head and lids; of latents, how much they change from frame to frame."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     motion = motion_of(take)
-    figure = Figure(figsize=(10, 5.0 if motion else 2.6), dpi=100, layout="constrained")
+    figure = new_figure(10, 5.0 if motion else 2.6)
     if motion is None:
         _draw_latents(figure.subplots(), take)
     else:
         _draw_motion(figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1)), take, motion)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return drawn(figure)
 
 
 def _draw_motion(axes: Any, take: MotionTake, motion: Motion) -> None:

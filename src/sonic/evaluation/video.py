@@ -13,6 +13,7 @@ import numpy as np
 
 from sonic.counts import video_frames
 from sonic.errors import FaceError, MediaError
+from sonic.evaluation.figures import drawn, new_figure
 from sonic.evaluation.metrics import (
     MANNERS,
     Report,
@@ -210,11 +211,8 @@ def _watch(video: Path, n_frames: int, shrink: int, on_progress: OnProgress) -> 
 
 def draw_curves(evaluation: Evaluation, title: str) -> U8:
     """Mouth opening and loudness over time as a picture (h, w, 3)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     time_s = np.arange(len(evaluation.opening)) / evaluation.fps
-    figure = Figure(figsize=(11, 4.2), dpi=110, layout="constrained")
+    figure = new_figure(11, 4.2, dpi=110)
     axes = figure.subplots()
     axes.fill_between(time_s, evaluation.loudness, color="#c9d6e8", label="loudness (80 to 3000 Hz)")
     axes.set(xlabel="seconds", ylabel="loudness, relative", xlim=(0, time_s[-1]))
@@ -224,6 +222,4 @@ def draw_curves(evaluation: Evaluation, title: str) -> U8:
     report = evaluation.report
     axes.set_title(f"{title}: lag {report.lag_ms:+.0f} ms, correlation {report.opening_loudness_correlation:.2f}")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3])
+    return drawn(figure)

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from sonic.evaluation.figures import new_figure
+
 
 class Curves:
     """One line of ``log.csv`` every few steps: step, loss, further columns, seconds."""
@@ -29,11 +31,9 @@ class Curves:
 
     def plot(self) -> None:
         """Draw each column against the step."""
-        from matplotlib.figure import Figure
-
         rows = self._rows()
         names = self._columns[1:-1]
-        figure = Figure(figsize=(8, 2.4 * len(names)), layout="constrained")
+        figure = new_figure(8, 2.4 * len(names))
         for i, name in enumerate(names):
             axes = figure.add_subplot(len(names), 1, i + 1)
             axes.plot([int(row[0]) for row in rows], [float(row[i + 1]) for row in rows], linewidth=1)
