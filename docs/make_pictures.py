@@ -9,6 +9,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from sonic.api import generate
 from sonic.engines.light.drive import drive
@@ -28,6 +29,8 @@ OUT = ROOT / "docs/pictures"
 N_FRAMES, COLUMNS = 8, 4
 FRAME_PX = (344, 430)
 JPEG_QUALITY = 85
+MOVING_PX, MOVING_S, EVERY_NTH, WEBP_QUALITY = (320, 400), 8.0, 2, 60
+"""Size, length, rate and quality of the moving picture: GitHub shows it at once on a slow line, below 1 MB."""
 
 
 def quiet(progress: Progress) -> None:
@@ -60,6 +63,21 @@ def strip(video: Path) -> U8:
     return tile([cv2.resize(rgb, FRAME_PX, interpolation=cv2.INTER_AREA) for rgb in frames], columns=COLUMNS)
 
 
+def save_moving(video: Path, name: str) -> None:
+    """The opening of the video as a WebP that loops, its label with it."""
+    frames, fps = [], 25
+    for i, (_, rgb) in enumerate(decode_video(video)):
+        if i >= MOVING_S * fps:
+            break
+        if i % EVERY_NTH == 0:
+            frames.append(Image.fromarray(cv2.resize(rgb, MOVING_PX, interpolation=cv2.INTER_AREA)))
+    path = OUT / name
+    wait_ms = 1000 * EVERY_NTH // fps
+    options = {"quality": WEBP_QUALITY, "method": 6, "duration": wait_ms, "loop": 0, "minimize_size": False}
+    frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+    print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
+
+
 def save_jpeg(rgb: U8, name: str) -> None:
     path = OUT / name
     cv2.imwrite(str(path), rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
@@ -73,6 +91,7 @@ def main() -> None:
         inspect_photo(DEMO / "portrait.png", draft)
         save_jpeg(_shown(draft, 1100), "inspect.jpg")
         make_video(video)
+        save_moving(video, "demo.webp")
         save_jpeg(strip(video), "demo.jpg")
         evaluate_video(video, draft, on_progress=quiet)
         save_jpeg(_shown(draft, 1100), "evaluate.jpg")
