@@ -80,7 +80,10 @@ def read(name: str) -> bytes:
 @cache
 def session(name: str, threads: int = 2) -> "InferenceSession":
     """An onnxruntime session for a network in TABLE, on the CPU; made once. Raises InstallError as read does."""
-    return open_network(read(name), threads)
+    read(name)
+    # From the file: what is read from bytes stays in memory once more, 30 MB of the largest.
+    with resources.as_file(resources.files("sonic").joinpath("assets", TABLE[name].file)) as path:
+        return open_network(str(path), threads)
 
 
 # A session's threads stay behind when the process forks, and the child would wait for them for ever, at its end at the

@@ -1,1 +1,2 @@
-"""Training of the motion model (extra ``train``): prepare, hear, recogniser, motion, export, evaluate."""
+"""Training of the motion model (extra ``train``), step by step: prepare, hear, recogniser, motion, export, evaluate.
+Nothing else imports it."""

@@ -194,13 +194,14 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train evaluate``"""
-    device, workspace = _device(arguments), _workspace(arguments)
+    _require_torch()
+    workspace = _workspace(arguments)
+    weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
+    sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
     from sonic.training.evaluate import evaluate as run
     from sonic.training.evaluate import table
 
-    weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
-    sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
-    common = {"more": arguments.more, "workers": workers, "device": device, "watch": _watch(reporter)}
+    common = {"more": arguments.more, "workers": workers, "device": _device(arguments), "watch": _watch(reporter)}
     scores = run(workspace, weights, **sampling, **common)
     reporter.result(table(scores), clips=len(scores), table=str(workspace.root / "scores.csv"))
 

@@ -35,7 +35,7 @@ HALO = 32
 """Frames to either side that an output of each network depends on, at most (train/networks.py: 6 and 32)."""
 AHEAD = 2 * HALO
 """Frames after a piece that are sampled with it and thrown away: what they lack on their own right has faded by then.
-Against 50 s in one piece, latents differ by 1e-5 at most; with HALO frames instead by 2e-2 (bench/pieces.py)."""
+Against 50 s in one piece, latents differ by 1e-6 at most; with HALO frames instead by 1e-3 (bench/pieces.py)."""
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
