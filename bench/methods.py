@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sonic.evaluation.metrics import as_heard
 from sonic.faces.model import face_model
 from sonic.motion import Motion
-from sonic.speech.mel import log_mel, speech_level
+from sonic.speech.encoders.whisper import WhisperListener, shipped_encode
 from sonic.speech.prosody import Prosody
 from sonic.training.face import canonical_clip, coefficients, displacement, lower_face_weight
 from sonic.training.phones import INDEX, PHONES
-from sonic.types import F32, F64, U8, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Waveform
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -108,16 +108,16 @@ def _at_frames(track: F64, n_frames: int, fps: float) -> F64:
 
 
 class Recogniser:
-    """Phones from sound, by a trained encoder (encoder.pt of ``sonic.training.encoder``); needs the extra ``train``."""
+    """Phones from sound, by recogniser.pt of ``sonic train recogniser``; needs the extra ``train``."""
 
     def __init__(self, weights: Path) -> None:
         import torch
 
-        from sonic.training.networks import Encoder
+        from sonic.training.networks import Recogniser as Network
 
         torch.set_num_threads(1)
         self._torch = torch
-        self._model = Encoder().eval()
+        self._model = Network().eval()
         self._model.load_state_dict(torch.load(weights, weights_only=True))
 
     def posteriors(self, samples: Waveform) -> F32:
@@ -133,8 +133,8 @@ class Recogniser:
         return align(log_posterior, sentence_phones(sentence))[0]
 
     def _logits(self, samples: Waveform) -> "Tensor":
-        sound = samples.astype(np.float32)
-        mel = log_mel(sound, speech_level(sound))
+        listener = WhisperListener(samples.astype(np.float32), shipped_encode())
+        features = listener.frames(0, len(samples) // (SPEECH_RATE_HZ // PHONE_HZ))
         with self._torch.inference_mode():
-            logits: Tensor = self._model(self._torch.from_numpy(mel[: len(mel) // 2 * 2])[None])[0]
+            logits: Tensor = self._model(self._torch.from_numpy(features)[None])[0]
         return logits

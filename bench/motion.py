@@ -1,25 +1,28 @@
 """Motion judged on pixels: videos are made, tracked anew and compared with real speakers and with simpler methods.
 
-    python bench/motion.py [--speakers FOLDER] [--grid FOLDER] [--encoder encoder.pt] [--cache FOLDER]
-                           [--only speakers grid languages minutes weights] [--limit N] [--seconds 8] [--jobs 2]
+    python bench/motion.py [--speakers FOLDER] [--grid FOLDER] [--folds FOLDER] [--recogniser recogniser.pt]
+                           [--mel-judge FILE] [--cache FOLDER] [--only speakers grid languages minutes weights]
+                           [--limit N] [--seconds 8] [--jobs 2]
 
 Method. Frames are taken from the renderer before label and encoding, 25 a second, at most 384 px on the shorter side,
 and tracked with FaceMesh; filmed clips go through the same tracker and are sampled at the same rate.
 
 speakers  First picture and sound of each filmed clip (never trained on) -> video, beside the clip itself. r: Pearson
           correlation of the two mouth openings (THEval's: mean gap of 8 pairs of inner-lip points over the outer-eye
-          distance) at zero lag, which the target judges; "best r" is the highest within 300 ms and "at" its place:
-          positive, the made lips are later, which is also what a clip shows whose sound is late. "own offset" is
-          where the simpler methods and the loudness, without the model, agree best with the real lips, "r there" the
-          model's at that place. Distance: mouth landmark distance in % of the outer-eye distance
+          distance) at zero lag; "best r" is the highest within 300 ms and "at" its place: positive, the made lips are
+          later. "own offset" is how much later than its own sound the filmed mouth moves
+          (sonic.evaluation.metrics.offset: the model's ears judge it), "there" what is found once that is taken out. A
+          clip without a clear offset is left out of the targets "offset removed", by name. "mel judge" is another pair
+          of ears (mel_judge.py, --mel-judge): mean correlation of opening, width and jaw with what it expects, of made
+          and of filmed lips. Distance: mouth landmark distance in % of the outer-eye distance
           (sonic.evaluation.metrics.mouth_distance); "moving part" leaves out where the mouth rests. Through the same
-          renderer,
-          with the same head and eyes: the picture at rest (still); a jaw that follows the smoothed loudness; a table
-          of phones' openings on the phones that --encoder hears; both with the spread of the model's lips; and the
-          filmed lips themselves (redrawn), the ceiling of face model, renderer and tracker. Closeness is
-          1 - |made - real| / real of the medians over clips (of the means in brackets).
-grid      The same for GRID speakers that training held out (recipe.toml); p, b and m, found by --encoder in the known
-          sentence, must bring the opening below 15 % of its range (5th to 95th percentile) in the clip.
+          renderer, with the same head and eyes: the picture at rest (still); a jaw that follows the smoothed loudness;
+          a table of phones' openings on the phones that --recogniser hears; both with the spread of the model's lips;
+          and the filmed lips themselves (redrawn), the ceiling of face model, renderer and tracker. Closeness is 1 -
+          |made - real| / real of the medians over clips (of the means in brackets).
+grid      The same for GRID speakers, each by the networks of --folds that were trained without this speaker (but the
+          denoiser is the shipped one, and the phone recogniser has heard them all); p b m, f v and u o w, found by
+          --recogniser in the known sentence, must show (judge_people.SHOWN).
 languages Synthetic voices whose phone times are exact, and a song, by the demo portrait. Lag (a) against the opening
           that the phones ask for (methods.OPENNESS, run together with the same weight to both sides, so lips that lead
           as in real speech measure as negative), judged for each language by the mean curve of its voices; (b) against
@@ -42,6 +45,7 @@ import judge_languages
 import judge_minutes
 import judge_people
 import machine
+from mel_judge import MelJudge
 from methods import Recogniser
 from report import Target, target_table
 from results import of_target, record
@@ -61,7 +65,9 @@ def main() -> int:
     )
     parser.add_argument("--speakers", type=Path, help="folder of filmed people")
     parser.add_argument("--grid", type=Path, help="folder of GRID clips with clips.csv (file, speaker)")
-    parser.add_argument("--encoder", type=Path, help="encoder.pt of the recipe: hears phones")
+    parser.add_argument("--folds", type=Path, help="WORK/folds of `sonic train evaluate`, for --grid")
+    parser.add_argument("--mel-judge", type=Path, help="what bench/mel_judge.py has learnt")
+    parser.add_argument("--recogniser", type=Path, help="recogniser.pt of the recipe: hears phones")
     parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--limit", type=int, default=10**6, help="clips of each folder, voices of each language")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each clip")
@@ -71,7 +77,9 @@ def main() -> int:
     bench = Bench(
         Studio(options.cache, options.jobs),
         open_engine("light"),
-        Recogniser(options.encoder) if options.encoder else None,
+        Recogniser(options.recogniser) if options.recogniser else None,
+        options.folds,
+        MelJudge(options.mel_judge) if options.mel_judge else None,
         options.cache,
         options.limit,
         options.seconds,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mel_judge import MelJudge
 from methods import Recogniser
 from sonic.engines import Engine
 from studio import Studio
@@ -16,6 +17,9 @@ class Bench:
     studio: Studio
     engine: Engine[Any]
     recogniser: Recogniser | None
+    folds: Path | None
+    """Networks that a quarter of GRID's speakers each was left out of: WORK/folds of ``sonic train evaluate``."""
+    mel_judge: MelJudge | None
     folder: Path
     """For sounds that are made on the way."""
     limit: int

@@ -1,4 +1,4 @@
-"""Speech and a song with exact phone times: synthetic voices of espeak-ng in six kinds, as WAV files.
+"""Speech, whispers and a song with exact phone times: synthetic voices of espeak-ng, as WAV files.
 
 Sentences of real words, none of them drawn from the lists that training speaks. The song is words of which each holds
 its longest vowel on a note, over chords and a beat.
@@ -29,6 +29,48 @@ SENTENCES = {
         "ta1 ba3 bei1zi5 fang4 zai4 zhuo1zi5 shang4, ran2hou4 chu1men2 le5.",
         "qing3 ni3 man4man4 shuo1, wo3 pa4 ting1 bu5 ming2bai5.",
     ),
+    "Cantonese": (
+        "yue",
+        "我今日同媽媽去公園跑步。",
+        "佢唔鍾意飲凍嘅咖啡。",
+        "明天朋友會買麵包俾我。",
+    ),
+    "Korean": (
+        "ko",
+        "나는 어제 부모님과 바다에 갔어요.",
+        "비가 오면 우리는 집에서 밥을 먹어요.",
+        "봄에는 꽃이 많이 피고 바람이 불어요.",
+    ),
+    "Hindi": (
+        "hi",
+        "मेरे भाई ने बाज़ार से फल और सब्ज़ी ख़रीदी।",
+        "बच्चे मैदान में पतंग उड़ा रहे हैं।",
+        "वह हर सुबह पूजा के बाद अख़बार पढ़ता है।",
+    ),
+    "French": (
+        "fr",
+        "Ma voisine boit un bol de soupe avec du pain frais.",
+        "Le bateau bleu passe sous le vieux pont à midi.",
+        "Il faut fermer la fenêtre avant de partir au bureau.",
+    ),
+    "German": (
+        "de",
+        "Mein Bruder fuhr mit dem Boot über den breiten Fluss.",
+        "Am Morgen kauft meine Mutter frische Brötchen und Butter.",
+        "Viele Vögel fliegen im Frühling wieder über unser Dorf.",
+    ),
+    "Russian": (
+        "ru",
+        "Мой брат купил новую лодку и поплыл по реке.",
+        "Вечером бабушка варит борщ и печёт пироги.",
+        "В феврале у нас всегда много снега и мороз.",
+    ),
+    "Portuguese": (
+        "pt-br",
+        "Minha avó faz um bolo de banana todo domingo.",
+        "O barco velho voltou para o porto depois da chuva.",
+        "Você pode fechar a porta e abrir a janela, por favor?",
+    ),
     "Arabic": (
         "ar",
         "ذَهَبْتُ مَعَ أَخِي إِلَى السُّوقِ فِي المَسَاءِ",
@@ -48,7 +90,9 @@ SENTENCES = {
         "この パンわ とても おいしいと おもいます。",
     ),
 }
-"""Language -> espeak-ng's voice and sentences."""
+"""Language -> espeak-ng's voice and sentences: the twelve of the table."""
+WHISPER = "Whisper"
+WHISPERER = ("whisper", 150, 50)
 SPEAKERS = (("m3", 160, 35), ("f2", 185, 65), ("klatt2", 145, 45))
 """(variant, words a minute, pitch) of the voice that says each sentence."""
 SONG = "Song"
@@ -86,6 +130,10 @@ def spoken(folder: Path, limit: int) -> list[Spoken]:
         for sentence, (variant, rate, pitch) in list(zip(sentences, SPEAKERS, strict=True))[:limit]:
             samples, events = espeak.speak(sentence, f"{voice}+{variant}", rate=rate, pitch=pitch, spread=50)
             found.append(_written(folder, language, variant, _at_16k(espeak, samples, events)))
+    for sentence in SENTENCES["English"][1:][:limit]:
+        variant, rate, pitch = WHISPERER
+        samples, events = espeak.speak(sentence, f"en-us+{variant}", rate=rate, pitch=pitch, spread=50)
+        found.append(_written(folder, WHISPER, f"{variant}{len(found)}", _at_16k(espeak, samples, events)))
     for variant, pitch in SINGERS[:limit]:
         voice, labels = _at_16k(espeak, *_sung(espeak, variant, pitch))
         found.append(_written(folder, SONG, variant, (_with_music(voice), labels)))

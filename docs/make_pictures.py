@@ -12,9 +12,13 @@ import numpy as np
 from PIL import Image
 
 from sonic.api import generate
+from sonic.engines.light.drive import drive
 from sonic.evaluation.photo import inspect_photo
 from sonic.evaluation.video import evaluate_video
+from sonic.media.images import tile
+from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
+from sonic.motion import join
 from sonic.provenance.consent import Consent
 from sonic.settings import Settings
 from sonic.types import U8, Progress
@@ -22,9 +26,11 @@ from sonic.types import U8, Progress
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "src/sonic/assets/demo"
 OUT = ROOT / "docs/pictures"
+N_FRAMES, COLUMNS = 8, 4
+FRAME_PX = (344, 430)
 JPEG_QUALITY = 85
-MOVING_SIDE, MOVING_S, MOVING_FPS, MOVING_QUALITY = 384, (0.0, 6.0), 25, 60
-"""The moving picture at the top of the README: square side in px, span in s, frames per second, WebP quality."""
+MOVING_PX, MOVING_S, EVERY_NTH, WEBP_QUALITY = (320, 400), 8.0, 2, 60
+"""Size, length, rate and quality of the moving picture: GitHub shows it at once on a slow line, below 1 MB."""
 
 
 def quiet(progress: Progress) -> None:
@@ -37,23 +43,39 @@ def make_video(out: Path) -> None:
     generate(DEMO / "portrait.png", DEMO / "speech.flac", out, consent=consent, settings=Settings())
 
 
+def telling_frames() -> list[int]:
+    """One frame of every eighth of the speech: the widest mouth, but the most closed in every third."""
+    speech = load_speech(DEMO / "speech.flac", print)
+    motion = join(list(drive(speech, Settings(), speech.duration_s)))
+    parts = np.array_split(np.arange(len(motion)), N_FRAMES)
+    awake = np.where(motion.lids.min(1) > 0.8, 0.0, 100.0)
+    chosen = []
+    for i, part in enumerate(parts):
+        wanted = motion.lip_gap[part] if i % 3 == 2 else -motion.lip_gap[part]
+        chosen.append(int(part[np.argmin(wanted + awake[part])]))
+    return chosen
+
+
+def strip(video: Path) -> U8:
+    """Eight frames in two rows."""
+    wanted = set(telling_frames())
+    frames = [rgb for i, (_, rgb) in enumerate(decode_video(video)) if i in wanted]
+    return tile([cv2.resize(rgb, FRAME_PX, interpolation=cv2.INTER_AREA) for rgb in frames], columns=COLUMNS)
+
+
 def save_moving(video: Path, name: str) -> None:
-    """A few seconds of the video as an endless WebP; without sound, as such pictures are."""
-    frames, due_s = [], MOVING_S[0]
-    for time_s, rgb in decode_video(video):
-        if due_s <= time_s < MOVING_S[1]:
-            frames.append(Image.fromarray(_square(rgb, MOVING_SIDE)))
-            due_s += 1 / MOVING_FPS
+    """The opening of the video as a WebP that loops, its label with it."""
+    frames, fps = [], 25
+    for i, (_, rgb) in enumerate(decode_video(video)):
+        if i >= MOVING_S * fps:
+            break
+        if i % EVERY_NTH == 0:
+            frames.append(Image.fromarray(cv2.resize(rgb, MOVING_PX, interpolation=cv2.INTER_AREA)))
     path = OUT / name
-    options = {"duration": round(1000 / MOVING_FPS), "loop": 0, "quality": MOVING_QUALITY, "method": 6}
+    wait_ms = 1000 * EVERY_NTH // fps
+    options = {"quality": WEBP_QUALITY, "method": 6, "duration": wait_ms, "loop": 0, "minimize_size": False}
     frames[0].save(path, save_all=True, append_images=frames[1:], **options)
     print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
-
-
-def _square(rgb: U8, side: int) -> U8:
-    """The top of a frame, which holds the face and the label."""
-    short = min(rgb.shape[:2])
-    return np.asarray(cv2.resize(rgb[:short, :short], (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def save_jpeg(rgb: U8, name: str) -> None:
@@ -70,6 +92,7 @@ def main() -> None:
         save_jpeg(_shown(draft, 1100), "inspect.jpg")
         make_video(video)
         save_moving(video, "demo.webp")
+        save_jpeg(strip(video), "demo.jpg")
         evaluate_video(video, draft, on_progress=quiet)
         save_jpeg(_shown(draft, 1100), "evaluate.jpg")
 

@@ -60,16 +60,28 @@ def test_windows_end_where_the_motion_does(n: int, piece: int, margin: int) -> N
     assert finals == sorted(set(finals))
 
 
+class Silence:
+    """A recording in which nothing is heard."""
+
+    width = 1
+
+    def frames(self, first: int, last: int) -> np.ndarray:
+        return np.zeros((last - first, 1), np.float32)
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks and generators that make nothing, as much of it as the real ones."""
     nothing = Networks(
-        hear=lambda mel: np.zeros((len(mel) // 4, 1), np.float32),
+        listen=lambda samples: Silence(),
+        hear=lambda features: np.zeros((len(features) // 2, 33), np.float32),
         denoise=lambda x, t, heard: 0 * x,
         channels=33,
     )
 
-    def lips(samples: object, *, steps: int, seed: int, piece: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def lips(
+        samples: object, *, steps: int, seed: int, articulation: str, piece: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for latents in speech_latents(samples, nothing, steps=1, seed=seed, piece=piece):  # type: ignore[arg-type]
             yield latents[:, :32], latents[:, 32]
 

@@ -253,7 +253,7 @@ Stage = Literal[
     # of other commands
     "preview", "track", "hash", "pictures", "download", "convert", "check",
     # of training
-    "clips", "sound", "train", "align", "evaluate",
+    "clips", "sound", "encode", "train", "align", "evaluate",
 ]  # fmt: skip
 """What a piece of work is at."""
 

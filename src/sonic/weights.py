@@ -39,16 +39,23 @@ TABLE = {
         _GRID,
         "mean face and 32 deformations of its lower half",
     ),
-    "encoder": Weights(
-        "weights/encoder.onnx",
-        "27f6be4388fa17198bac4d0c188caea2b95e680f33523ec7d1437732a01da4fb",
+    "whisper": Weights(
+        "weights/whisper.onnx",
+        "0c4dff7d28467d452e7f306a2e486ff0d4cf10acb783cbd9bbfba5290653e4d3",
+        "MIT (OpenAI)",
+        "680,000 h of speech from the web (Radford et al. 2022)",
+        "log-mel to speech features: the first three layers of Whisper base",
+    ),
+    "lips": Weights(
+        "weights/lips.onnx",
+        "1a83a43471929cc0d969ef168d1e17d926b1bc7fa20203487b335f68e5d7be08",
         "Apache-2.0",
         _ALL,
-        "log-mel to the expected mouth motion at 25 Hz",
+        "speech features to the expected mouth motion at 25 Hz, and what the lips must show",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "93fc07e3edd6338b07f524689efcbb5e0effaeb658eb02b2dbfeb7d425b4d093",
+        "0f9dcaadaef01ddec47686d0d035bf1af782d5ebe87fa31c3898c04b272d48ad",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion around it",
@@ -73,7 +80,10 @@ def read(name: str) -> bytes:
 @cache
 def session(name: str, threads: int = 2) -> "InferenceSession":
     """An onnxruntime session for a network in TABLE, on the CPU; made once. Raises InstallError as read does."""
-    return open_network(read(name), threads)
+    read(name)
+    # From the file: what is read from bytes stays in memory once more, 30 MB of the largest.
+    with resources.as_file(resources.files("sonic").joinpath("assets", TABLE[name].file)) as path:
+        return open_network(str(path), threads)
 
 
 # A session's threads stay behind when the process forks, and the child would wait for them for ever, at its end at the

@@ -94,7 +94,7 @@ def test_two_filmed_talkers_are_compared(
 ) -> None:
     """The same pictures with late sound: the lips come before the sound, and are the other video's lips."""
     real, late = (film(tmp_path / f"{by}.mp4", pictures, voice(by)) for by in (0.0, 0.1))
-    found = evaluated(capsys, late, "--real", real)
+    found = evaluated(capsys, late, "--real", real, "-o", tmp_path / "plot.png")
     assert -180 < found["lag_ms"] < -50
     assert found["likeness"]["mouth_correlation"] > 0.95
     assert abs(found["likeness"]["mouth_lag_ms"]) < 20

@@ -16,9 +16,11 @@ from sonic.errors import FaceError, MediaError
 from sonic.evaluation.figures import drawn, new_figure
 from sonic.evaluation.metrics import (
     MANNERS,
+    ClipOffset,
     Report,
     background_change,
     best_lag,
+    clip_offset,
     closeness,
     correlation,
     identity,
@@ -39,6 +41,8 @@ MIN_FRAMES = 10
 N_STILLS = 100
 STILL_PX = 512
 """Stills are thinned to about this longer side, green channel only."""
+MOTION_FPS = 25
+"""Rate at which the expected mouth is known."""
 MAX_LOST = 0.1
 """Share of frames in which the face may be missing."""
 
@@ -59,11 +63,14 @@ class Evaluation:
     """(T,) linear RMS of 80 to 3000 Hz, relative to loud speech."""
     points: F32
     """(T, 478, 3) landmarks in px of the video."""
+    offset: ClipOffset | None = None
+    """How far picture and sound are apart; None where that was not measured."""
 
     def to_dict(self) -> dict[str, Any]:
         """For --json: the measures, rounded."""
         measures = {name: None if v is None else round(v, 5) for name, v in self.report.to_dict().items()}
-        return {**measures, "fps": self.fps, "lost_frames": self.lost_frames}
+        offset_ms = round(self.offset.ms, 1) if self.offset and self.offset.clear else None
+        return {**measures, "picture_offset_ms": offset_ms, "fps": self.fps, "lost_frames": self.lost_frames}
 
     def to_text(self) -> str:
         """For a person: one measure a line."""
@@ -72,6 +79,8 @@ class Evaluation:
             unit = next((u for ending, u in _UNITS.items() if name.endswith(ending)), "")
             number = "not measurable" if value is None else f"{value:.3f} {unit}"
             lines.append(f"{name:<30} {number}")
+        if self.offset:
+            lines.append(f"{'picture after sound':<30} {_told(self.offset)}")
         if self.lost_frames:
             lines.append(f"{'frames without a face':<30} {self.lost_frames}")
         return "\n".join(lines)
@@ -89,6 +98,12 @@ class Likeness:
     """Positive: the made lips come later than the filmed ones."""
     mouth_distance: float
     """Mouth landmark distance over the outer-eye distance."""
+    filmed_offset_ms: float
+    """How much later than its own sound the filmed mouth moves; 0 where that is not clear."""
+    mouth_correlation_there: float
+    """Of the two openings once that offset is taken out of the filmed one."""
+    mouth_distance_there: float
+    """The distance then."""
     closeness: dict[str, float | None]
     """THEval's 1 - |made - real| / real; None where a clip cannot tell."""
 
@@ -102,6 +117,9 @@ class Likeness:
             "mouth correlation": f"{self.mouth_correlation:.3f}",
             "mouth correlation at best": f"{self.best_mouth_correlation:.3f} at {self.mouth_lag_ms:+.0f} ms",
             "mouth distance": f"{100 * self.mouth_distance:.2f} % of the outer-eye distance",
+            "filmed picture after sound": f"{self.filmed_offset_ms:+.0f} ms; with that taken out:",
+            "mouth correlation there": f"{self.mouth_correlation_there:.3f}",
+            "mouth distance there": f"{100 * self.mouth_distance_there:.2f} % of the outer-eye distance",
             **{f"closeness: {k}": "not measurable" if v is None else f"{v:.2f}" for k, v in self.closeness.items()},
         }
         return "\n".join(f"{name:<30} {value}" for name, value in rows.items())
@@ -116,6 +134,8 @@ def compare(made: Evaluation, real: Evaluation) -> Likeness:
     if n < MIN_FRAMES:
         raise MediaError(f"the videos have {n} frames in common; {MIN_FRAMES} are needed, give the same speech twice")
     ours, theirs = made.points[:n].astype(np.float64), _at(real.points, np.arange(n) * real.fps / made.fps)
+    offset_ms = real.offset.ms if real.offset and real.offset.clear else 0.0
+    there = _at(real.points, np.arange(n) * real.fps / made.fps + offset_ms * real.fps / 1000)
     openings = lip_opening(ours), lip_opening(theirs)
     lag, best = best_lag(*lag_curve(*openings, made.fps))
     pairs = {name: (getattr(made.report, field), getattr(real.report, field)) for name, field in MANNERS.items()}
@@ -124,12 +144,23 @@ def compare(made: Evaluation, real: Evaluation) -> Likeness:
         best,
         1000 * lag / made.fps,
         mouth_distance(ours, theirs),
+        offset_ms,
+        correlation(openings[0], lip_opening(there)),
+        mouth_distance(ours, there),
         {name: None if None in (a, b) or not b else closeness(a, b) for name, (a, b) in pairs.items()},
     )
 
 
+def _told(offset: ClipOffset) -> str:
+    """One figure for a person."""
+    if not offset.clear:
+        return "not clear: the lips do not follow this sound"
+    return f"{offset.ms:+.0f} ms (agreement {offset.there:.2f}, {offset.here:.2f} as it is)"
+
+
 def _at(points: F32, places: F64) -> F64:
-    """(T, 478, 3) between the frames, linearly."""
+    """(T, 478, 3) between the frames, linearly; the ends hold."""
+    places = np.clip(places, 0, len(points) - 1)
     left = np.minimum(places.astype(int), len(points) - 2)
     share = (places - left)[:, None, None]
     return np.asarray(points[left] * (1 - share) + points[left + 1] * share)
@@ -161,7 +192,9 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
         background_difference=background_change(watched.stills, watched.still_points),
         identity=identity(watched.stills, watched.still_points),
     )
-    evaluation = Evaluation(report, watched.lost, float(fps), lip_opening(points.astype(np.float64)), loudness, points)
+    offset = clip_offset(speech.samples, _at(points, np.arange(int(n / fps * MOTION_FPS)) * float(fps / MOTION_FPS)))
+    opening = lip_opening(points.astype(np.float64))
+    evaluation = Evaluation(report, watched.lost, float(fps), opening, loudness, points, offset)
     if plot is not None:
         save_picture(draw_curves(evaluation, video.name), plot)
     return evaluation

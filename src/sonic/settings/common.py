@@ -60,6 +60,11 @@ class CommonSettings:
         low=12.5, high=60, step=0.5, unit="1/s",
     )  # fmt: skip
     seed: int = setting(0, "Same inputs, settings and seed give the same motion.", int, low=0, high=2**31 - 1, step=1)
+    articulation: str = setting(
+        "natural", "How sharply lips show single sounds; clear is for people who read lips: p, f and u are shown "
+        "more surely and longer, and the mouth opens no wider.", str,
+        choices=("natural", "clear"), engine="light",
+    )  # fmt: skip
     audio_offset_ms: float = setting(
         0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",
         float, low=-200, high=200, step=5, unit="ms", recommended=(-50, 50),

@@ -1,1 +1,1 @@
-"""What a recording says: mel features, loudness, pitch and pauses."""
+"""What a recording says: features of its speech."""

@@ -1,2 +1,2 @@
-"""Training of the motion model (extra ``train``): prepare, encoder, motion, export, evaluate. Nothing else imports
-it."""
+"""Training of the motion model (extra ``train``), step by step: prepare, hear, recogniser, motion, export, evaluate.
+Nothing else imports it."""

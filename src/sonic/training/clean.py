@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sonic.engines.light.lips.diffusion import FPS
 from sonic.evaluation.metrics.eyes import eye_distance
-from sonic.faces.topology import LIP_BOTTOM, LIP_TOP
 from sonic.speech.mel import log_mel, speech_level
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8
 
@@ -32,11 +30,6 @@ MIN_SWING_DB = 6.0
 """Between the loud and the quiet parts of speech; hums, tones and hiss are steadier."""
 MIN_VOICED = 0.08
 """Share of the loud blocks that have a pitch."""
-LAGS_MS = tuple(1000 / FPS * k for k in range(-10, 11))
-"""Lags that are tried between lips and sound."""
-MAX_LAG_MS = 200.0
-MIN_GAIN = 0.25
-"""A clip is flagged whose lips and loudness agree best beyond MAX_LAG_MS, and by this much better than at no lag."""
 
 
 class RejectedError(Exception):
@@ -125,30 +118,3 @@ def loudness(samples: F32, n: int) -> F32:
     mel = log_mel(samples, speech_level(samples)).mean(1)
     padded = np.pad(mel, (2, 4 * n), mode="edge")
     return np.asarray(padded[: 4 * n].reshape(n, 4).mean(1), np.float32)
-
-
-def lag_curve(points: F32, samples: F32) -> F64:
-    """(21,) correlation of mouth opening and loudness with the lips LAGS_MS later than the sound.
-
-    Weak evidence on one clip, good on many of one recording.
-    """
-    lips = np.linalg.norm(points[:, LIP_TOP, :2] - points[:, LIP_BOTTOM, :2], axis=-1)
-    opening = lips / eye_distance(points.astype(np.float64))
-    level = loudness(samples, len(points))
-    reach = len(LAGS_MS) // 2
-    padded = np.pad(opening, reach, mode="edge")
-    moved = np.stack([padded[k : k + len(opening)] for k in range(2 * reach + 1)])
-    moved = moved - moved.mean(1, keepdims=True)
-    level = level - level.mean()
-    scale = np.linalg.norm(moved, axis=1) * np.linalg.norm(level)
-    return np.asarray(moved @ level / np.maximum(scale, 1e-9), np.float64)
-
-
-def lag_of(curve: F64) -> tuple[float, float]:
-    """(lag in ms at the peak of a curve of LAGS_MS, to a fraction of a frame by a parabola; correlation there)."""
-    best = int(np.argmax(curve))
-    shift = 0.0
-    if 0 < best < len(curve) - 1:
-        a, b, c = curve[best - 1 : best + 2]
-        shift = float(np.clip(0.5 * (a - c) / min(a - 2 * b + c, -1e-9), -0.5, 0.5))
-    return LAGS_MS[best] + 1000 / FPS * shift, float(curve[best])

@@ -11,17 +11,18 @@ from sonic.files import read_small_text
 
 T = TypeVar("T")
 _MAX_RECIPE_BYTES = 64 * 1024
-MAY_BE_ZERO = ("seed", "voices")
+MAY_BE_ZERO = ("seed", "voices", "noises")
 """Of the whole numbers: there is no batch of 0."""
 SHIPPED_RECIPE = Path(__file__).with_name("recipe.toml")
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderRecipe:
-    """How the speech encoder is trained."""
+class RecogniserRecipe:
+    """How the phone recogniser is trained."""
 
     batch: int
-    window_s: float
+    window: int
+    """Frames at 50 Hz."""
     learning_rate: float
     weight_decay: float
     smoothing: float
@@ -37,7 +38,7 @@ class ExpectationRecipe:
     learning_rate: float
     weight_decay: float
     feature_dropout: float
-    """Share of the encoder's features that it does not hear in training: it must not lean on a single one."""
+    """Share of the features that it does not hear in training: it must not lean on a single one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,11 @@ class MotionRecipe:
     window: int
     """Frames at 25 Hz."""
     learning_rate: float
-    audio_dropout: float
-    """Share of windows that are trained without audio, for guidance."""
-    spoken_share: float
-    """Windows of speech without pictures, which teach when lips close."""
     noise_share: float
-    """Windows of noise under a closed mouth."""
+    """Windows of sound without a voice, under a closed mouth."""
+    few: int
+    """Clips below which a speaker's windows are drawn more often, ``few_weight`` times."""
+    few_weight: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,15 @@ class Recipe:
     seed: int
     held_out: tuple[str, ...]
     """Speakers that no stage trains on."""
+    recordings: int
+    """Recordings of --speech that are used, at most."""
     voices: int
-    """Sentences of synthetic voices; 0 needs no espeak-ng, but the encoder's first part then has nothing to learn."""
-    encoder: EncoderRecipe
+    """Sentences of synthetic voices; 0 needs no espeak-ng, but the recogniser then has no phone times to learn from."""
+    noises: int
+    """Pieces of sound without a voice, six seconds each."""
+    takes: int
+    """How often each clip is heard: among other neighbours, elsewhere in a recording, distorted."""
+    recogniser: RecogniserRecipe
     expectation: ExpectationRecipe
     motion: MotionRecipe
 
@@ -79,7 +85,7 @@ def read_recipe(path: Path | None = None) -> Recipe:
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())[:200]
         raise SettingError(f"recipe {str(path)!r} cannot be read ({reason}); give a TOML file") from error
-    parts = {"encoder": EncoderRecipe, "expectation": ExpectationRecipe, "motion": MotionRecipe}
+    parts = {"recogniser": RecogniserRecipe, "expectation": ExpectationRecipe, "motion": MotionRecipe}
     for name, kind in parts.items():
         values = table.get(name)
         table[name] = _filled(kind, values if isinstance(values, dict) else {}, f"[{name}]")

@@ -1,179 +1,98 @@
-"""What the motion networks learn from: random windows of sound with motion, of speech alone and of noise.
+"""What the motion networks learn from: random windows of what was heard in tracked clips, with their motion, and of
+sound without a voice, under closed lips."""
 
-Most windows come from tracked clips. Speech without pictures, of many voices and languages, says one thing about the
-mouth: lips are closed on p, b and m and in long silence. A few windows are noise under a closed mouth.
-"""
-
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from sonic.engines.light.lips.diffusion import STEP
-from sonic.speech.mel import HOP, speech_level
-from sonic.training.augment import Augment
 from sonic.training.config import Recipe
-from sonic.training.encoder import is_test
+from sonic.training.hear import Heard
 from sonic.training.latents import Latents
 from sonic.training.networks import CLOSED, N_LATENT
-from sonic.training.phones import BILABIALS, SILENCE
-from sonic.training.sound import UNKNOWN, SoundCache
-from sonic.types import F32, U8
+from sonic.training.recogniser import Source
+from sonic.training.sound import is_test
+from sonic.types import F32
 
-EDGE = 5
+EDGE = 4
 """Frames at both ends of a window that carry no loss: their context is cut off."""
-DEEP_SILENCE = 15
-"""Frames of silence to either side of a frame in which lips must be closed: in short pauses people keep them apart."""
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """One training example."""
-
-    sound: F32
-    level: float
-    latents: F32
-    weight: F32
-    """(T,) 0 where the motion is not known."""
-    closed: F32
-    """(T,) 1 where lips must be closed: bilabials and long silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Windows of T frames at 25 Hz."""
 
-    mel: Tensor
-    """(B, 4 T, 80)"""
+    features: Tensor
+    """(B, 2 T, W)"""
     latents: Tensor
     """(B, T, 33)"""
     weight: Tensor
-    """(B, T)"""
-    closed: Tensor
-    """(B, T)"""
+    """(B, T) 0 where the motion is not known."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on a device."""
-        return Batch(*(part.to(device) for part in (self.mel, self.latents, self.weight, self.closed)))
+        return Batch(*(part.to(device) for part in (self.features, self.latents, self.weight)))
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """An utterance that windows are cut from."""
 
-    cache: SoundCache
+    heard: Heard
     index: int
-    labels: U8
-    key: str
+    latents: F32 | None
+    """(T, 33), or None: no voice, closed lips."""
 
 
 class Examples:
-    """Random windows of sound with motion, of speech alone and of noise."""
+    """Random windows of tracked clips and of sound without a voice."""
 
-    def __init__(
-        self, caches: Sequence[SoundCache], labels: Sequence[list[U8]], latents: Latents, signs: F32, recipe: Recipe
-    ) -> None:
-        self._recipe, self._signs, self._latents = recipe, signs, latents
-        groups: dict[str, list[Item]] = {"tracked": [], "spoken": []}
-        for cache, group in zip(caches, labels, strict=True):
-            for i, row in enumerate(cache.rows):
-                if is_test(cache[i], recipe.held_out):
-                    continue
-                if row["key"] in latents:
-                    groups["tracked"].append(Item(cache, i, group[i], row["key"]))
-                elif (group[i] != UNKNOWN).any():
-                    groups["spoken"].append(Item(cache, i, group[i], row["key"]))
-        self.groups = {kind: items for kind, items in groups.items() if items}
+    def __init__(self, sources: Sequence[Source], latents: Latents, signs: F32, recipe: Recipe) -> None:
+        self._options, self._signs = recipe.motion, signs
+        rows = [(s, i, row) for s in sources for i, row in enumerate(s.cache.rows)]
+        used = [(s, i, row) for s, i, row in rows if row["key"] in latents and not is_test(row, recipe.held_out)]
+        self.groups = {
+            "tracked": [Item(s.heard, i, latents[row["key"]]) for s, i, row in used],
+            "noise": [Item(s.heard, i, None) for s, i, _ in rows if s.name == "noise"],
+        }
+        clips = Counter(row["speaker"] for *_, row in used)
+        few = [clips[row["speaker"]] < self._options.few for *_, row in used]
+        weight = np.where(few, self._options.few_weight, 1.0)
+        self._chance = weight / max(weight.sum(), 1e-9)
         self.seed(recipe.seed)
 
     def seed(self, seed: int) -> None:
         """Restart the random choices: a resumed run does not repeat its examples."""
         self._rng = np.random.default_rng(seed)
-        self.augment = Augment(seed)
 
     def batch(self) -> Batch:
-        """Fresh windows at one random tempo."""
-        options, tempo = self._recipe.motion, self.augment.tempo()
-        n = round((options.window + 1) * tempo) + 1
-        kinds, shares = self._shares()
-        windows = [self._window(str(kind), n) for kind in self._rng.choice(kinds, options.batch, p=shares)]
-        at = np.arange(options.window) * tempo
-        left = at.astype(int)
-        share = (at - left).astype(np.float32)
+        """Fresh windows, half of them of mirrored faces."""
+        windows = [self._window(self._picked()) for _ in range(self._options.batch)]
+        return Batch(*(torch.from_numpy(np.stack(parts)) for parts in zip(*windows, strict=True)))
 
-        def stretched(name: str) -> Tensor:
-            values = np.stack([getattr(w, name) for w in windows])
-            part = share[:, None] if values.ndim == 3 else share
-            return torch.from_numpy(values[:, left] * (1 - part) + values[:, left + 1] * part)
+    def _picked(self) -> Item:
+        noise, tracked = self.groups["noise"], self.groups["tracked"]
+        if noise and self._rng.random() < self._options.noise_share:
+            return noise[self._rng.integers(len(noise))]
+        return tracked[self._rng.choice(len(tracked), p=self._chance)]
 
-        sound = torch.from_numpy(np.stack([w.sound for w in windows]))
-        last = round((4 * options.window - 1) * tempo) * HOP
-        level = torch.tensor([w.level for w in windows], dtype=torch.float32)
-        mel = self.augment.mixed(sound[:, :last], level, 4 * options.window)
-        weight = stretched("weight")
-        weight[:, :EDGE] = 0
-        weight[:, -EDGE:] = 0
-        return Batch(mel, stretched("latents"), weight, stretched("closed"))
-
-    def _shares(self) -> tuple[list[str], NDArray[np.float64]]:
-        """Where windows come from, and how many of them."""
-        options = self._recipe.motion
-        share = {"spoken": options.spoken_share, "noise": options.noise_share}
-        share["tracked"] = max(0.0, 1 - sum(share.values()))
-        kinds = [kind for kind in share if kind == "noise" or kind in self.groups]
-        shares = np.array([share[kind] for kind in kinds])
-        return kinds, shares / shares.sum()
-
-    def _window(self, kind: str, n: int) -> Window:
+    def _window(self, item: Item) -> tuple[F32, F32, F32]:
+        """(features, latents, weight) of a random part, padded where the clip is short."""
+        takes, n = item.heard.takes(item.index), self._options.window
+        features = takes[self._rng.integers(len(takes))]
+        motion = item.latents
+        frames = len(features) // 2 if motion is None else min(len(motion), len(features) // 2)
+        first = int(self._rng.integers(max(1, frames - n + 1)))
+        last = min(first + n, frames)
         latents = np.zeros((n, N_LATENT), np.float32)
         latents[:, -1] = CLOSED
-        weight, closed = np.ones(n, np.float32), np.ones(n, np.float32)
-        sound = np.zeros(n * STEP, np.float32)
-        if kind == "noise":
-            sound = self._noise(len(sound))
-            return Window(sound, speech_level(sound), latents, weight, closed)
-        item = self.groups[kind][self._rng.integers(len(self.groups[kind]))]
-        samples = item.cache[item.index].samples.astype(np.float32) / 32768
-        motion = self._latents[item.key] if kind == "tracked" else None
-        frames = len(samples) // STEP if motion is None else min(len(motion), len(samples) // STEP)
-        lead = int(self._rng.integers(min(0, n - frames) - 8, max(0, n - frames) + 9))
-        a, b = max(lead, 0), max(-lead, 0)
-        m = min(frames - b, n - a)
-        if m <= 0:
-            return Window(sound, speech_level(samples), latents, weight, closed)
-        sound[a * STEP : (a + m) * STEP] = samples[b * STEP : (b + m) * STEP]
-        closed[a : a + m] = must_close(item.labels, frames)[b : b + m]
-        if motion is None:
-            weight[:] = 0
-            return Window(sound, speech_level(samples), latents, weight, closed)
-        latents[a : a + m] = motion[b : b + m]
-        if self._rng.random() < 0.5:
-            latents *= self._signs
-        # Where the clip is cut off, the mouth's way to rest is not known.
-        weight[max(a - 3, 0) : a + 1] = 0 if b == 0 else weight[max(a - 3, 0) : a + 1]
-        weight[a + m - 1 : a + m + 3] = 0
-        return Window(sound, speech_level(samples), latents, weight, closed)
-
-    def _noise(self, n: int) -> F32:
-        """Noise of a random colour that comes and goes, at times at once: what is heard when nobody speaks."""
-        colour = self._rng.standard_normal(12) * 0.7 ** np.arange(12)
-        knots = self._rng.uniform(-1.5, 0, 2 + n // 8000)
-        swell = 10 ** np.interp(np.linspace(0, len(knots) - 1, n), np.arange(len(knots)), knots)
-        sound = np.convolve(self._rng.standard_normal(n), colour, "same") * swell
-        if self._rng.random() < 0.5:
-            first, last = np.sort(self._rng.integers(0, n, 2))
-            sound[:first], sound[last:] = 0.0, 0.0
-        return np.asarray(sound * 10 ** self._rng.uniform(-5, -1), np.float32)
-
-
-def must_close(labels: U8, frames: int) -> NDArray[np.float32]:
-    """(frames,) at 25 Hz: 1 inside bilabials, and in silence that is DEEP_SILENCE frames away from speech."""
-    known = labels[: 2 * min(frames, len(labels) // 2)]
-    both = np.pad(known, (0, 2 * frames - len(known)), constant_values=UNKNOWN).reshape(frames, 2)
-    lips = np.isin(both, BILABIALS).all(1)
-    silent = (both == SILENCE).all(1)
-    deep = np.array([silent[max(j - DEEP_SILENCE, 0) : j + DEEP_SILENCE + 1].all() for j in range(frames)], bool)
-    return np.asarray(lips | deep, np.float32)
+        if motion is not None:
+            latents[: last - first] = motion[first:last]
+            latents *= self._signs if self._rng.random() < 0.5 else np.float32(1)
+        weight = np.zeros(n, np.float32)
+        weight[EDGE if first else 0 : last - first - (EDGE if last < frames else 0)] = 1
+        part = features[2 * first : 2 * last].astype(np.float32)
+        return np.pad(part, ((0, 2 * n - len(part)), (0, 0)), mode="edge"), latents, weight

@@ -76,7 +76,8 @@ def write_latents(workspace: Workspace, watch: Watch) -> None:
 
 def _found(workspace: Workspace) -> dict[str, F32]:
     face, tracks = load_face(workspace.face / FACE_MODEL), Tracks(workspace.tracks)
-    every = ((row["key"], latents_of(tracks.points(k), face)) for k, row in enumerate(tracks.rows))
+    used = [(k, row["key"]) for k, row in enumerate(tracks.rows) if row["key"] not in tracks.apart]
+    every = ((key, latents_of(tracks.points(k), face)) for k, key in used)
     found = {key: latents for key, latents in every if latents is not None}
     if not found:
         raise MediaError(f"no clip in {workspace.tracks} has closed lips, from which motion is measured; add clips")

@@ -1,14 +1,22 @@
-"""The two networks. Only convolutions, and normalisation within a frame: every output has a finite receptive field,
-so a recording of any length can be processed in pieces with the same result. Layout (B, T, C) throughout.
+"""The networks over the speech encoder's features. Only convolutions, and normalisation within a frame: every output
+has a finite receptive field, so a recording of any length can be processed in pieces with the same result. Layout
+(B, T, C) throughout.
 """
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from sonic.engines.light.lips.latents import CLOSED_MM, GAP_SCALE_MM
 from sonic.motion import N_SHAPE
-from sonic.speech.mel import N_MELS
-from sonic.training.phones import BILABIALS, PHONES
+from sonic.speech.encoders.whisper import WIDTH
+from sonic.training.phones import BILABIALS, LIP_TEETH, PHONES, ROUND_VOWELS, SILENCE
+
+if TYPE_CHECKING:
+    from sonic.training.hear import Heard
 
 CLOSED = CLOSED_MM / GAP_SCALE_MM
 """The last latent of closed lips."""
@@ -17,10 +25,12 @@ N_LATENT = N_SHAPE + 1
 N_WAVES = 16
 """Sine and cosine pairs that describe the diffusion time."""
 KERNEL = 5
-POSTERIOR_GAIN = 4
-"""Of phone posteriors among the features, so that they weigh as much as the others."""
-LEAST, SURE = 0.15, 0.35
-"""Posterior of p, b and m together from which lips begin to shut, and at which they are shut."""
+LARGEST = 8.0
+"""Standard deviations beyond which a feature is cut off."""
+SAMPLES = 200
+"""Utterances of each source from which features are standardised."""
+HEARD_AS = (BILABIALS, LIP_TEETH, ROUND_VOWELS)
+"""Phones of the first three of sonic.motion.SOUNDS; the fourth is any of a voice."""
 
 
 class Block(nn.Module):  # type: ignore[misc]  # torch is not checked
@@ -42,58 +52,60 @@ class Block(nn.Module):  # type: ignore[misc]  # torch is not checked
         return x + self.mix(self.act(self.spread(y)))
 
 
-class Encoder(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Log-mel at 100 Hz -> phone logits at 50 Hz and features at 25 Hz.
+class Standard(nn.Module):  # type: ignore[misc]  # torch is not checked
+    """Features with zero mean and unit variance in each channel, without the encoder's few huge values."""
 
-    Output frame j at 50 Hz is centred on input frame 2 j; feature frame i at 25 Hz joins the inner frames 2 i and 2 i
-    + 1.
-    """
-
-    def __init__(self, channels: int = 192, inner: int = 320, dilations: tuple[int, ...] = (1, 2, 3, 4) * 2) -> None:
+    def __init__(self, width: int = WIDTH) -> None:
         super().__init__()
-        self.inlet = nn.Conv1d(N_MELS, channels, KERNEL, stride=2, padding=KERNEL // 2)
-        self.blocks = nn.ModuleList(Block(channels, inner, d) for d in dilations)
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("scale", torch.ones(width))
+
+    def fit(self, heard: Iterable["Heard"]) -> None:
+        """Measure them on the first take of some hundred utterances of each source."""
+        parts = [h.takes(i)[0] for h in heard for i in h.some(SAMPLES)]
+        values = torch.from_numpy(np.concatenate(parts).astype(np.float32))
+        self.mean.copy_(values.mean(0))
+        self.scale.copy_(1 / values.std(0).clamp(min=1e-3))
+
+    def forward(self, features: Tensor) -> Tensor:
+        y: Tensor = ((features - self.mean) * self.scale).clamp(-LARGEST, LARGEST)
+        return y
+
+
+class Recogniser(nn.Module):  # type: ignore[misc]  # torch is not checked
+    """Features at 50 Hz -> phone logits: (B, T, W) -> (B, T, 40)."""
+
+    def __init__(self, channels: int = 128, dilations: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__()
+        self.standard = Standard()
+        self.inlet = nn.Linear(WIDTH, channels)
+        self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
         self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, len(PHONES)))
-        self.channels = channels
-        self.middle = len(dilations) * 5 // 8
 
-    def layers(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, 2 N, 80) -> middle and top layers, each (B, N, C)."""
-        x = self.inlet(mel.transpose(1, 2)).transpose(1, 2)
-        middle = x
-        for i, block in enumerate(self.blocks):
+    def forward(self, features: Tensor) -> Tensor:
+        x = self.inlet(self.standard(features))
+        for block in self.blocks:
             x = block(x)
-            if i + 1 == self.middle:
-                middle = x
-        return middle, x
-
-    def forward(self, mel: Tensor) -> Tensor:
-        """(B, 2 N, 80) -> phone logits (B, N, 40)."""
-        logits: Tensor = self.outlet(self.layers(mel)[1])
-        return logits
-
-    def features(self, mel: Tensor) -> Tensor:
-        """(B, 4 N, 80) -> (B, N, F): both layers, normalised, and the phone posteriors of the two inner frames."""
-        middle, top = self.layers(mel)
-        posterior = torch.softmax(self.outlet(top), -1)
-        sizes = (self.channels,)
-        # Norms without parameters: the encoder is frozen when its features are used.
-        norm = nn.functional.layer_norm
-        inner = torch.cat([norm(middle, sizes), norm(top, sizes), POSTERIOR_GAIN * posterior], -1)
-        return inner.reshape(inner.shape[0], -1, 2 * inner.shape[2])
+        y: Tensor = self.outlet(x)
+        return y
 
 
 class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Encoder features at 25 Hz -> the mean of all motion that fits the sound: (B, T, F) -> (B, T, 33)."""
+    """Features -> the mean of all motion that fits the sound: (B, 2 T, W) at 50 Hz -> (B, T, 33) at 25 Hz.
 
-    def __init__(self, features: int, channels: int = 128, dilations: tuple[int, ...] = (1,)) -> None:
+    In training a share ``dropout`` of the features is not heard: the network must not lean on a single one.
+    """
+
+    def __init__(self, dropout: float = 0.0, channels: int = 96, dilations: tuple[int, ...] = (1, 2)) -> None:
         super().__init__()
-        self.inlet = nn.Linear(features, channels)
+        self.standard, self.dropout = Standard(), nn.Dropout(dropout)
+        self.inlet = nn.Linear(2 * WIDTH, channels)
         self.blocks = nn.ModuleList(Block(channels, 2 * channels, d) for d in dilations)
         self.outlet = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, N_LATENT))
 
     def forward(self, features: Tensor) -> Tensor:
-        x = self.inlet(features)
+        x = self.standard(features)
+        x = self.inlet(self.dropout(x.reshape(x.shape[0], -1, 2 * WIDTH)))
         for block in self.blocks:
             x = block(x)
         y: Tensor = self.outlet(x)
@@ -101,23 +113,21 @@ class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
 
 
 class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Log-mel to what the denoiser expects: what encoder.onnx holds. (B, 4 N, 80) -> (B, N, 33)
+    """What lips.onnx holds: features (B, 2 N, W) -> (B, N, 33 + 4), the expected motion and the posteriors of SOUNDS.
 
-    A mean of open and closed lips is not closed, so where p, b or m is heard the lip gap goes to CLOSED by rule.
+    Of the two inner frames of each frame the one counts that says it louder; for the voice, both together.
     """
 
-    def __init__(self, encoder: Encoder, expectation: Expectation) -> None:
+    def __init__(self, recogniser: Recogniser, expectation: Expectation) -> None:
         super().__init__()
-        self.encoder, self.expectation = encoder, expectation
+        self.recogniser, self.expectation = recogniser, expectation
 
-    def forward(self, mel: Tensor) -> Tensor:
-        features = self.encoder.features(mel)
-        expected = self.expectation(features)
-        two = features.reshape(*features.shape[:2], 2, -1)[..., -len(PHONES) :]  # the posteriors of two inner frames
-        heard = two[..., list(BILABIALS)].sum(-1).amax(-1) / POSTERIOR_GAIN
-        shut = ((heard - LEAST) / (SURE - LEAST)).clamp(0, 1)[..., None]
-        gap = expected[..., -1:] * (1 - shut) + shut * CLOSED
-        y: Tensor = torch.cat([expected[..., :-1], gap], -1)
+    def forward(self, features: Tensor) -> Tensor:
+        posterior = torch.softmax(self.recogniser(features), -1)
+        two = posterior.reshape(posterior.shape[0], -1, 2, len(PHONES))
+        sounds = [two[..., list(phones)].sum(-1).amax(-1) for phones in HEARD_AS]
+        voice = 1 - two[..., SILENCE].mean(-1)
+        y: Tensor = torch.cat([self.expectation(features), torch.stack([*sounds, voice], -1)], -1)
         return y
 
 
@@ -125,7 +135,7 @@ class Denoiser(nn.Module):  # type: ignore[misc]  # torch is not checked
     """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], expected (B, T, 33) -> (B, T, 33).
 
     The network knows noise and motion only as their difference to what is expected from the sound (residual diffusion,
-    Mardani et al. 2023), so all that it adds is what the sound leaves open. Zeros for the expectation mean "no audio".
+    Mardani et al. 2023), so all that it adds is what the sound leaves open.
     Time enters as a shift and a gain on each block (FiLM, Perez et al. 2018).
     """
 

@@ -1,4 +1,10 @@
-"""A constant offset between picture and sound of one recording: estimated from all of its clips, and removed."""
+"""Each clip's offset between picture and sound: estimated, and removed when the sound is read.
+
+What the lips do is compared with what the clip's sound makes the shipped networks expect
+(sonic.evaluation.metrics.offset). A short clip says it to a frame or two, so the clips of one recording help each
+other: at each lag, a clip's own agreement and the mean over its folder and speaker count alike. A clip whose lips
+agree with its sound at no lag is not learnt from.
+"""
 
 import csv
 from collections import defaultdict
@@ -8,34 +14,34 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from sonic.training.clean import LAGS_MS, lag_of
+from sonic.errors import MediaError
+from sonic.evaluation.metrics.offset import N_LAGS, offset_of
 from sonic.types import F64
 
 OFFSETS = "offsets.csv"
-MIN_SECONDS = 60.0
-"""Less footage says too little: the rhythm of one sentence alone can move the best lag by a syllable."""
-MIN_LAG_MS = 60.0
-"""Lips and loudness of filmed people agree best at 0, give or take a frame."""
-MIN_GAIN = 0.1
-"""By which the correlation at the best lag must exceed that without one."""
+MIN_LAG_MS = 40.0
+"""Of GRID's clips, whose picture and sound agree, one in twenty seems as far apart by itself: less is not removed."""
+APART = "picture and sound disagree"
+"""Why a clip is rejected whose lips agree with its sound at no lag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offset:
-    """What the clips of one folder and speaker say together."""
+    """What one clip says."""
 
+    key: str
     speaker: str
     folder: str
-    clips: int
-    seconds: float
     lag_ms: float
-    """How much later the lips are than the loudness."""
-    correlation: float
-    """Mean over the clips at that lag."""
-    gain: float
-    """By which that exceeds the mean at no lag."""
+    """How much later the lips are than the sound."""
+    agreement: float
+    """Mean correlation of opening, width and jaw with what the sound makes us expect, at that lag."""
+    here: float
+    """The same at none."""
+    clear: int
+    """1 where that is more than chance."""
     removed_ms: float
-    """By how much the sound is delayed when it is read: the lag, or 0 where it is not believed."""
+    """By how much the sound is delayed when it is read: the lag, or 0 where it is small or not clear."""
 
 
 def group(row: dict[str, str]) -> tuple[str, str]:
@@ -44,22 +50,24 @@ def group(row: dict[str, str]) -> tuple[str, str]:
 
 
 def estimate(rows: Sequence[dict[str, str]]) -> list[Offset]:
-    """One offset for each group of tracked clips (``Tracks.rows``)."""
-    grouped: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
-    for row in rows:
-        grouped[group(row)].append(row)
-    return [_pooled(*names, own) for names, own in sorted(grouped.items())]
+    """One offset for each tracked clip (``Tracks.rows``). Raises MediaError for clips that an older version tracked."""
+    curves = [np.array(row["lag_curve"].split(), np.float64) for row in rows]
+    if any(len(curve) != N_LAGS for curve in curves):
+        raise MediaError("these clips were tracked by an older version; delete the folder tracks and prepare again")
+    together: dict[tuple[str, str], list[F64]] = defaultdict(list)
+    for row, curve in zip(rows, curves, strict=True):
+        together[group(row)].append(curve)
+    means = {name: np.mean(own, axis=0) for name, own in together.items()}
+    return [_one(row, curve, means[group(row)]) for row, curve in zip(rows, curves, strict=True)]
 
 
-def _pooled(speaker: str, folder: str, rows: Sequence[dict[str, str]]) -> Offset:
-    seconds = np.array([float(row["seconds"]) for row in rows])
-    curves = np.array([[float(v) for v in row["lag_curve"].split()] for row in rows])
-    curve: F64 = np.average(curves, axis=0, weights=seconds)
-    lag_ms, correlation = lag_of(curve)
-    gain = correlation - float(curve[len(LAGS_MS) // 2])
-    sure = seconds.sum() >= MIN_SECONDS and abs(lag_ms) >= MIN_LAG_MS and gain >= MIN_GAIN
-    numbers = (round(float(v), 3) for v in (seconds.sum(), lag_ms, correlation, gain, lag_ms if sure else 0.0))
-    return Offset(speaker, folder, len(rows), *numbers)
+def _one(row: dict[str, str], own: F64, mean: F64) -> Offset:
+    found = offset_of(own, round(25 * float(row["seconds"])), help_=mean)
+    removed = found.ms if found.clear and abs(found.ms) >= MIN_LAG_MS else 0.0
+    return Offset(
+        row["key"], *group(row), round(found.ms, 1), round(found.there, 3), round(found.here, 3), int(found.clear),
+        round(removed, 1),
+    )  # fmt: skip
 
 
 def write_offsets(found: Sequence[Offset], folder: Path) -> None:
@@ -71,10 +79,19 @@ def write_offsets(found: Sequence[Offset], folder: Path) -> None:
     part.replace(folder / OFFSETS)
 
 
-def read_removed(folder: Path) -> dict[tuple[str, str], float]:
-    """Milliseconds by which the sound of each group is delayed; empty where nothing was estimated."""
+def read_removed(folder: Path) -> dict[str, float]:
+    """Milliseconds by which the sound of each clip is delayed; empty where nothing was estimated."""
+    return {row["key"]: float(row["removed_ms"]) for row in _read(folder)}
+
+
+def read_apart(folder: Path) -> set[str]:
+    """Keys of the clips whose lips agree with their sound at no lag."""
+    return {row["key"] for row in _read(folder) if row["clear"] == "0"}
+
+
+def _read(folder: Path) -> list[dict[str, str]]:
     path = folder / OFFSETS
     if not path.exists():
-        return {}
+        return []
     with path.open(newline="", encoding="utf-8") as file:
-        return {(row["speaker"], row["folder"]): float(row["removed_ms"]) for row in csv.DictReader(file)}
+        return [row for row in csv.DictReader(file) if "key" in row]

@@ -13,6 +13,8 @@ SILENCE = INDEX["SIL"]
 
 BILABIALS = tuple(INDEX[p] for p in ("P", "B", "M"))
 LIP_TEETH = tuple(INDEX[p] for p in ("F", "V"))
+ROUND_VOWELS = tuple(INDEX[p] for p in ("UW", "UH", "OW", "OY", "W"))
+"""u, o and w, of which lips make a small round."""
 ROUNDED = tuple(INDEX[p] for p in ("UW", "OW", "AO", "UH", "W", "OY", "R", "SH", "ZH", "CH", "JH"))
 OPEN_VOWELS = tuple(INDEX[p] for p in ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW", "OY"))
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from sonic.errors import MediaError
-from sonic.training.clean import MAX_LAG_MS, MIN_GAIN, lag_of
 from sonic.training.clips import find_clips
 from sonic.training.face import fit_face
-from sonic.training.offsets import estimate, write_offsets
+from sonic.training.noises import noises
+from sonic.training.offsets import APART, Offset, estimate, write_offsets
 from sonic.training.shards import INDEX, read_index
 from sonic.training.sound import TABLE, Utterance, spoken_utterances, tracked_utterances, utterance_table, write_cache
 from sonic.training.tracks import Tracks, rejected, track_all
@@ -30,8 +30,8 @@ class Summary:
     used: int
     seconds: float
     speakers: int
-    flagged: int
-    """Used, but lips and loudness agree much better more than MAX_LAG_MS apart."""
+    moved: int
+    """Used, after an offset between picture and sound was removed."""
     reasons: dict[str, int]
     """Rejected clips by reason."""
 
@@ -39,8 +39,8 @@ class Summary:
         """A few lines for a person."""
         lines = [f"{self.used} clips of {self.speakers} speakers, {self.seconds / 3600:.2f} h, are used"]
         lines += [f"{n:6d} rejected: {reason}" for reason, n in sorted(self.reasons.items(), key=lambda r: -r[1])]
-        if self.flagged:
-            lines.append(f"{self.flagged} of them are flagged: picture and sound seem over {MAX_LAG_MS:.0f} ms apart")
+        if self.moved:
+            lines.append(f"{self.moved} of them had picture and sound apart, which is removed")
         return "\n".join(lines)
 
 
@@ -66,8 +66,12 @@ def prepare(clips: Sequence[Path], workspace: Workspace, *, speech: Path | None,
 
 def write_report(tracks: Path, report: Path) -> Summary:
     """Every clip's verdict as CSV, sorted by file, and the summary."""
-    used = [_judged(row) for row in read_index(tracks)]
+    rows = read_index(tracks)
+    offsets = estimate(rows)
+    judged = [_judged(row, offset) for row, offset in zip(rows, offsets, strict=True)]
+    used = [row for row in judged if row["verdict"] == "used"]
     refused = [{**row, "verdict": "rejected"} for row in rejected(tracks)]
+    refused += [row for row in judged if row["verdict"] != "used"]
     part = report.with_suffix(".part")
     with part.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, REPORT_FIELDS, extrasaction="ignore", lineterminator="\n")
@@ -78,28 +82,27 @@ def write_report(tracks: Path, report: Path) -> Summary:
         used=len(used),
         seconds=sum(float(row["seconds"]) for row in used),
         speakers=len({row["speaker"] for row in used}),
-        flagged=sum(bool(row["reason"]) for row in used),
+        moved=sum(offset.removed_ms != 0 for offset in offsets),
         reasons=dict(Counter(row["reason"] for row in refused)),
     )
 
 
-def _judged(row: dict[str, str]) -> dict[str, str]:
-    """REPORT_FIELDS of a clip that is used."""
-    curve = np.array(row["lag_curve"].split(), np.float64)
-    lag_ms, correlation = lag_of(curve)
-    apart = abs(lag_ms) > MAX_LAG_MS and correlation - curve[len(curve) // 2] >= MIN_GAIN
-    lag = {"lag_ms": f"{lag_ms:.0f}", "lag_correlation": f"{correlation:.2f}"}
-    return {**row, **lag, "verdict": "used", "reason": "picture and sound seem apart" if apart else ""}
+def _judged(row: dict[str, str], offset: Offset) -> dict[str, str]:
+    """REPORT_FIELDS of a tracked clip."""
+    lag = {"lag_ms": f"{offset.lag_ms:.0f}", "lag_correlation": f"{offset.agreement:.2f}"}
+    if offset.clear:
+        return {**row, **lag, "verdict": "used", "reason": ""}
+    return {**row, **lag, "verdict": "rejected", "reason": APART, "detail": f"they agree by {offset.agreement:.2f}"}
 
 
 def align(tracks: Path, watch: Watch) -> None:
-    """Estimate each recording's offset between picture and sound; from now on it is removed when the sound is read."""
+    """Estimate each clip's offset between picture and sound; from now on it is removed when the sound is read."""
     found = estimate(read_index(tracks))
     write_offsets(found, tracks)
-    for offset in found:
-        if offset.removed_ms:
-            where = f"{offset.folder} ({offset.speaker}, {offset.clips} clips)"
-            watch.notice(f"{where}: lips are {offset.lag_ms:+.0f} ms later than the sound; that is removed")
+    moved = [offset for offset in found if offset.removed_ms]
+    if moved:
+        low, high = min(o.removed_ms for o in moved), max(o.removed_ms for o in moved)
+        watch.notice(f"{len(moved)} of {len(found)} clips: lips {low:+.0f} to {high:+.0f} ms late; that is removed")
 
 
 def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:
@@ -110,8 +113,8 @@ def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:
     of_clips = tracked_utterances(tracks, recipe.held_out)
     build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), watch))
     if speech:
-        recordings, n = spoken_utterances(speech), len(utterance_table(speech))
-        build(workspace.sound / "speech", fingerprint(speech / TABLE), lambda out: _write(recordings, out, n, watch))
+        recordings, n = spoken_utterances(speech, recipe.recordings), recipe.recordings
+        build(workspace.sound / "speech", fingerprint(speech / TABLE, n), lambda out: _write(recordings, out, n, watch))
     voices = workspace.sound / "voices"
     if recipe.voices:
         from sonic.training.voices import synthetic_utterances
@@ -121,6 +124,10 @@ def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:
         build(voices, origin, lambda out: _write(spoken, out, recipe.voices, watch))
     else:
         shutil.rmtree(voices, ignore_errors=True)
+    if recipe.noises:
+        made_up = noises(recipe.noises, np.random.default_rng(recipe.seed))
+        origin = fingerprint(recipe.noises, recipe.seed)
+        build(workspace.sound / "noise", origin, lambda out: _write(made_up, out, recipe.noises, watch))
 
 
 def _write(utterances: Iterator[Utterance], folder: Path, total: int, watch: Watch) -> None:

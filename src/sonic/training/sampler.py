@@ -1,17 +1,17 @@
-"""Networks of an exported folder, as the numpy sampler calls them; they need not be the shipped ones."""
+"""Networks of an exported folder over the shipped speech encoder, as the numpy sampler calls them."""
 
 from pathlib import Path
 
 from sonic.engines.light.lips.diffusion import Networks, networks_of
 from sonic.errors import MediaError
-from sonic.weights import open_network
+from sonic.weights import open_network, session
 
 
 def onnx_networks(folder: Path) -> Networks:
-    """encoder.onnx and denoiser.onnx under onnxruntime. Raises MediaError if one is missing."""
-    paths = [folder / f"{name}.onnx" for name in ("encoder", "denoiser")]
+    """lips.onnx and denoiser.onnx under onnxruntime. Raises MediaError if one is missing."""
+    paths = [folder / f"{name}.onnx" for name in ("lips", "denoiser")]
     for path in paths:
         if not path.is_file():
             raise MediaError(f"{path} is missing; run `sonic train export` first, or name the folder with --weights")
-    encoder, denoiser = (open_network(str(path)) for path in paths)
-    return networks_of(encoder, denoiser)
+    lips, denoiser = (open_network(str(path)) for path in paths)
+    return networks_of(session("whisper"), lips, denoiser)

@@ -5,7 +5,7 @@ separated by ``|``).
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,11 @@ class SoundCache:
         return Utterance(row["key"], row["speaker"], row["split"], samples, row["phones"], labels)
 
 
+def is_test(row: Mapping[str, str], held_out: Sequence[str]) -> bool:
+    """Kept for testing: an utterance of a held-out speaker, or of a corpus's own test split."""
+    return row["split"] == "test" or row["speaker"] in held_out
+
+
 def write_cache(utterances: Iterator[Utterance], folder: Path) -> int:
     """Write a SoundCache; returns the number of utterances."""
     with ShardWriter(folder, COLUMNS, FIELDS) as store:
@@ -78,9 +83,13 @@ def write_cache(utterances: Iterator[Utterance], folder: Path) -> int:
         return len(store.keys)
 
 
-def spoken_utterances(folder: Path) -> Iterator[Utterance]:
-    """The recordings of an ``utterances.tsv``. Raises MediaError if there is none or one of its files is missing."""
-    for row in utterance_table(folder):
+def spoken_utterances(folder: Path, most: int) -> Iterator[Utterance]:
+    """At most so many recordings of an ``utterances.tsv``, evenly picked.
+
+    Raises MediaError if there is none or one of its files is missing.
+    """
+    rows = utterance_table(folder)
+    for row in rows[:: -(-len(rows) // most)]:
         phones = " ".join(without_stress(row["phones"].split()))
         if not phones or any(p not in INDEX and p != "|" for p in phones.split()):
             continue

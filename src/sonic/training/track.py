@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic.engines.light.lips.diffusion import FPS
+from sonic.evaluation.metrics.offset import agreement
 from sonic.faces.mediapipe import face_boxes, track_face
 from sonic.training import clean
 from sonic.training.clean import RejectedError
@@ -31,7 +32,7 @@ class Track:
     fps: float
     """Of the clip before it was resampled."""
     lag_curve: F64
-    """(21,) correlation of mouth opening and loudness at clean.LAGS_MS."""
+    """How lips and sound agree at each lag: sonic.evaluation.metrics.offset.agreement."""
 
 
 class _Glimpses:
@@ -79,7 +80,7 @@ def track_clip(path: Path, sound: Path | None = None) -> Track:
     points = _resample(points, times - times[0], at)
     # A separate sound file has a clock of its own that starts with the picture.
     samples = _aligned(samples, 0.0 if sound not in (None, path) else times[0] - sound_s, len(at))
-    return Track(points, samples, fps, clean.lag_curve(points, samples))
+    return Track(points, samples, fps, agreement(samples, points))
 
 
 def decode_sound(path: Path) -> tuple[F32, float]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sonic.engines.light.lips.diffusion import FPS
 from sonic.errors import SonicError
 from sonic.training.clips import Source
-from sonic.training.offsets import group, read_removed
+from sonic.training.offsets import read_apart, read_removed
 from sonic.training.shards import Column, Shards, ShardWriter
 from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Progress, Watch
 
@@ -39,6 +39,8 @@ class Tracks:
         self.rows = self._shards.rows
         """FIELDS of every clip, as text."""
         self._removed_ms = read_removed(folder)
+        self.apart = read_apart(folder)
+        """Keys of clips whose picture and sound do not belong together."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -50,7 +52,7 @@ class Tracks:
     def samples(self, i: int) -> F32:
         """(T * 640,) at 16 kHz in [-1, 1], from the first picture on; a known offset to the picture is removed."""
         samples = self._shards.array(i, "sound") * np.float32(1 / FULL)
-        late = round(self._removed_ms.get(group(self.rows[i]), 0.0) * SPEECH_RATE_HZ / 1000)
+        late = round(self._removed_ms.get(self.rows[i]["key"], 0.0) * SPEECH_RATE_HZ / 1000)
         if late < 0:
             return np.pad(samples[-late:], (0, min(-late, len(samples))))
         return np.pad(samples, (late, 0))[: len(samples)]

@@ -45,14 +45,19 @@ class Workspace:
 
     @property
     def sounds(self) -> tuple[Path, ...]:
-        """The sound caches that exist: of the clips, of recordings, of synthetic voices."""
-        found = (self.sound / name for name in ("clips", "speech", "voices"))
+        """The sound caches that exist: of the clips, of recordings, of synthetic voices, of no voice at all."""
+        found = (self.sound / name for name in ("clips", "speech", "voices", "noise"))
         return tuple(folder for folder in found if (folder / MADE_FROM).exists())
 
     @property
-    def encoder(self) -> Path:
-        """Folder of encoder.pt and the phone alignments."""
-        return self.root / "encoder"
+    def features(self) -> Path:
+        """What the speech encoder heard in each sound cache: sonic.training.hear.Heard."""
+        return self.root / "features"
+
+    @property
+    def recogniser(self) -> Path:
+        """Folder of recogniser.pt and the phone alignments."""
+        return self.root / "recogniser"
 
     @property
     def latents(self) -> Path:

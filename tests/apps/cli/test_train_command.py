@@ -8,7 +8,7 @@ from sonic.apps.cli import main, train
 from sonic.errors import InstallError
 from sonic.training.workspace import open_workspace
 
-STEPS = ("prepare", "encoder", "motion", "export", "evaluate", "all")
+STEPS = ("prepare", "hear", "recogniser", "motion", "export", "evaluate", "all")
 
 
 def test_help_names_the_steps_in_order(capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,7 +27,7 @@ def test_help_shows_the_layouts_and_the_report(step: str, capsys: pytest.Capture
     assert all(word in text for word in ("GRID", "LRS3", "VoxCeleb2", "report.csv", "utterances.tsv", "recipe.toml"))
 
 
-@pytest.mark.parametrize("step", ["encoder", "motion", "export", "evaluate"])
+@pytest.mark.parametrize("step", ["recogniser", "motion", "export", "evaluate", "whisper"])
 def test_without_the_extra_one_line_says_what_to_install(
     step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

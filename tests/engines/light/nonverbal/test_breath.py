@@ -103,3 +103,16 @@ def test_breath_only_ever_opens_and_a_mouth_gain_of_zero_stills_it() -> None:
 def test_the_shortest_clips_work(frames: int) -> None:
     for speaking in (True, False):
         assert lips(talk((frames - 1) / 25, speaking=speaking)).shape == (frames,)
+
+
+def test_a_recording_that_starts_with_a_moment_of_silence_draws_no_breath_before_it() -> None:
+    voice = talk(4)
+    voice.speaking[:1] = False
+    for seed in range(20):
+        assert np.isfinite(lips(voice, seed)).all()
+
+
+def test_a_breath_is_over_before_the_first_sound_of_a_phrase() -> None:
+    voice = pauses_of([1.5] * 40)
+    onsets = np.flatnonzero(~voice.speaking[:-1] & voice.speaking[1:]) + 1
+    assert lips(voice)[onsets - 1].max() < 0.3  # lips that say p, b or m are shut by then

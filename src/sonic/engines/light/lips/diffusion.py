@@ -13,7 +13,8 @@ import numpy as np
 
 from sonic.counts import covering_frames
 from sonic.motion import N_SHAPE
-from sonic.speech.mel import HOP, log_mel, speech_level
+from sonic.speech.encoders import FEATURE_HZ, Listener
+from sonic.speech.encoders.whisper import WhisperListener, encode_with
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
 
 if TYPE_CHECKING:
@@ -26,20 +27,18 @@ FPS = 25
 """Rate of the motion latents."""
 STEP = SPEECH_RATE_HZ // FPS
 """Samples in a frame of motion."""
-MELS = STEP // HOP
+INNER = FEATURE_HZ // FPS
+"""Frames of features in a frame of motion."""
 PAD = 12
 """Frames of silence before and after the recording: its ends are treated like any pause."""
 HALO = 32
-"""Frames to either side that an output of each network depends on, at most (train/networks.py: 24 and 32)."""
+"""Frames to either side that an output of each network depends on, at most (train/networks.py: 6 and 32)."""
 AHEAD = 2 * HALO
 """Frames after a piece that are sampled with it and thrown away: what they lack on their own right has faded by then.
-Against 50 s in one piece, latents differ by 1e-5 at most; with HALO frames instead by 2e-2 (bench/pieces.py)."""
+Against 50 s in one piece, latents differ by 1e-6 at most; with HALO frames instead by 1e-3 (bench/pieces.py)."""
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-GUIDANCE = 1.5
-"""How many times the difference that the sound makes is drawn: a mean is calmer than what it is the mean of, and with 1
-the mouth mumbles; from 2 on closed lips press and turn down (docs/log.md)."""
 CHANCE = 0.25
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 T_FIRST, T_LAST = 0.995, 0.02
@@ -86,45 +85,36 @@ def sample(denoise: Denoise, x: F32, steps: int, *, chance: float = 1.0) -> F32:
 
 @dataclass(frozen=True, slots=True)
 class Networks:
-    """The two trained networks, by whatever runs them."""
+    """The trained networks, by whatever runs them."""
 
+    listen: Callable[[Samples], Listener]
+    """The speech encoder at work on a recording."""
     hear: Callable[[F32], F32]
-    """Log-mel (4 N, 80) -> (N, C): what the denoiser hears."""
+    """Features (INNER N, W) -> (N, C): the expected latents first, then what else is heard."""
     denoise: Callable[[F32, float, F32], F32]
-    """(x_t (N, channels), t, heard (N, C)) -> predicted x_0 (N, channels)."""
+    """(x_t (N, channels), t, expected (N, channels)) -> predicted x_0 (N, channels)."""
     channels: int
     """Motion latents in a frame."""
 
 
-def guided(denoise: Callable[[F32, F32, F32], F32]) -> Callable[[F32, float, F32], F32]:
-    """With and without the sound in one batch, and further the way from the one to the other (Ho and Salimans 2022).
+def networks_of(encoder: "InferenceSession", lips: "InferenceSession", denoiser: "InferenceSession") -> Networks:
+    """whisper.onnx, lips.onnx and denoiser.onnx, opened, as the sampler calls them."""
 
-    ``denoise`` is the network: x (2, N, 33), t (2,), expected (2, N, 33) -> clean latents (2, N, 33).
-    """
-
-    def call(x: F32, t: float, heard: F32) -> F32:
-        following, free = denoise(np.stack([x, x]), np.full(2, t, np.float32), np.stack([heard, 0 * heard]))
-        return np.asarray(free + np.float32(GUIDANCE) * (following - free), np.float32)
-
-    return call
-
-
-def networks_of(encoder: "InferenceSession", denoiser: "InferenceSession") -> Networks:
-    """encoder.onnx and denoiser.onnx, opened, as the sampler calls them."""
-
-    def denoise(x: F32, t: F32, expected: F32) -> F32:
-        return np.asarray(denoiser.run(None, {"x": x, "t": t, "condition": expected})[0], np.float32)
+    def denoise(x: F32, t: float, expected: F32) -> F32:
+        inputs = {"x": x[None], "t": np.full(1, t, np.float32), "condition": expected[None]}
+        return np.asarray(denoiser.run(None, inputs)[0][0], np.float32)
 
     return Networks(
-        hear=lambda mel: np.asarray(encoder.run(None, {"mel": mel[None]})[0][0], np.float32),
-        denoise=guided(denoise),
+        listen=lambda samples: WhisperListener(samples, encode_with(encoder)),
+        hear=lambda features: np.asarray(lips.run(None, {"features": features[None]})[0][0], np.float32),
+        denoise=denoise,
         channels=N_SHAPE + 1,
     )
 
 
 def speech_latents(samples: Samples, networks: Networks, *, steps: int, seed: int, piece: int = PIECE) -> Iterator[F32]:
-    """Motion latents at 25 fps for (N,) samples at 16 kHz, in pieces (n, channels), n <= ``piece``, as they are asked
-    for; together covering_frames(N, 25) frames, the same for any ``piece`` to some 1e-5.
+    """Motion latents at 25 fps for (N,) samples at 16 kHz, and beside them what else is heard, in pieces (n, C), n <=
+    ``piece``, as they are asked for; together covering_frames(N, 25) frames, the same for any ``piece`` to some 1e-5.
 
     Each piece sees, at every step of the sampler, what the piece before it was at that step: no joins, no blending.
     """
@@ -138,10 +128,12 @@ def speech_latents(samples: Samples, networks: Networks, *, steps: int, seed: in
         last, end = min(first + piece, total), min(first + piece + AHEAD, total)
         left = min(first, HALO)
         start = np.concatenate([start, noise(end - first - len(start), networks.channels, rng)])
-        carried = _Carried(networks, ear.frames(first - left, end), before, last - first)
+        heard = ear.frames(first - left, end)
+        carried = _Carried(networks, heard[:, : networks.channels], before, last - first)
         latents = sample(carried.denoise, start, steps, chance=CHANCE)[: last - first]
         before, start = carried.after, start[last - first :]
-        kept = latents[max(PAD - first, 0) : max(PAD + n - first, 0)]
+        final = np.hstack([latents, heard[left : left + last - first, networks.channels :]])
+        kept = final[max(PAD - first, 0) : max(PAD + n - first, 0)]
         if len(kept):
             yield kept
 
@@ -163,11 +155,10 @@ class _Carried:
 
 
 class _Ear:
-    """What the denoiser hears, the recording starting at frame PAD; before and after it is silence."""
+    """What is heard in the frames of a recording that starts at frame PAD; before and after it is silence."""
 
     def __init__(self, samples: Samples, networks: Networks) -> None:
-        self._samples, self._hear = samples, networks.hear
-        self._level, self._silence = speech_level(samples), log_mel(np.zeros(0, np.float32), 1.0)
+        self._listener, self._hear = networks.listen(samples), networks.hear
         self._n_frames = covering_frames(len(samples), Fraction(FPS)) + 2 * PAD
         self._heard: F32 | None = None
         self._end = 0
@@ -176,15 +167,9 @@ class _Ear:
         """(last - first, C) of these frames, each of which is heard once; ``first`` never goes back."""
         if self._heard is None or last > self._end:
             begin, stop = max(self._end - HALO, 0), min(last + HALO, self._n_frames)
-            new = self._hear(self._mel(begin, stop))[self._end - begin : last - begin]
+            features = self._listener.frames(INNER * (begin - PAD), INNER * (stop - PAD))
+            new = self._hear(features)[self._end - begin : last - begin]
             self._heard = new if self._heard is None else np.concatenate([self._heard, new])
             self._end = last
         self._heard = self._heard[len(self._heard) - (self._end - first) :]
         return self._heard[: last - first]
-
-    def _mel(self, first: int, last: int) -> F32:
-        start, stop = MELS * (first - PAD), MELS * (last - PAD)
-        mel = log_mel(self._samples, self._level, start=max(start, 0), stop=max(stop, 0))
-        before = np.repeat(self._silence, max(min(stop, 0) - start, 0), axis=0)
-        after = np.repeat(self._silence, stop - start - len(before) - len(mel), axis=0)
-        return np.concatenate([before, mel, after])

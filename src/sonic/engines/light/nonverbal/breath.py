@@ -22,6 +22,8 @@ BREATH_S = 0.8
 """Median length of a breath where the pause has room for it."""
 REST_MM, REST_S = 1.8, 1.2
 """Medians of lips that come apart at rest."""
+CLOSURE_S = 0.08
+"""Before the first sound of a phrase in which lips are shut again where it is p, b or m: they shut unheard."""
 SHORT_PAUSE_S = 0.5
 """In pauses shorter than this the lips mostly do not shut at all: filmed lips spend a seventh of them shut."""
 _SHUT_S = 0.2
@@ -48,11 +50,14 @@ def parted_lips(prosody: Prosody, rng: np.random.Generator) -> F32:
         short = start > 0 and pause_s < SHORT_PAUSE_S
         if lots[start, 0] > (0.7 if short else 0.92):
             continue
-        room_s = pause_s if short or start == 0 else pause_s - _SHUT_S
+        room_s = pause_s if short else pause_s - CLOSURE_S - (0.0 if start == 0 else _SHUT_S)
         length_s = room_s if short else min(BREATH_S * float(np.exp(0.35 * sizes[start, 0])), room_s, _LONGEST_S)
+        if length_s <= 0:
+            continue
         full = 0.75 + 0.5 * min(words / rate / _LONG_PHRASE_S, 1.0)
         depth = BREATH_MM * float(np.exp(0.25 * sizes[start, 1])) * full * float(smoothstep(-0.15, 0.6, length_s))
-        _part(out, stop / rate - length_s, stop / rate, depth, lean=0.4 * lots[start, 1], rate=rate)
+        end_s = stop / rate - (0.0 if short else CLOSURE_S)
+        _part(out, end_s - length_s, end_s, depth, lean=0.4 * lots[start, 1], rate=rate)
     return out.astype(np.float32)
 
 
