@@ -29,7 +29,7 @@ def main() -> int:
             if subprocess.run([sys.executable, str(folder / script), *options], env=environment).returncode:
                 sys.exit(f"bench/{script} failed")
         path = results.save(results.collected(collector))
-    print(f"\n{path.relative_to(folder.parent)}; compare: python bench/compare.py EARLIER.json {path.name}")
+    print(f"\n{path.relative_to(folder.parent)}; compare: python bench/compare.py EARLIER.json {path.relative_to(folder.parent)}")
     return 0
 
 
