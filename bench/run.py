@@ -28,8 +28,8 @@ def main() -> int:
             print(f"\n== bench/{script} {' '.join(options)}\n", flush=True)
             if subprocess.run([sys.executable, str(folder / script), *options], env=environment).returncode:
                 sys.exit(f"bench/{script} failed")
-        path = results.save(results.collected(collector))
-    print(f"\n{path.relative_to(folder.parent)}; compare: python bench/compare.py EARLIER.json {path.relative_to(folder.parent)}")
+        path = results.save(results.collected(collector)).relative_to(folder.parent)
+    print(f"\n{path}; compare: python bench/compare.py EARLIER.json {path}")
     return 0
 
 
