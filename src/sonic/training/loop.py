@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from sonic.errors import SettingError, SonicError
+from sonic.files import replacing
 from sonic.training.curves import Curves
 from sonic.types import Observer, Progress
 
@@ -72,9 +73,8 @@ class _Run:
     def save(self, path: Path, origin: str) -> None:
         """Write the whole state; a kill leaves the former file."""
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        part = path.with_suffix(".part")
-        torch.save({**states, "step": self.step, "seconds": self.seconds, "origin": origin}, part)
-        part.replace(path)
+        with replacing(path) as part:
+            torch.save({**states, "step": self.step, "seconds": self.seconds, "origin": origin}, part)
 
     def load(self, path: Path, origin: str) -> None:
         """Continue from a state. Raises SettingError if it belongs to another recipe or other data."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic.errors import MediaError
+from sonic.files import replacing
 from sonic.training.clips import find_clips
 from sonic.training.face import fit_face
 from sonic.training.noises import noises
@@ -74,12 +75,10 @@ def write_report(tracks: Path, report: Path) -> Summary:
     used = [row for row in judged if row["verdict"] == "used"]
     refused = [{**row, "verdict": "rejected"} for row in rejected(tracks)]
     refused += [row for row in judged if row["verdict"] != "used"]
-    part = report.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(report) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, REPORT_FIELDS, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(sorted((*used, *refused), key=lambda row: row["file"]))
-    part.replace(report)
     return Summary(
         used=len(used),
         seconds=sum(float(row["seconds"]) for row in used),

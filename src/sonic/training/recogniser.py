@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sonic.errors import MediaError, SettingError
+from sonic.files import replacing
 from sonic.training.align import align
 from sonic.training.config import Recipe, RecogniserRecipe
 from sonic.training.curves import Curves
@@ -232,9 +233,8 @@ def _labels_file(workspace: Workspace, name: str, part: int) -> Path:
 
 def _save_labels(labels: list[U8], path: Path) -> None:
     """One flat file, in the order of the cache."""
-    part = path.with_suffix(".part")
-    np.concatenate(labels).tofile(part)
-    part.replace(path)
+    with replacing(path) as part:
+        np.concatenate(labels).tofile(part)
 
 
 def _load_labels(cache: SoundCache, path: Path) -> list[U8]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sonic.errors import InstallError, MediaError, SonicError
+from sonic.files import replacing
 from sonic.speech.encoders.whisper import LENGTH, N_MELS
 from sonic.types import Observer
 from sonic.weights import open_network
@@ -157,12 +158,12 @@ def make_whisper(folder: Path, observer: Observer) -> tuple[str, float]:
     differing = [name for name in first if name in second and not np.array_equal(first[name], second[name])]
     if differing:
         raise MediaError(f"{SOURCES[0][0]} and {SOURCES[1][0]} differ in {differing[0]}; one of them was changed")
-    network, part = WhisperLayers(first, LAYERS).eval(), folder / f"{FILE}.part"
-    write_onnx(network, part)
-    error = parity(network, part)
-    if not error <= TOLERANCE:
-        raise SonicError(f"whisper.onnx differs from PyTorch by {error:.1g} of its spread; nothing was written")
-    part.replace(folder / FILE)
+    network = WhisperLayers(first, LAYERS).eval()
+    with replacing(folder / FILE) as part:
+        write_onnx(network, part)
+        error = parity(network, part)
+        if not error <= TOLERANCE:
+            raise SonicError(f"whisper.onnx differs from PyTorch by {error:.1g} of its spread; nothing was written")
     return hashlib.sha256((folder / FILE).read_bytes()).hexdigest(), error
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sonic.engines.svd.denoise import State
 from sonic.engines.svd.samplers import Earlier
+from sonic.files import replacing
 from sonic.types import OnNotice
 
 FOLDER_VARIABLE = "SONIC_CACHE"
@@ -72,16 +73,13 @@ class Unfinished:
         tensors = {"latents": state.latents, "clean": state.earlier.clean}
         if state.directions is not None:
             tensors["directions"] = state.directions
-        temporary = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             numbers = {"step": str(state.step), "sigma": repr(state.earlier.sigma)}
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=numbers)
-            os.replace(temporary, self._path)
+            with replacing(self._path) as part:
+                save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata=numbers)
             self._tell("if this run is stopped, the same command goes on from its last minute")
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             self._tell(f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it")
         self._last_s = time.monotonic()
 
@@ -101,5 +99,5 @@ def _forget_old(folder: Path) -> None:
     oldest_s = time.time() - KEPT_DAYS * 24 * 3600
     with suppress(OSError):
         for path in folder.iterdir():
-            if path.suffix in (".safetensors", ".part") and path.stat().st_mtime < oldest_s:
+            if path.suffix == ".safetensors" and path.stat().st_mtime < oldest_s:
                 path.unlink()
