@@ -1,5 +1,6 @@
 """Small files that a user names: whatever is at their path, reading one ends at once, in bounded memory."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 

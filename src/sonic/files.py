@@ -8,11 +8,13 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_APP_NAME = "Sonic" if sys.platform in ("darwin", "win32") else "sonic"
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
@@ -60,6 +62,23 @@ def read_small_text(path: Path, max_bytes: int) -> str:
         return read_small(path, max_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OSError(errno.EILSEQ, "not UTF-8 text") from error
+
+
+def data_folder() -> Path:
+    """Where programs keep a user's data on this system; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_data_path(_APP_NAME, appauthor=False)
+    # The specification of XDG_DATA_HOME: a relative path is to be ignored.
+    return folder if folder.is_absolute() else Path.home() / ".local" / "share" / _APP_NAME
+
+
+def cache_folder() -> Path:
+    """Where programs keep what may be deleted; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path(_APP_NAME, appauthor=False)
+    return folder if folder.is_absolute() else Path.home() / ".cache" / _APP_NAME
 
 
 @contextmanager
