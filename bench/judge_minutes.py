@@ -14,7 +14,7 @@ from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.motion import Motion, join, part
 from sonic.settings import Settings
-from sonic.types import F32, F64, Portrait, Watch
+from sonic.types import F32, F64, Observer, Portrait
 from studio import FPS, Track, portrait_of, rendered
 
 DEMO = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
@@ -76,7 +76,7 @@ def _made(bench: Bench, portrait: Portrait, length: float) -> Long:
     path = bench.folder / f"long-{length:g}.wav"
     jobs.speech_of(60 * length, DEMO / "speech.flac", path, excerpt_s=EXCERPT_S)
     speech = load_speech(path, lambda line: None)
-    pieces = list(bench.engine.drive(portrait, speech, Settings(fps=FPS), 60 * length, Watch()))
+    pieces = list(bench.engine.drive(portrait, speech, Settings(fps=FPS), 60 * length, Observer()))
     ends = np.cumsum([len(piece) for piece in pieces])
     return Long(join(pieces), [int(end) for end in ends[:-1]], EXCERPT_S * float(FPS))
 

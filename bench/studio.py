@@ -30,7 +30,7 @@ from sonic.media.video import decode_video
 from sonic.motion import Motion, join
 from sonic.settings import Settings
 from sonic.speech.prosody import Prosody, prosody
-from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Photo, Portrait, Speech, Watch, Waveform
+from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Observer, Photo, Portrait, Speech, Waveform
 
 FPS = Fraction(25)
 MAX_SIDE_PX = 384
@@ -158,7 +158,7 @@ def portrait_of(photo: Photo) -> Portrait:
 
 def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:
     """The product's own motion with the default settings, whole."""
-    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds, Watch())))
+    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds, Observer())))
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:

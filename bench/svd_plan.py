@@ -12,7 +12,7 @@ from sonic.engines.svd import memory
 from sonic.engines.svd.decode import CHUNK, _tiled
 from sonic.engines.svd.denoise import Row, Schedule, State, denoise
 from sonic.engines.svd.inference import FPS, Inference
-from sonic.types import Watch
+from sonic.types import Observer
 from svd_count import Count, PlainAttention, count
 from svd_networks import FULL, TOKENS, bare_image_encoder, bare_rife, bare_unet, bare_vae, bare_whisper
 
@@ -206,7 +206,7 @@ def rows_asked(n_frames: int, **options: Any) -> int:
 
     start, levels = State(0, torch.zeros(n_frames, 4, 1, 1)), torch.linspace(9, 0, inference.steps_run + 1)
     schedule = Schedule(levels, levels[:-1])
-    denoise([nothing], start, schedule, inference, rows_per_call=3, watch=Watch())
+    denoise([nothing], start, schedule, inference, rows_per_call=3, observer=Observer())
     return sum(len(rows) for rows in asked)
 
 
@@ -337,7 +337,7 @@ def _host_copies(**options: Any) -> float:
         levels = torch.linspace(9, 0, 5)
         inference = Inference(steps=4, **options)
         start = State(0, 1 + drawn)  # kept, as the engine keeps its own
-        return denoise([nothing], start, Schedule(levels, levels[:-1]), inference, rows_per_call=3, watch=Watch())
+        return denoise([nothing], start, Schedule(levels, levels[:-1]), inference, rows_per_call=3, observer=Observer())
 
     return count(loop).peak_bytes / (n_frames * 4 * side * side * 4)
 

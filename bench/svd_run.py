@@ -20,9 +20,9 @@ from sonic.engines.svd import memory
 from sonic.engines.svd.decode import CHUNK, decode
 from sonic.engines.svd.denoise import Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.inference import FPS, Inference
-from sonic.engines.svd.model_store import Shelf, Way
+from sonic.engines.svd.model_store import ModelStore, Placement
 from sonic.engines.svd.rife import interpolator
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 from svd_networks import SIZES, TOKENS, RandomWeights, Size
 
 STEPS = 25
@@ -35,7 +35,7 @@ class Case:
     """The plain loop but for what is named here."""
 
     name: str
-    way: dict[str, str] = field(default_factory=dict)
+    placement: dict[str, str] = field(default_factory=dict)
     inference: dict[str, Any] = field(default_factory=dict)
     rows: int = 3
     tile: int | None = None
@@ -52,14 +52,14 @@ CASES = (
     Case("2 rows a call", rows=2),
     Case("6 rows a call", rows=6),
     Case("bf16", dtype="bf16"),
-    Case("compile", way={"compile": "on"}),
+    Case("compile", placement={"compile": "on"}),
     Case("appearance_guidance 1", inference={"appearance": (1.0, 1.0)}, rows=2),
     Case("guidance_refresh 3", inference={"guidance_refresh": 3}),
     Case("guidance_refresh 5", inference={"guidance_refresh": 5}),
     Case("dpm++2m, 16 steps", inference={"sampler": "dpm++2m", "steps": 16}),
-    Case("fp8 weights", way={"weights_precision": "fp8"}),
-    Case("offload models", way={"offload": "models"}),
-    Case("offload blocks", way={"offload": "blocks"}),
+    Case("fp8 weights", placement={"weights_precision": "fp8"}),
+    Case("offload models", placement={"offload": "models"}),
+    Case("offload blocks", placement={"offload": "blocks"}),
     Case("vae_tiling", tile=memory.TILE),
     Case("all, same steps: compile, guidance_refresh 5, offload models", {"compile": "on", "offload": "models"}, _ALL),
     Case(
@@ -104,7 +104,7 @@ def measure(arguments: argparse.Namespace) -> Iterator[str]:
     """Lines to print: a table for each side and duration, as soon as it is made."""
     size, device = SIZES[arguments.size], torch.device(arguments.device)
     yield f"device: {machine.device(device)}; networks: {size.name}\nmethod: see python bench/svd.py --help"
-    wanted = arguments.only or [c.name for c in CASES if device.type == "cuda" or c.way.get("compile") != "on"]
+    wanted = arguments.only or [c.name for c in CASES if device.type == "cuda" or c.placement.get("compile") != "on"]
     cases = [case for case in CASES if case is CASES[0] or case.name in wanted]
     weights = {name: RandomWeights(size, dtype) for name, dtype in DTYPES.items()}
     for side in arguments.sides:
@@ -152,12 +152,12 @@ def _measured(
     dtype = DTYPES[name]
     inference = Inference(**{"steps": STEPS, "window": window, **case.inference})
     n_frames = int(seconds * float(FPS))
-    shelf = Shelf(weights[name], Way((device,), dtype, **({"offload": "none"} | case.way)))  # type: ignore[arg-type]
+    models = ModelStore(weights[name], Placement((device,), dtype, **({"offload": "none"} | case.placement)))  # type: ignore[arg-type]
     scene = _scene(size, side_px, n_frames)
     n_steps = min(inference.guidance_refresh, inference.steps)
     clock = _clock(device)
     with _attention(fused=case.fused):
-        with shelf.unets() as unets:
+        with models.unets() as unets:
             denoiser = Denoiser(*unets[0], scene, inference, device=device, dtype=dtype)
             _denoised([denoiser], min(n_frames, 4 * window), side_px, 1, case.rows, inference)  # uncounted
             _reset_peak(device)
@@ -165,7 +165,7 @@ def _measured(
             latents, n_calls = _denoised([denoiser], n_frames, side_px, n_steps, case.rows, inference)
             denoise_s = clock() - began
             del denoiser, unets
-        after_s = _after(shelf, device, dtype, latents, case.tile)
+        after_s = _after(models, device, dtype, latents, case.tile)
     n_rows = _n_rows(inference, n_frames, n_steps)
     return Result(
         *(case, side_px, seconds, 1000 * denoise_s / n_calls, n_rows / denoise_s),
@@ -188,7 +188,7 @@ def _denoised(
     noise = torch.randn(n_frames, 4, side_px // 8, side_px // 8, generator=torch.Generator().manual_seed(0))
     calls: list[Progress] = []
     state = State(first, noise * float(schedule.sigmas[first]))
-    made = denoise(denoisers, state, schedule, inference, rows_per_call=rows, watch=Watch(progress=calls.append))
+    made = denoise(denoisers, state, schedule, inference, rows_per_call=rows, observer=Observer(progress=calls.append))
     return made, len(calls) - 1
 
 
@@ -200,9 +200,9 @@ def _n_rows(inference: Inference, n_frames: int, n_steps: int) -> int:
     return len(inference.windows(n_frames, 0)) * (full + (n_steps - 1))
 
 
-def _after(shelf: Shelf, device: torch.device, dtype: torch.dtype, latents: Tensor, tile: int | None) -> float:
+def _after(models: ModelStore, device: torch.device, dtype: torch.dtype, latents: Tensor, tile: int | None) -> float:
     """Decoding and interpolation, seconds for a second of video."""
-    with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
+    with models.at_work("vae") as vae, models.at_work("flownet") as flownet:
         clock = _clock(device)
         part = latents[: 2 * CHUNK].clamp(-10, 10)
         list(decode(vae, part[:CHUNK], tile=tile, device=device, dtype=dtype))  # uncounted

@@ -89,9 +89,9 @@ class Screen:
 def job_of(screen: Screen, settings: "Settings", earlier: Iterable[str] = ()) -> "Job":
     """The work of one node, observed by its screen."""
     from sonic.pipeline.job import Job
-    from sonic.types import Watch
+    from sonic.types import Observer
 
-    return Job(settings, Watch(screen.progress, _log.info, screen.frame), earlier=earlier)
+    return Job(settings, Observer(screen.progress, _log.info, screen.frame), earlier=earlier)
 
 
 @cache

@@ -66,7 +66,7 @@ class SonicVideoOutput(io.ComfyNode):
         path, subfolder = bridge.output_file(filename_prefix, frames.value.prepared.portrait.size_px)
         permit = request_permit(consent, settings, path)
         with bridge.engine(settings.engine):
-            take = stages.changed(frames.value, settings, job.watch)
+            take = stages.changed(frames.value, settings, job.observer)
             result = stages.save(take, path, permit=permit, job=job)
         return _written(result, subfolder)
 
@@ -108,7 +108,7 @@ class SonicFramesToImages(io.ComfyNode):
         job = bridge.job_of(screen, settings, (*frames.notices, *schemas.answers(widgets, cls.KNOBS)))
         permit = request_permit(consent, settings)
         with bridge.engine(settings.engine):
-            take = stages.changed(frames.value, settings, job.watch)
+            take = stages.changed(frames.value, settings, job.observer)
             screen.total = take.n_frames
             clip = stages.stream_clip(take, permit=permit, job=job)
             with clip.frames:

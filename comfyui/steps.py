@@ -90,7 +90,7 @@ class SonicPreData(io.ComfyNode):
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))
         settings = Settings(**schemas.chosen(widgets, cls.KNOBS), face=chosen.face)
         job = bridge.job_of(bridge.Screen(), settings, schemas.answers(widgets, cls.KNOBS))
-        prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.watch)
+        prepared = prepare(chosen.photo_file, bridge.sound_file(audio), settings, job.observer)
         framed = bridge.image(prepared.portrait.crop)
         return io.NodeOutput(bridge.Step(prepared, tuple(job.notices)), framed)
 
@@ -162,7 +162,7 @@ class SonicInference(io.ComfyNode):
         said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
         job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine) as engine:
-            take = stages.materialize(stages.drive(prepared, job.watch, engine), job.watch)
+            take = stages.materialize(stages.drive(prepared, job.observer, engine), job.observer)
         plot = bridge.image(curves.draw(take))
         return io.NodeOutput(bridge.Step(take, tuple(job.notices)), plot, ui=ui.PreviewImage(plot, cls=cls))
 
@@ -255,7 +255,7 @@ class SonicPostProcessing(io.ComfyNode):
         said = (*frames.notices, *schemas.answers(widgets, schemas.TIMING))
         job = bridge.job_of(bridge.Screen(), settings, said)
         with bridge.engine(settings.engine):
-            after = stages.changed(take, settings, job.watch)
+            after = stages.changed(take, settings, job.observer)
         report = (
             f"before: {curves.describe_lag(curves.lag_of(take))}\nafter: {curves.describe_lag(curves.lag_of(after))}"
         )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sonic.counts import covering_frames, samples_of, video_frames, whole_frames
 from sonic.engines.light.drive import drive
 from sonic.engines.light.lips.diffusion import FPS, Networks, speech_latents
-from sonic.engines.light.nonverbal.motion import Bearing, Bearings
+from sonic.engines.light.nonverbal.motion import NonverbalGenerator, NonverbalMotion
 from sonic.motion import Motion, join, windows
 from sonic.settings import Settings
 from sonic.speech.prosody import Prosody
@@ -85,14 +85,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         for latents in speech_latents(samples, nothing, steps=1, seed=seed, piece=piece):  # type: ignore[arg-type]
             yield latents[:, :32], latents[:, 32]
 
-    def still(bearings: Bearings, end: int) -> Bearing:
-        n = bearings._n_frames
+    def still(generator: NonverbalGenerator, end: int) -> NonverbalMotion:
+        n = generator._n_frames
         motion, silence = Motion.still(n, Fraction(FPS)), np.zeros(n, np.float32)
         voice = Prosody(Fraction(FPS), silence, silence > 0, silence, silence, silence > 0)
-        return Bearing(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.brows, silence)
+        return NonverbalMotion(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.brows, silence)
 
     monkeypatch.setattr("sonic.engines.light.drive.lips_from_speech", lips)
-    monkeypatch.setattr(Bearings, "until", still)
+    monkeypatch.setattr(NonverbalGenerator, "until", still)
 
 
 def frames_driven(n_samples: int, duration_s: float, fps: Fraction, piece: int = 300) -> int:

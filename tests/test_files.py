@@ -1,12 +1,13 @@
 """Small files that a user names: whatever is at their path, reading one ends at once, in bounded memory."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from special_files import SPECIAL, special
 
-from sonic.files import open_regular, read_small, read_small_text
+from sonic.files import atomic_write, open_regular, read_small, read_small_text, replacing
 
 
 @pytest.mark.parametrize("kind", SPECIAL)
@@ -55,3 +56,17 @@ def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
 def _n_open() -> int:
     folder = Path("/proc/self/fd")
     return len(list(folder.iterdir())) if folder.exists() else 0
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "kept.json"
+    atomic_write(path, b"first")
+    with pytest.raises(RuntimeError), replacing(path) as part:
+        part.write_bytes(b"half")
+        assert part.suffix == ".json" and path.read_bytes() == b"first"
+        raise RuntimeError
+    assert path.read_bytes() == b"first"
+    atomic_write(path, b"second", private=True)
+    assert path.read_bytes() == b"second"
+    assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["kept.json"], "nothing unfinished is left"

@@ -12,7 +12,7 @@ from sonic import demo
 from sonic.pipeline.job import Job, Pace
 from sonic.session import Session
 from sonic.settings import Settings
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 
 SMALL = Settings(min_resolution=160, duration=0.5, inference_steps=1, fps=Fraction(15))
 
@@ -78,7 +78,7 @@ def test_a_job_is_cancelled_from_outside_and_leaves_nothing(tmp_path: Path) -> N
         if report.stage == "video" and report.done == 2:
             job.cancel()
 
-    job = Job(SMALL, Watch(cancel))
+    job = Job(SMALL, Observer(cancel))
     with pytest.raises(sonic.Cancelled, match="nothing was written"), Session() as session:
         session.generate(demo.PORTRAIT, demo.SPEECH, tmp_path / "out.mp4", consent=demo.consent(), job=job)
     assert not list(tmp_path.iterdir())
@@ -87,8 +87,8 @@ def test_a_job_is_cancelled_from_outside_and_leaves_nothing(tmp_path: Path) -> N
 def test_every_observer_sees_every_frame_and_a_notice_once(tmp_path: Path) -> None:
     frames: list[list[int]] = [[], []]
     notices: list[str] = []
-    observers = [Watch(frame=lambda frame, seen=seen: seen.append(frame.index)) for seen in frames]
-    job = Job(SMALL.replace(motion_scale=2), *observers, Watch(notice=notices.append))
+    observers = [Observer(frame=lambda frame, seen=seen: seen.append(frame.index)) for seen in frames]
+    job = Job(SMALL.replace(motion_scale=2), *observers, Observer(notice=notices.append))
     with Session() as session:
         session.generate(demo.PORTRAIT, demo.SPEECH, tmp_path / "out.mp4", consent=demo.consent(), job=job)
     assert frames[0] == frames[1] == list(range(8))

@@ -7,7 +7,7 @@ from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.session import Session
 from sonic.settings import Settings
-from sonic.types import Clip, Frames, OnFrame, OnNotice, OnProgress, Watch
+from sonic.types import Clip, Frames, Observer, OnFrame, OnNotice, OnProgress
 
 __all__ = ["Result", "generate", "preview", "stream"]
 
@@ -82,4 +82,4 @@ def _job(
     def ignore(report: object) -> None:
         """Nobody observes."""
 
-    return Job(settings or Settings(), Watch(on_progress or ignore, on_notice or ignore, on_frame or ignore))
+    return Job(settings or Settings(), Observer(on_progress or ignore, on_notice or ignore, on_frame or ignore))

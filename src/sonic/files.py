@@ -1,4 +1,4 @@
-"""Reading the files that a user names: regular files only, of bounded size, never waiting for anybody.
+"""Reading the files that a user names, bounded and without waiting, and writing files whole or not at all.
 
 A path may lead to a pipe that nobody writes to, to a device without end, or to a file that another program replaces
 meanwhile: what counts is what was opened, not what the path was a moment before.
@@ -6,10 +6,15 @@ meanwhile: what counts is what was opened, not what the path was a moment before
 
 import errno
 import os
+import secrets
 import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+_APP_NAME = "Sonic" if sys.platform in ("darwin", "win32") else "sonic"
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_BINARY", 0)
@@ -57,6 +62,52 @@ def read_small_text(path: Path, max_bytes: int) -> str:
         return read_small(path, max_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OSError(errno.EILSEQ, "not UTF-8 text") from error
+
+
+def data_folder() -> Path:
+    """Where programs keep a user's data on this system; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_data_path(_APP_NAME, appauthor=False)
+    # The specification of XDG_DATA_HOME: a relative path is to be ignored.
+    return folder if folder.is_absolute() else Path.home() / ".local" / "share" / _APP_NAME
+
+
+def cache_folder() -> Path:
+    """Where programs keep what may be deleted; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_cache_path(_APP_NAME, appauthor=False)
+    return folder if folder.is_absolute() else Path.home() / ".cache" / _APP_NAME
+
+
+@contextmanager
+def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """A new empty file beside ``path``, of the same suffix, that takes its name at the end of the block.
+
+    A failure, or a kill at any moment, leaves what was at ``path``. ``private``: only this user may read it. For
+    outputs in a user's folder see unfinished.py, whose left-overs the next job sweeps. Raises OSError.
+    """
+    part = path.with_name(f".{secrets.token_hex(6)}.part{path.suffix}")
+    try:
+        os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
+        yield part
+        _flush_to_disk(part)
+        os.replace(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def atomic_write(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write ``data`` to ``path`` as ``replacing`` does. Raises OSError."""
+    with replacing(path, private=private) as part:
+        part.write_bytes(data)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _too_large(max_bytes: int) -> OSError:

@@ -57,7 +57,7 @@ class Session:
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
-        return stages.save(stages.drive(prepared, job.watch, engine), out, permit=permit, job=job)
+        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
 
     def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
@@ -68,14 +68,14 @@ class Session:
         permit = request_permit(consent, job.settings)
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, Path(portrait), Path(speech), permit)
-        return stages.stream_clip(stages.drive(prepared, job.watch, engine), permit=permit, job=job).frames
+        return stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job).frames
 
     def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
         """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
         engine = self.engine(job.settings.engine)
-        photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.watch)
-        prepared = stages.analyse(Path(portrait), photo, recording, job.settings, job.watch, longest_s=longest_s)
-        return stages.clip_of(stages.drive(prepared, job.watch, engine))
+        photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.observer)
+        prepared = stages.analyse(Path(portrait), photo, recording, job.settings, job.observer, longest_s=longest_s)
+        return stages.clip_of(stages.drive(prepared, job.observer, engine))
 
     def close(self) -> None:
         """Give back what the engines hold; the next job opens them anew."""

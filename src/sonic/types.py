@@ -280,7 +280,7 @@ def _ignore(report: object) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Observer:
     """Observes a long piece of work."""
 
     progress: OnProgress = field(default=_ignore)

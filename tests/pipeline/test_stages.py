@@ -27,15 +27,15 @@ from sonic.pipeline.stages import MotionTake
 from sonic.provenance.audit.read import entries
 from sonic.provenance.watermark import detect
 from sonic.settings import Settings
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 
 SMALL = Settings(min_resolution=160, duration=0.6, inference_steps=2, fps=Fraction(15))
 
 
 @pytest.fixture(scope="module")
 def take() -> MotionTake:
-    prepared = stages.prepare(demo.PORTRAIT, demo.SPEECH, SMALL, Watch())
-    return stages.materialize(stages.drive(prepared, Watch()), Watch())
+    prepared = stages.prepare(demo.PORTRAIT, demo.SPEECH, SMALL, Observer())
+    return stages.materialize(stages.drive(prepared, Observer()), Observer())
 
 
 @pytest.fixture
@@ -57,10 +57,13 @@ def test_the_steps_give_the_frames_of_generate_as_often_as_one_likes(take: Motio
 
 def test_only_settings_that_concern_motion_make_it_anew(take: MotionTake) -> None:
     assert (
-        stages.changed(take, SMALL.replace(crf=30, label_span="opening", language="en"), Watch()).motion is take.motion
+        stages.changed(take, SMALL.replace(crf=30, label_span="opening", language="en"), Observer()).motion
+        is take.motion
     )
-    assert stages.changed(take, SMALL.replace(audio_guidance=3), Watch()).motion is take.motion, "heeded by svd alone"
-    later = stages.changed(take, SMALL.replace(audio_offset_ms=80), Watch())
+    assert stages.changed(take, SMALL.replace(audio_guidance=3), Observer()).motion is take.motion, (
+        "heeded by svd alone"
+    )
+    later = stages.changed(take, SMALL.replace(audio_offset_ms=80), Observer())
     assert isinstance(later.motion, tuple) and later.motion is not take.motion
     assert later.settings.audio_offset_ms == 80
 
@@ -73,7 +76,7 @@ def test_somebody_who_watches_can_stop_the_work_by_raising(take: MotionTake, tmp
         if report.done >= 3:
             raise Stopped
 
-    job = Job(SMALL, Watch(stop))
+    job = Job(SMALL, Observer(stop))
     with pytest.raises(Stopped):
         stages.save(take, tmp_path / "out.mp4", permit=request_permit(demo.consent(), SMALL), job=job)
     assert not list(tmp_path.iterdir())
@@ -81,7 +84,7 @@ def test_somebody_who_watches_can_stop_the_work_by_raising(take: MotionTake, tmp
 
 def test_frames_are_seen_on_their_way_and_notices_are_kept(take: MotionTake, tmp_path: Path) -> None:
     seen: list[int] = []
-    job = Job(SMALL, Watch(frame=lambda frame: seen.append(frame.index)), earlier=["said before"])
+    job = Job(SMALL, Observer(frame=lambda frame: seen.append(frame.index)), earlier=["said before"])
     result = stages.save(take, tmp_path / "out.mp4", permit=request_permit(demo.consent(), SMALL), job=job)
     assert seen == list(range(9)) and result.n_frames == 9
     assert result.notices[0] == "said before"

@@ -162,15 +162,20 @@ def test_a_relative_home_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         keys.home()
 
 
-def test_the_home_is_where_the_platform_keeps_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "home", lambda: Path("/u"))
-    where = keys._data_folder
-    assert where({}, "linux") == Path("/u/.local/share/sonic")
-    assert where({"XDG_DATA_HOME": "/data"}, "linux") == Path("/data/sonic")
-    assert where({"XDG_DATA_HOME": "data"}, "linux") == Path("/u/.local/share/sonic")
-    assert where({"XDG_DATA_HOME": "/data"}, "darwin") == Path("/u/Library/Application Support/Sonic")
-    assert where({"LOCALAPPDATA": "/local"}, "win32") == Path("/local/Sonic")
-    assert where({}, "win32") == Path("/u/AppData/Local/Sonic")
+@pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="these variables are those of other systems")
+@pytest.mark.parametrize(
+    ("shared", "wanted"),
+    [(None, "/u/.local/share/sonic"), ("/data", "/data/sonic"), ("data", "/u/.local/share/sonic")],
+)
+def test_the_home_is_where_the_platform_keeps_data(
+    monkeypatch: pytest.MonkeyPatch, shared: str | None, wanted: str
+) -> None:
+    monkeypatch.delenv("SONIC_HOME")
+    monkeypatch.setenv("HOME", "/u")
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    if shared:
+        monkeypatch.setenv("XDG_DATA_HOME", shared)
+    assert keys.home() == Path(wanted), "a relative XDG_DATA_HOME is ignored, as its specification says"
 
 
 MAKE_KEY = {

@@ -8,7 +8,7 @@ import torch
 from sonic.engines.svd import networks
 from sonic.engines.svd.denoise import LATENT_SCALE, Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.inference import Inference
-from sonic.types import Watch
+from sonic.types import Observer
 
 CPU = {"device": torch.device("cpu"), "dtype": torch.float32}
 
@@ -51,8 +51,8 @@ class Job:
         return State(0, LATENT_SCALE * self.scene.image_latents + sigma * self.noise)
 
     def run(self, *, n_devices: int = 1, rows: int = 3, state: State | None = None, **watching: Any) -> Any:
-        watch = Watch(watching.pop("progress", lambda report: None))
+        observer = Observer(watching.pop("progress", lambda report: None))
         return denoise(
             self.denoisers(n_devices), state or self.start(), schedule_of(self.inference), self.inference,
-            rows_per_call=rows, watch=watch, **watching,
+            rows_per_call=rows, observer=observer, **watching,
         )  # fmt: skip

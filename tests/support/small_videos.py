@@ -21,7 +21,7 @@ from sonic.provenance.policy import active
 from sonic.provenance.record import Record
 from sonic.provenance.signer import identity
 from sonic.settings import Settings
-from sonic.types import F64, U8, Frame, LabelOverlay, Photo, Progress, Sound, Watch
+from sonic.types import F64, U8, Frame, LabelOverlay, Observer, Photo, Progress, Sound
 
 PORTRAIT = Path(sonic.__file__).parent / "assets" / "demo" / "portrait.png"
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "p.png")
@@ -95,5 +95,5 @@ class Job:
     ) -> Path:
         return write(
             self.clip, out, record=self.record, photo_file=self.photo_file, signer=identity(), settings=self.settings,
-            watch=Watch(on_progress, self.notices.append), overwrite=overwrite,
+            observer=Observer(on_progress, self.notices.append), overwrite=overwrite,
         )  # fmt: skip

@@ -35,7 +35,7 @@ from sonic.training.shards import ShardWriter  # noqa: E402
 from sonic.training.sound import Utterance, n_labels, write_cache  # noqa: E402
 from sonic.training.tracks import COLUMNS, FIELDS  # noqa: E402
 from sonic.training.workspace import Workspace, build, open_workspace  # noqa: E402
-from sonic.types import Watch  # noqa: E402
+from sonic.types import Observer  # noqa: E402
 
 pytestmark = pytest.mark.train
 CPU = torch.device("cpu")
@@ -127,9 +127,9 @@ def prepared(root: Path) -> Workspace:
     (root / "recipe.toml").write_text(RECIPE)
     workspace = open_workspace(root / "work", root / "recipe.toml")
     write_tracks(workspace.tracks)
-    derive(workspace, speech=None, watch=Watch())
+    derive(workspace, speech=None, observer=Observer())
     build(workspace.sound / "voices", "made up", lambda out: write_cache(voices(), out))
-    hear(workspace, Watch())
+    hear(workspace, Observer())
     return workspace
 
 
@@ -137,8 +137,8 @@ def prepared(root: Path) -> Workspace:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     torch.set_num_threads(1)
     workspace = prepared(tmp_path_factory.mktemp("train"))
-    train_recogniser(workspace, CPU, Watch())
-    train_motion(workspace, CPU, Watch())
+    train_recogniser(workspace, CPU, Observer())
+    train_motion(workspace, CPU, Observer())
     return workspace
 
 
@@ -156,16 +156,16 @@ def test_training_leaves_weights_curves_and_a_plot(trained: Workspace) -> None:
 
 def test_the_same_seed_gives_the_same_losses(trained: Workspace, tmp_path: Path) -> None:
     again = prepared(tmp_path)
-    train_recogniser(again, CPU, Watch())
+    train_recogniser(again, CPU, Observer())
     assert losses(again.recogniser) == losses(trained.recogniser)
-    train_motion(again, CPU, Watch())
+    train_motion(again, CPU, Observer())
     assert losses(again.motion) == losses(trained.motion)
 
 
 def test_finished_training_is_not_repeated(trained: Workspace) -> None:
     before = (trained.motion / "state.pt").stat().st_mtime_ns
     notices: list[str] = []
-    train_motion(trained, CPU, Watch(notice=notices.append))
+    train_motion(trained, CPU, Observer(notice=notices.append))
     assert "motion: was trained before" in notices
     assert (trained.motion / "state.pt").stat().st_mtime_ns == before
 
@@ -174,10 +174,10 @@ def test_another_recipe_does_not_continue_a_training(trained: Workspace, tmp_pat
     other = Workspace(Path(shutil.copytree(trained.root, tmp_path / "work")))
     other.recipe_file.write_text(RECIPE.replace("steps = 8", "steps = 9"))
     with pytest.raises(SettingError, match="another recipe or other data; delete that folder"):
-        train_motion(other, CPU, Watch())
+        train_motion(other, CPU, Observer())
     other.recipe_file.write_text(RECIPE.replace("parts = [8, 4]", "parts = [9, 4]"))
     with pytest.raises(SettingError, match="another recipe or other data"):
-        train_recogniser(other, CPU, Watch())
+        train_recogniser(other, CPU, Observer())
 
 
 class Line:
@@ -214,13 +214,13 @@ def plan() -> Plan:
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path) -> None:
     whole, first, second = Line(), Line(stop_after=47), Line()
     straight = train(
-        whole, plan(), tmp_path / "a", curves=Curves(tmp_path / "a", "a", Line.columns), origin="x", watch=Watch()
+        whole, plan(), tmp_path / "a", curves=Curves(tmp_path / "a", "a", Line.columns), origin="x", observer=Observer()
     )
     curves = Curves(tmp_path / "b", "b", Line.columns)
     with pytest.raises(KeyboardInterrupt):
-        train(first, plan(), tmp_path / "b", curves=curves, origin="x", watch=Watch())
+        train(first, plan(), tmp_path / "b", curves=curves, origin="x", observer=Observer())
     notices: list[str] = []
-    resumed = train(second, plan(), tmp_path / "b", curves=curves, origin="x", watch=Watch(notice=notices.append))
+    resumed = train(second, plan(), tmp_path / "b", curves=curves, origin="x", observer=Observer(notice=notices.append))
     assert notices == ["line: resumes at step 40 of 60"]
     assert first.seen[:40] + second.seen == whole.seen
     assert torch.equal(straight.weight, resumed.weight)
@@ -232,7 +232,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     line = Line()
     line.model.weight.data.fill_(float("nan"))
     with pytest.raises(SonicError, match="the loss is nan at step 1; lower its learning_rate"):
-        train(line, plan(), tmp_path, curves=Curves(tmp_path, "a", Line.columns), origin="x", watch=Watch())
+        train(line, plan(), tmp_path, curves=Curves(tmp_path, "a", Line.columns), origin="x", observer=Observer())
     assert not (tmp_path / "state.pt").exists()
 
 
@@ -250,7 +250,9 @@ def test_export_agrees_and_is_evaluated(trained: Workspace, tmp_path: Path) -> N
     assert sorted(p.name for p in (tmp_path / "weights").iterdir()) == sorted(
         [*digests, "recogniser_log.csv", "expectation_log.csv", "motion_log.csv"]
     )
-    scores = evaluate(trained, tmp_path / "weights", steps=4, seed=0, more=None, workers=1, device=CPU, watch=Watch())
+    scores = evaluate(
+        trained, tmp_path / "weights", steps=4, seed=0, more=None, workers=1, device=CPU, observer=Observer()
+    )
     assert {s.clip.partition("__")[0] for s in scores} == set(SENTENCES)  # each speaker is once left out
     assert np.isfinite([s.opening for s in scores]).all()
     assert "unseen speakers" in table(scores)
@@ -276,7 +278,7 @@ def test_what_was_not_heard_is_named(trained: Workspace, tmp_path: Path) -> None
     other = Workspace(Path(shutil.copytree(trained.root, tmp_path / "work")))
     shutil.rmtree(other.features / "clips")
     with pytest.raises(SettingError, match="run `sonic train hear` first"):
-        train_motion(other, CPU, Watch())
+        train_motion(other, CPU, Observer())
 
 
 def test_distortion_keeps_the_length_and_noise_is_no_voice() -> None:

@@ -28,7 +28,7 @@ from sonic.training.shards import ShardWriter
 from sonic.training.track import decode_sound, track_clip
 from sonic.training.tracks import COLUMNS, FIELDS, Tracks, rejected, track_all
 from sonic.training.workspace import open_workspace
-from sonic.types import F32, U8, Watch
+from sonic.types import F32, U8, Observer
 
 DEMO = Path(clean.__file__).parents[1] / "assets" / "demo" / "speech.flac"
 SECONDS = 1.4
@@ -268,7 +268,7 @@ def test_the_sound_is_read_where_the_lips_are(tmp_path: Path) -> None:
             arrays = {"points": np.round(points[20:95] / 0.02).astype(np.int16)}
             store.append(row | values, arrays | {"sound": (samples[20 * 640 : 95 * 640] * 32767).astype(np.int16)})
     before, notices = [Tracks(tmp_path).samples(i) for i in range(3)], []
-    align(tmp_path, Watch(notice=notices.append))
+    align(tmp_path, Observer(notice=notices.append))
     assert len(notices) == 1
     tracks = Tracks(tmp_path)
     assert all(tracks.samples(i).shape == before[i].shape for i in range(3))
@@ -290,8 +290,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_clips_become_shards_and_a_report(corpus: Path, tmp_path: Path) -> None:
     heard: list[tuple[int, int]] = []
-    watch = Watch(progress=lambda report: heard.append((report.done, report.total)))
-    track_all(clips.find_clips(corpus), tmp_path / "tracks", workers=2, watch=watch)
+    observer = Observer(progress=lambda report: heard.append((report.done, report.total)))
+    track_all(clips.find_clips(corpus), tmp_path / "tracks", workers=2, observer=observer)
     assert heard == [(i + 1, 5) for i in range(5)]
     tracks = Tracks(tmp_path / "tracks")
     assert [row["key"] for row in tracks.rows] == ["anna__v1_1", "anna__v1_2", "bert__v1_1"]
@@ -310,7 +310,7 @@ def test_clips_become_shards_and_a_report(corpus: Path, tmp_path: Path) -> None:
     assert len(verdicts) == 6
 
     notices: list[str] = []
-    track_all(clips.find_clips(corpus), tmp_path / "tracks", workers=2, watch=Watch(notice=notices.append))
+    track_all(clips.find_clips(corpus), tmp_path / "tracks", workers=2, observer=Observer(notice=notices.append))
     assert notices == ["5 of 5 clips were tracked before"]
     assert len(rejected(tmp_path / "tracks")) == 3
     assert len(Tracks(tmp_path / "tracks")) == 3
@@ -321,14 +321,14 @@ def test_nothing_usable_is_an_error_and_the_report_says_why(tmp_path: Path) -> N
     (tmp_path / "in/broken.mp4").write_bytes(b"no video")
     workspace = open_workspace(tmp_path / "work")
     with pytest.raises(MediaError, match=r"none of 1 clips can be used; the reasons are in .*report\.csv"):
-        prepare([tmp_path / "in"], workspace, speech=None, workers=1, watch=Watch())
+        prepare([tmp_path / "in"], workspace, speech=None, workers=1, observer=Observer())
     assert "cannot be decoded" in workspace.report.read_text()
 
 
 def test_a_missing_table_of_speech_is_reported_before_any_clip_is_tracked(corpus: Path, tmp_path: Path) -> None:
     workspace = open_workspace(tmp_path / "work")
     with pytest.raises(MediaError, match=r"utterances\.tsv is missing"):
-        prepare([corpus], workspace, speech=tmp_path, workers=1, watch=Watch())
+        prepare([corpus], workspace, speech=tmp_path, workers=1, observer=Observer())
     assert not workspace.tracks.exists()
 
 
@@ -356,6 +356,6 @@ def test_stopping_keeps_finished_clips_and_the_next_run_goes_on(corpus: Path, tm
         assert len(list(csv.DictReader(file))) == kept
 
     notices: list[str] = []
-    track_all(clips.find_clips(tmp_path / "in"), work / "tracks", workers=2, watch=Watch(notice=notices.append))
+    track_all(clips.find_clips(tmp_path / "in"), work / "tracks", workers=2, observer=Observer(notice=notices.append))
     assert notices == [f"{kept} of 8 clips were tracked before"]
     assert [row["key"] for row in Tracks(work / "tracks").rows] == [f"anna__v_{i:02d}" for i in range(8)]

@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason=REASON)
 
 from sonic.errors import MediaError  # noqa: E402
 from sonic.training.whisper import SOURCES, WhisperLayers, make_whisper, read_tensors  # noqa: E402
-from sonic.types import Watch  # noqa: E402
+from sonic.types import Observer  # noqa: E402
 from sonic.weights import open_network  # noqa: E402
 
 pytestmark = pytest.mark.train
@@ -95,7 +95,7 @@ def test_layers_do_what_the_paper_says() -> None:
 
 def test_the_file_is_made_from_what_two_publishers_agree_on(tmp_path: Path) -> None:
     packages(tmp_path, tensors(), tensors())
-    digest, error = make_whisper(tmp_path, Watch())
+    digest, error = make_whisper(tmp_path, Observer())
     assert len(digest) == 64
     assert error < 5e-4
     features = open_network(str(tmp_path / "whisper.onnx")).run(None, {"mel": np.zeros((1, 80, 800), np.float32)})[0]
@@ -105,7 +105,7 @@ def test_the_file_is_made_from_what_two_publishers_agree_on(tmp_path: Path) -> N
 def test_packages_that_differ_are_refused(tmp_path: Path) -> None:
     packages(tmp_path, tensors(), tensors(seed=1))
     with pytest.raises(MediaError, match="one of them was changed"):
-        make_whisper(tmp_path, Watch())
+        make_whisper(tmp_path, Observer())
     assert not (tmp_path / "whisper.onnx").exists()
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from sonic.errors import SettingError, import_failure
 from sonic.settings import Settings
-from sonic.types import Frame, Portrait, Speech, Watch
+from sonic.types import Frame, Observer, Portrait, Speech
 
 M = TypeVar("M")
 
@@ -27,12 +27,12 @@ class Engine(Protocol[M]):
         """File -> SHA-256 of everything trained that this engine uses, once it drives: for the record of the video."""
 
     def drive(
-        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, watch: Watch
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, observer: Observer
     ) -> Iterator[M]:
         """Motion for the first ``duration_s`` seconds of the speech, at settings.fps, in pieces; lips on the sound.
 
         What can be refused (weights, memory, settings) is refused by the call; the work is done when pieces are asked
-        for. ``watch`` observes the stages before the first frame, and gets what a person should read.
+        for. ``observer`` observes the stages before the first frame, and gets what a person should read.
         """
 
     def render(self, portrait: Portrait, motion: Iterator[M]) -> Generator[Frame, None, None]:

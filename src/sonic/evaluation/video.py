@@ -87,7 +87,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
-class Likeness:
+class Comparison:
     """A made video beside the filmed one of the same person saying the same."""
 
     mouth_correlation: float
@@ -125,7 +125,7 @@ class Likeness:
         return "\n".join(f"{name:<30} {value}" for name, value in rows.items())
 
 
-def compare(made: Evaluation, real: Evaluation) -> Likeness:
+def compare(made: Evaluation, real: Evaluation) -> Comparison:
     """How like the filmed video the made one is, from their common beginning on; both start with the same sound.
 
     Raises MediaError if less than MIN_FRAMES are common.
@@ -139,7 +139,7 @@ def compare(made: Evaluation, real: Evaluation) -> Likeness:
     openings = lip_opening(ours), lip_opening(theirs)
     lag, best = best_lag(*lag_curve(*openings, made.fps))
     pairs = {name: (getattr(made.report, field), getattr(real.report, field)) for name, field in MANNERS.items()}
-    return Likeness(
+    return Comparison(
         correlation(*openings),
         best,
         1000 * lag / made.fps,

@@ -26,7 +26,7 @@ _ASPECTS = {"face": 1.0, "1:1": 1.0, "9:16": 9 / 16, "16:9": 16 / 9}
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class CropRect:
     """A rectangle in photo px, which may leave the photo, and the size at which it is shown."""
 
     left: int
@@ -44,7 +44,7 @@ class Frame:
         return np.array([[sx, 0, (0.5 - self.left) * sx - 0.5], [0, sy, (0.5 - self.top) * sy - 0.5]])
 
 
-def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice) -> Frame:
+def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice) -> CropRect:
     """The rectangle that settings.framing and settings.expand_ratio ask for, around this face of the photo.
 
     It keeps its aspect. Where the photo ends it is shifted, then shrunk; only where the face would not fit it leaves
@@ -64,10 +64,10 @@ def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice
     size_px = _output_size(width, height, settings.min_resolution, on_notice)
     if size_px[0] in (width, width - 1) and size_px[1] in (height, height - 1):
         width, height = size_px  # cut one row rather than resample
-    return Frame(left, top, width, height, size_px)
+    return CropRect(left, top, width, height, size_px)
 
 
-def cut(photo: Photo, frame: Frame) -> U8:
+def cut(photo: Photo, frame: CropRect) -> U8:
     """(h, w, 3): the picture in the frame; where the frame leaves the photo, its blurred continuation."""
     width, height = photo.size_px
     right, bottom = frame.left + frame.width, frame.top + frame.height

@@ -5,8 +5,6 @@ Files are named by their content, so that the same array is the same file; whoev
 
 import hashlib
 import io
-import os
-import secrets
 import struct
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from sonic.errors import OutputError, PhotoError, SpeechError
+from sonic.files import atomic_write
 from sonic.types import F32, U8
 
 _IEEE_FLOAT = 3
@@ -58,14 +57,9 @@ def pixels_of(picture: F32) -> U8:
 
 def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
     path = folder / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
-    part = folder / f".{secrets.token_hex(6)}.part"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        try:
-            part.write_bytes(data)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        atomic_write(path, data)
     except OSError as error:
         raise OutputError(
             f"{str(folder)!r} cannot be written ({error.strerror}); make room or change its rights"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sonic.errors import Cancelled
 from sonic.settings import Settings
-from sonic.types import Frame, Progress, Watch
+from sonic.types import Frame, Observer, Progress
 
 MIN_ELAPSED_S = 0.05
 """No rate is given before a stage has run this long."""
@@ -18,12 +18,12 @@ class Job:
     Observers run in the thread that does the work; an exception that one raises stops the job.
     """
 
-    def __init__(self, settings: Settings, *observers: Watch, earlier: Iterable[str] = ()) -> None:
+    def __init__(self, settings: Settings, *observers: Observer, earlier: Iterable[str] = ()) -> None:
         """``earlier``: notices of steps whose results are used again, for the record; they are not passed on."""
         self.settings = settings
         self.notices = list(earlier)
         """Everything that a person should read about this job, once each."""
-        self.watch = Watch(self._progress, self._notice, self._frame)
+        self.observer = Observer(self._progress, self._notice, self._frame)
         """What the steps report to."""
         self._observers = observers
         self._cancelled = threading.Event()

@@ -38,7 +38,7 @@ class LatestAnalysis:
             return prepared, permit
         permit = require_consent(permit, kept.prepared.portrait.photo, job.settings)
         for line in kept.notices:
-            job.watch.notice(line)
+            job.observer.notice(line)
         return dataclasses.replace(kept.prepared, settings=job.settings), permit
 
     def forget(self) -> None:

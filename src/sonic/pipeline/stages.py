@@ -1,11 +1,11 @@
 """The steps of generate() one by one, with values between them: for graphs of nodes, and for generate() itself.
 
     job = Job(settings, observer)
-    prepared = prepare(portrait_file, speech_file, settings, job.watch)   the face is found, the picture framed
-    take = drive(prepared, job.watch)                                     there is motion; materialize(take) makes all
-    clip = clip_of(take)                                                  labelled, watermarked frames, when asked for
+    prepared = prepare(photo, recording, settings, job.observer)   the face is found, the picture framed
+    take = drive(prepared, job.observer)                           there is motion; materialize(take) makes all of it
+    clip = clip_of(take)                                           labelled, watermarked frames, when asked for
     permit = request_permit(consent, settings, out)
-    save(take, out, permit=permit, job=job)                               the signed video with its record
+    save(take, out, permit=permit, job=job)                        the signed video with its record
 
 Nothing leaves without label and watermark; ``save`` and ``stream_clip`` require consent and enter what they give out in
 the audit log.
@@ -36,7 +36,7 @@ from sonic.provenance import audit
 from sonic.provenance.label import make_label
 from sonic.provenance.record import Record
 from sonic.settings import Settings, settings_table
-from sonic.types import Clip, Frame, Frames, OnFrame, OnNotice, Photo, Portrait, Progress, Speech, Watch
+from sonic.types import Clip, Frame, Frames, Observer, OnFrame, OnNotice, Photo, Portrait, Progress, Speech
 
 SAME_LENGTH_S = 0.1
 """A duration this close to the recording's own counts as equal to it."""
@@ -93,65 +93,71 @@ class MotionTake:
         return video_frames(self.prepared.duration_s, self.settings.fps)
 
 
-def load(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> tuple[Photo, Speech]:
+def load(portrait: Path, speech: Path, settings: Settings, observer: Observer) -> tuple[Photo, Speech]:
     """Step 1 for both files, of the speech the track that settings name. Raises PhotoError and SpeechError."""
-    _opening(watch, 0)
+    _opening(observer, 0)
     photo = load_photo(portrait)
-    _opening(watch, 1)
-    recording = load_speech(speech, watch.notice, audio_track=settings.audio_track)
-    _opening(watch, 2)
+    _opening(observer, 1)
+    recording = load_speech(speech, observer.notice, audio_track=settings.audio_track)
+    _opening(observer, 2)
     return photo, recording
 
 
-def prepare(portrait: Path, speech: Path, settings: Settings, watch: Watch) -> Prepared:
+def prepare(portrait: Path, speech: Path, settings: Settings, observer: Observer) -> Prepared:
     """Steps 1 and 2 from files. Raises as ``load`` and ``analyse``."""
-    return analyse(portrait, *load(portrait, speech, settings, watch), settings, watch)
+    return analyse(portrait, *load(portrait, speech, settings, observer), settings, observer)
 
 
 def analyse(
-    photo_file: Path, photo: Photo, speech: Speech, settings: Settings, watch: Watch, *, longest_s: float = math.inf
+    photo_file: Path,
+    photo: Photo,
+    speech: Speech,
+    settings: Settings,
+    observer: Observer,
+    *,
+    longest_s: float = math.inf,
 ) -> Prepared:
     """Step 2: the face that settings name, the picture that they frame, and how long the video gets.
 
     Raises FaceError, and SettingError where settings.duration is longer than the recording.
     """
-    duration_s = min(_duration_s(speech, settings, watch.notice), longest_s)
-    portrait = analyse_portrait(photo, settings, watch.notice)
-    _opening(watch, 3)
+    duration_s = min(_duration_s(speech, settings, observer.notice), longest_s)
+    portrait = analyse_portrait(photo, settings, observer.notice)
+    _opening(observer, 3)
     _return_freed_memory()
     return Prepared(photo_file, portrait, speech, duration_s, settings)
 
 
-def drive(prepared: Prepared, watch: Watch, engine: Engine[Any] | None = None) -> MotionTake:
+def drive(prepared: Prepared, observer: Observer, engine: Engine[Any] | None = None) -> MotionTake:
     """Step 3, lazily: motion is made as frames are asked for. ``engine`` None opens the one that settings name.
 
     What the engine refuses (weights, memory, settings) it refuses now.
     """
     engine = engine or open_engine(prepared.settings.engine)
-    motion = engine.drive(prepared.portrait, prepared.speech, prepared.settings, prepared.duration_s, watch)
+    motion = engine.drive(prepared.portrait, prepared.speech, prepared.settings, prepared.duration_s, observer)
     return MotionTake(prepared, engine, motion)
 
 
-def materialize(take: MotionTake, watch: Watch) -> MotionTake:
+def materialize(take: MotionTake, observer: Observer) -> MotionTake:
     """The same take with all of its motion made now, to be looked at and rendered as often as one likes.
 
-    ``watch`` observes the stage "drive" piece by piece and can stop it by raising.
+    ``observer`` observes the stage "drive" piece by piece and can stop it by raising.
     """
     pieces = []
-    watch.progress(Progress("drive", 0, take.n_frames))
+    observer.progress(Progress("drive", 0, take.n_frames))
     for piece in take.motion:
         pieces.append(piece)
         done = sum(len(p) for p in pieces if hasattr(p, "__len__"))
-        watch.progress(Progress("drive", min(done, take.n_frames) or take.n_frames, take.n_frames))
+        observer.progress(Progress("drive", min(done, take.n_frames) or take.n_frames, take.n_frames))
     return dataclasses.replace(take, motion=tuple(pieces))
 
 
-def changed(take: MotionTake, settings: Settings, watch: Watch) -> MotionTake:
+def changed(take: MotionTake, settings: Settings, observer: Observer) -> MotionTake:
     """The take with other settings; its motion is made anew, and kept, only where they concern it."""
     prepared = dataclasses.replace(take.prepared, settings=settings)
     if not _differ(take.settings, settings):
         return dataclasses.replace(take, prepared=prepared)
-    return materialize(drive(prepared, watch, take.engine), watch)
+    return materialize(drive(prepared, observer, take.engine), observer)
 
 
 def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
@@ -175,9 +181,9 @@ def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
 
 def prepare_authorised(job: Job, portrait: Path, speech: Path, permit: Permit) -> tuple[Prepared, Permit]:
     """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo."""
-    photo, recording = load(portrait, speech, job.settings, job.watch)
+    photo, recording = load(portrait, speech, job.settings, job.observer)
     permit = require_consent(permit, photo, job.settings)
-    return analyse(portrait, photo, recording, job.settings, job.watch), permit
+    return analyse(portrait, photo, recording, job.settings, job.observer), permit
 
 
 def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
@@ -188,11 +194,11 @@ def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Resu
     """
     prepared = take.prepared
     permit = require_consent(permit, prepared.portrait.photo, take.settings)
-    clip = clip_of(take, job.watch.frame)
+    clip = clip_of(take, job.observer.frame)
     with clip.frames:
         video = write(
             clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,
-            signer=permit.signer, settings=take.settings, watch=job.watch, overwrite=permit.overwrite,
+            signer=permit.signer, settings=take.settings, observer=job.observer, overwrite=permit.overwrite,
         )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
@@ -203,7 +209,7 @@ def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
     permit = require_consent(permit, take.prepared.portrait.photo, take.settings)
-    clip = clip_of(take, job.watch.frame)
+    clip = clip_of(take, job.observer.frame)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip
 
@@ -246,8 +252,8 @@ def _differ(before: Settings, after: Settings) -> bool:
     )
 
 
-def _opening(watch: Watch, done: int) -> None:
-    watch.progress(Progress("analyse", done, N_OPENING_STAGES))
+def _opening(observer: Observer, done: int) -> None:
+    observer.progress(Progress("analyse", done, N_OPENING_STAGES))
 
 
 def _return_freed_memory() -> None:

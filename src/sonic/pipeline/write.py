@@ -24,7 +24,7 @@ from sonic.provenance.c2pa.signing import sign, verify_signature
 from sonic.provenance.keys import Identity
 from sonic.provenance.record import Record, is_record
 from sonic.settings import Settings
-from sonic.types import Clip, Watch
+from sonic.types import Clip, Observer
 from sonic.unfinished import unfinished
 
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
@@ -38,7 +38,7 @@ def write(
     photo_file: Path,
     signer: Identity,
     settings: Settings,
-    watch: Watch,
+    observer: Observer,
     overwrite: bool = False,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
@@ -54,11 +54,11 @@ def write(
     """
     with clip.frames, _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
         with new(".unsigned.mp4") as unsigned:
-            encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=watch.progress)
+            encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=observer.progress)
             verify(unsigned, clip, record.aigc())
             signed = sign(
                 unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
-                on_notice=watch.notice,
+                on_notice=observer.notice,
             )  # fmt: skip
         verify(video, clip, record.aigc())
         verify_signature(video, signed)

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from sonic.errors import OutputError, SettingError
-from sonic.files import read_small
+from sonic.files import atomic_write, read_small
 from sonic.provenance.keys import CERTIFICATE_VARIABLE, HOME_VARIABLE, KEY_VARIABLE, Identity
 
 LOCAL_ORGANISATION = "Sonic local key (self-made, identity not verified)"
@@ -62,7 +62,7 @@ def local_identity(folder: Path, timestamp_url: str | None) -> Identity:
     if not _lasts(chain):
         chain = _certificates(authority, leaf)
         with _kept(folder):
-            _replace(folder / "chain.pem", _pem(chain))
+            atomic_write(folder / "chain.pem", _pem(chain), private=True)
     return _identity("local", leaf, chain, timestamp_url)
 
 
@@ -270,15 +270,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _replace(path: Path, data: bytes) -> None:
-    new = path.with_name(f".{path.name}-{secrets.token_hex(6)}.part")
-    try:
-        _write(new, data)
-        os.replace(new, path)
-    finally:
-        new.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -12,13 +12,12 @@ its certificates are made here and are on nobody's trust list. They hold no name
 import base64
 import hashlib
 import os
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sonic.errors import SettingError
+from sonic.files import data_folder
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
@@ -67,7 +66,7 @@ def home() -> Path:
     """
     if not (given := os.environ.get(HOME_VARIABLE)):
         try:
-            return _data_folder(os.environ, sys.platform)
+            return data_folder()
         except RuntimeError as error:
             raise SettingError(f"this user has no home folder; set {HOME_VARIABLE} to a folder for keys") from error
     if not os.path.isabs(given):
@@ -127,14 +126,3 @@ def _verify(key: "PublicKeyTypes", signature: bytes, data: bytes) -> None:
         case ed25519.Ed25519PublicKey():
             return key.verify(signature, data)
     raise TypeError(f"{type(key).__name__} does not sign")
-
-
-def _data_folder(variables: Mapping[str, str], platform: str) -> Path:
-    """Where programs keep a user's data on this platform."""
-    if platform == "win32":
-        local = variables.get("LOCALAPPDATA")
-        return Path(local) / "Sonic" if local else Path.home() / "AppData" / "Local" / "Sonic"
-    if platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "Sonic"
-    shared = variables.get("XDG_DATA_HOME", "")  # the specification: a relative path is to be ignored
-    return (Path(shared) if os.path.isabs(shared) else Path.home() / ".local" / "share") / "sonic"

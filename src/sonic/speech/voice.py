@@ -7,11 +7,11 @@ speech and is taken for it: this measure only says what is certainly none.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from sonic.media.samples import StoredSamples
-from sonic.types import F64, SPEECH_RATE_HZ
+from sonic.types import F32, F64, SPEECH_RATE_HZ
 
 FRAME = SPEECH_RATE_HZ // 50
 WINDOW_S, STEP_S = 2, 1
@@ -24,6 +24,15 @@ _RANGE_DB = 40.0
 _BAND_HZ = (150.0, 5000.0)
 
 
+class Recorded(Protocol):
+    """(N,) samples at SPEECH_RATE_HZ as they came from the decoder, read in slices."""
+
+    def __len__(self) -> int: ...
+
+    def decoded(self, first: int, last: int) -> F32:
+        """Samples first to last - 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Voice:
     """What two seconds after two seconds of a recording may be."""
@@ -34,7 +43,7 @@ class Voice:
     """(begin, end) of each passage that is loud and holds no speech."""
 
 
-def listen(samples: StoredSamples) -> Voice:
+def listen(samples: Recorded) -> Voice:
     """Where a recording at SPEECH_RATE_HZ may hold speech and where it cannot."""
     levels = np.concatenate([np.zeros(0), *_levels(samples)])
     if not len(levels) or levels.max() < AUDIBLE_DB:
@@ -48,7 +57,7 @@ def listen(samples: StoredSamples) -> Voice:
     return Voice(lively=bool((heard & (moved >= STEADY_DB)).any()), steady_s=_passages(heard & (moved < STEADY_DB)))
 
 
-def _levels(samples: StoredSamples) -> Iterator[F64]:
+def _levels(samples: Recorded) -> Iterator[F64]:
     """Level of the voice's band in dB of full scale, 50 a second, a block at a time."""
     hz = np.fft.rfftfreq(2 * FRAME, 1 / SPEECH_RATE_HZ)
     band = (hz >= _BAND_HZ[0]) & (hz <= _BAND_HZ[1])

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sonic.evaluation.figures import new_figure
+from sonic.files import replacing
 
 
 class Curves:
@@ -18,10 +19,8 @@ class Curves:
     def forget_after(self, step: int) -> None:
         """Drop what an interrupted run logged after its last checkpoint."""
         kept = [row for row in self._rows() if int(row[0]) <= step]
-        part = self._table.with_suffix(".part")
-        with part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(self._table) as part, part.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file, lineterminator="\n").writerows([self._columns, *kept])
-        part.replace(self._table)
 
     def add(self, step: int, values: Iterable[float], seconds: float) -> None:
         """Log the means of some steps: the loss and the further columns."""
@@ -41,9 +40,8 @@ class Curves:
             axes.grid(alpha=0.3)
         figure.suptitle(self._title)
         axes.set_xlabel("step")
-        part = self._picture.with_suffix(".part.png")
-        figure.savefig(part)
-        part.replace(self._picture)
+        with replacing(self._picture) as part:
+            figure.savefig(part)
 
     def _rows(self) -> list[list[str]]:
         if not self._table.exists():

@@ -30,7 +30,7 @@ from sonic.training.prepare import write_report
 from sonic.training.sampler import onnx_networks
 from sonic.training.tracks import Tracks, track_all
 from sonic.training.workspace import Workspace
-from sonic.types import F32, F64, U8, Progress, Watch
+from sonic.types import F32, F64, U8, Observer, Progress
 
 if TYPE_CHECKING:
     import torch
@@ -159,7 +159,7 @@ def evaluate(
     more: Path | None,
     workers: int,
     device: "torch.device",
-    watch: Watch,
+    observer: Observer,
 ) -> list[Score]:
     """Scores of every speaker by a training that left the speaker out, and of ``more``, a folder of strangers.
 
@@ -171,12 +171,16 @@ def evaluate(
         template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
     scores: list[Score] = []
     for name, group, points, samples, latents, labels in [
-        *_unseen(workspace, device, watch),
-        *(_strangers(workspace, more, networks, steps=steps, seed=seed, workers=workers, watch=watch) if more else []),
+        *_unseen(workspace, device, observer),
+        *(
+            _strangers(workspace, more, networks, steps=steps, seed=seed, workers=workers, observer=observer)
+            if more
+            else []
+        ),
     ]:
         clip = canonical_clip(points, template)
         if clip is None:
-            watch.notice(f"{name}: the lips never close, left out")
+            observer.notice(f"{name}: the lips never close, left out")
             continue
         scores.append(score(name, group, clip=clip, samples=samples, latents=latents, labels=labels, basis=basis))
     if not scores:
@@ -191,7 +195,7 @@ Judged = tuple[str, str, F32, F32, F32, U8 | None]
 """Name, group, landmarks, sound, predicted latents and phones of a clip."""
 
 
-def _unseen(workspace: Workspace, device: "torch.device", watch: Watch) -> Iterator[Judged]:
+def _unseen(workspace: Workspace, device: "torch.device", observer: Observer) -> Iterator[Judged]:
     """Tracked clips, each with what a training without its speaker expects of it; WORK/folds keeps their lips.onnx."""
     import torch
 
@@ -210,9 +214,9 @@ def _unseen(workspace: Workspace, device: "torch.device", watch: Watch) -> Itera
         if not held_out or len(held_out) == len(speakers):
             continue
         recipe = replace(workspace.recipe(), held_out=held_out)
-        examples, origin = examples_of(workspace, recipe, watch)
+        examples, origin = examples_of(workspace, recipe, observer)
         place = workspace.root / "folds" / str(fold)
-        model = fit_expectation(examples, recipe, folder=place, origin=origin, device=device, watch=watch).cpu()
+        model = fit_expectation(examples, recipe, folder=place, origin=origin, device=device, observer=observer).cpu()
         write_hearing(Hearing(load_recogniser(workspace), model).eval(), place)
         used: Counter[str] = Counter()
         for i, row in enumerate(tracks.rows):
@@ -224,15 +228,15 @@ def _unseen(workspace: Workspace, device: "torch.device", watch: Watch) -> Itera
                 latents = model(torch.from_numpy(features[: len(features) // 2 * 2])[None])[0].numpy()
             phones = own[index[row["key"]]] if row["text"] else None
             yield row["key"], UNSEEN, tracks.points(i), tracks.samples(i), latents, phones
-            watch.progress(Progress("evaluate", fold * len(tracks) + i, FOLDS * len(tracks)))
+            observer.progress(Progress("evaluate", fold * len(tracks) + i, FOLDS * len(tracks)))
 
 
 def _strangers(
-    workspace: Workspace, clips: Path, networks: Networks, *, steps: int, seed: int, workers: int, watch: Watch
+    workspace: Workspace, clips: Path, networks: Networks, *, steps: int, seed: int, workers: int, observer: Observer
 ) -> Iterator[Judged]:
     """The clips of a folder, tracked in WORK/more, with what the exported networks make of their sound."""
     found, folder = find_clips(clips), workspace.root / "more" / clips.resolve().name
-    track_all(found, folder, workers=workers, watch=watch)
+    track_all(found, folder, workers=workers, observer=observer)
     write_report(folder, folder / "report.csv")
     store, keys = Tracks(folder), {source.key for source in found}  # it may know other clips
     for i, row in enumerate(store.rows):
@@ -240,4 +244,4 @@ def _strangers(
             samples = store.samples(i)
             latents = np.concatenate(list(speech_latents(samples, networks, steps=steps, seed=seed)))
             yield row["key"], STRANGERS, store.points(i), samples, latents, None
-            watch.progress(Progress("evaluate", i + 1, len(store)))
+            observer.progress(Progress("evaluate", i + 1, len(store)))

@@ -18,7 +18,7 @@ from sonic.faces.geometry import pose_from_rotation, rotation_from_pose, similar
 from sonic.faces.topology import CHIN_TIP, FOREHEAD, LEFT_EYE, LIP_BOTTOM, LIP_TOP, N_SURFACE, RIGHT_EYE, STABLE
 from sonic.motion import N_SHAPE
 from sonic.training.tracks import Tracks
-from sonic.types import F32, F64, Watch
+from sonic.types import F32, F64, Observer
 
 FACE_MODEL = "face_model.npz"
 EYE_DISTANCE_MM = 63.0
@@ -234,7 +234,7 @@ def rms_error_mm(clips: Sequence[CanonicalClip], template: F64, basis: F64) -> f
     return float(np.sqrt(np.mean(squares)))
 
 
-def fit_face(tracks: Tracks, out: Path, held_out: Sequence[str], watch: Watch) -> None:
+def fit_face(tracks: Tracks, out: Path, held_out: Sequence[str], observer: Observer) -> None:
     """Fit the face to the tracks, say how well it shows them, and write OUT/face_model.npz.
 
     Raises MediaError if no clip ever closes its lips.
@@ -242,13 +242,13 @@ def fit_face(tracks: Tracks, out: Path, held_out: Sequence[str], watch: Watch) -
     known = load_tracks(tracks)
     template, mirror = fit_template(known)
     clips = [c for name, group in known.items() for points in group if (c := canonical_clip(points, template, name))]
-    watch.notice(f"face: {len(known)} speakers, {len(clips)} clips with closed lips")
+    observer.notice(f"face: {len(known)} speakers, {len(clips)} clips with closed lips")
     strangers = [c for c in clips if c.speaker in held_out]
     others = [c for c in clips if c.speaker not in held_out]
     if strangers and others:
         error = rms_error_mm(strangers, template, fit_basis(others, template, mirror))
-        watch.notice(f"face: rms error on held-out speakers, when fitted to the others, {error:.2f} mm")
+        observer.notice(f"face: rms error on held-out speakers, when fitted to the others, {error:.2f} mm")
     basis = fit_basis(clips, template, mirror)
     arrays = {"template": template.astype(np.float32), "basis": basis.astype(np.float32)}
     np.savez_compressed(out / FACE_MODEL, mirror=mirror.astype(np.int16), **arrays)
-    watch.notice(f"face: rms error on the fitted clips {rms_error_mm(clips, template, basis):.2f} mm")
+    observer.notice(f"face: rms error on the fitted clips {rms_error_mm(clips, template, basis):.2f} mm")

@@ -17,7 +17,7 @@ from sonic.training.noises import SPEAKER as NOISE
 from sonic.training.shards import Column, Shards, ShardWriter
 from sonic.training.sound import SoundCache
 from sonic.training.workspace import Workspace, build, fingerprint, made_from
-from sonic.types import F32, Progress, Watch
+from sonic.types import F32, Observer, Progress
 from sonic.weights import TABLE
 
 COLUMNS = (Column("features", np.float16, (WIDTH,)),)
@@ -47,17 +47,19 @@ class Heard:
         return [self._shards.array(row, "features") for row in self._takes[i]]
 
 
-def hear(workspace: Workspace, watch: Watch) -> None:
+def hear(workspace: Workspace, observer: Observer) -> None:
     """Features of every sound cache, each only if its sound or the encoder has changed."""
     recipe, encode = workspace.recipe(), shipped_encode()
     for folder in workspace.sounds:
         takes = recipe.takes if folder.name == "clips" else 1
         origin = fingerprint(made_from(folder), TABLE["whisper"].sha256, takes, recipe.seed)
-        make = partial(write_features, SoundCache(folder), encode=encode, takes=takes, seed=recipe.seed, watch=watch)
+        make = partial(
+            write_features, SoundCache(folder), encode=encode, takes=takes, seed=recipe.seed, observer=observer
+        )
         build(workspace.features / folder.name, origin, make)
 
 
-def write_features(cache: SoundCache, out: Path, *, encode: Encode, takes: int, seed: int, watch: Watch) -> None:
+def write_features(cache: SoundCache, out: Path, *, encode: Encode, takes: int, seed: int, observer: Observer) -> None:
     """Hear a sound cache ``takes`` times. Speech without pictures is distorted from the first take on."""
     total, done = takes * len(cache), 0
     with ShardWriter(out, COLUMNS, FIELDS) as store:
@@ -68,7 +70,7 @@ def write_features(cache: SoundCache, out: Path, *, encode: Encode, takes: int, 
                 for i, features in _chained(cache, chain.tolist(), encode, rng, clean=take == 0 and takes > 1):
                     store.append({"key": f"{i}.{take}", "utterance": i, "take": take}, {"features": features})
                 done += len(chain)
-                watch.progress(Progress("encode", done, total))
+                observer.progress(Progress("encode", done, total))
 
 
 def _chained(

@@ -12,7 +12,7 @@ from sonic.training.face import FACE_MODEL, MIRROR, canonical_clip, coefficients
 from sonic.training.networks import CLOSED
 from sonic.training.tracks import Tracks
 from sonic.training.workspace import Workspace, build, fingerprint, made_from
-from sonic.types import F32, F64, Watch
+from sonic.types import F32, F64, Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Latents:
         return np.asarray(self._values[start : start + frames])
 
 
-def write_latents(workspace: Workspace, watch: Watch) -> None:
+def write_latents(workspace: Workspace, observer: Observer) -> None:
     """The latents of every tracked clip; nothing to do if that was done with the same inputs.
 
     Raises MediaError if no clip has closed lips.
@@ -71,7 +71,7 @@ def write_latents(workspace: Workspace, watch: Watch) -> None:
         save_latents(_found(workspace), out)
 
     if build(workspace.latents, origin, make):
-        watch.notice("motion of the tracked clips is written")
+        observer.notice("motion of the tracked clips is written")
 
 
 def _found(workspace: Workspace) -> dict[str, F32]:

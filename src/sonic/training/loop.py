@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from sonic.errors import SettingError, SonicError
+from sonic.files import replacing
 from sonic.training.curves import Curves
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 
 STATE = "state.pt"
 
@@ -72,9 +73,8 @@ class _Run:
     def save(self, path: Path, origin: str) -> None:
         """Write the whole state; a kill leaves the former file."""
         states = {name: part.state_dict() for name, part in self._parts().items()}
-        part = path.with_suffix(".part")
-        torch.save({**states, "step": self.step, "seconds": self.seconds, "origin": origin}, part)
-        part.replace(path)
+        with replacing(path) as part:
+            torch.save({**states, "step": self.step, "seconds": self.seconds, "origin": origin}, part)
 
     def load(self, path: Path, origin: str) -> None:
         """Continue from a state. Raises SettingError if it belongs to another recipe or other data."""
@@ -105,7 +105,7 @@ class _Run:
         return {"model": self.model, "mean": self.mean, "optimizer": self.optimizer, "schedule": self.schedule}
 
 
-def train(task: Task, plan: Plan, folder: Path, *, curves: Curves, origin: str, watch: Watch) -> nn.Module:
+def train(task: Task, plan: Plan, folder: Path, *, curves: Curves, origin: str, observer: Observer) -> nn.Module:
     """The trained model, in evaluation mode: the running mean of the weights where the plan has one.
 
     FOLDER keeps the state; ``origin`` is the fingerprint of recipe and data. Raises SettingError if FOLDER belongs to
@@ -116,7 +116,7 @@ def train(task: Task, plan: Plan, folder: Path, *, curves: Curves, origin: str, 
     if state.exists():
         run.load(state, origin)
         going_on = f"resumes at step {run.step} of {plan.steps}"
-        watch.notice(f"{plan.name}: {going_on if run.step < plan.steps else 'was trained before'}")
+        observer.notice(f"{plan.name}: {going_on if run.step < plan.steps else 'was trained before'}")
     curves.forget_after(plan.step_before + run.step)
     task.model.train()
     began, first, values = time.monotonic() - run.seconds, run.step, []
@@ -135,7 +135,7 @@ def train(task: Task, plan: Plan, folder: Path, *, curves: Curves, origin: str, 
         if run.step % plan.save_every == 0 or run.step == plan.steps:
             run.save(state, origin)
             curves.plot()
-        watch.progress(Progress("train", run.step - first, plan.steps - first))
+        observer.progress(Progress("train", run.step - first, plan.steps - first))
     return run.mean.eval()
 
 

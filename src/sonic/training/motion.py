@@ -17,7 +17,7 @@ from sonic.training.loop import Plan, train
 from sonic.training.networks import N_LATENT, Denoiser, Expectation
 from sonic.training.recogniser import sources
 from sonic.training.workspace import Workspace, fingerprint, made_from
-from sonic.types import Watch
+from sonic.types import Observer
 
 WEIGHTS = "motion.pt"
 GAP_WEIGHT = 6.0
@@ -108,20 +108,22 @@ def distance(guess: Tensor, batch: Batch) -> Tensor:
     return (place * batch.weight).mean() + (speed * batch.weight[:, 1:] * batch.weight[:, :-1]).mean()
 
 
-def train_motion(workspace: Workspace, device: torch.device, watch: Watch) -> None:
+def train_motion(workspace: Workspace, device: torch.device, observer: Observer) -> None:
     """Train the expectation, then the diffusion model around it, on the tracked clips; leaves motion.pt.
 
     Raises SettingError before the clips were heard, or if WORK holds a model of another recipe or other data.
     """
-    examples, origin = examples_of(workspace, workspace.recipe(), watch)
-    watch.notice("motion learns from " + ", ".join(f"{len(v)} {kind}" for kind, v in examples.groups.items()))
-    model = fit_motion(examples, workspace.recipe(), folder=workspace.motion, origin=origin, device=device, watch=watch)
+    examples, origin = examples_of(workspace, workspace.recipe(), observer)
+    observer.notice("motion learns from " + ", ".join(f"{len(v)} {kind}" for kind, v in examples.groups.items()))
+    model = fit_motion(
+        examples, workspace.recipe(), folder=workspace.motion, origin=origin, device=device, observer=observer
+    )
     torch.save(model.cpu().state_dict(), workspace.motion / WEIGHTS)
 
 
-def examples_of(workspace: Workspace, recipe: Recipe, watch: Watch) -> tuple[Examples, str]:
+def examples_of(workspace: Workspace, recipe: Recipe, observer: Observer) -> tuple[Examples, str]:
     """The windows that a recipe learns motion from, and the fingerprint of both."""
-    write_latents(workspace, watch)
+    write_latents(workspace, observer)
     found, face = sources(workspace), load_face(workspace.face / FACE_MODEL)
     features = [made_from(workspace.features / source.name) for source in found]
     origin = fingerprint(features, made_from(workspace.latents), recipe)
@@ -129,7 +131,7 @@ def examples_of(workspace: Workspace, recipe: Recipe, watch: Watch) -> tuple[Exa
 
 
 def fit_expectation(
-    examples: Examples, recipe: Recipe, *, folder: Path, origin: str, device: torch.device, watch: Watch
+    examples: Examples, recipe: Recipe, *, folder: Path, origin: str, device: torch.device, observer: Observer
 ) -> nn.Module:
     """The expectation; FOLDER keeps its state and curves."""
     torch.manual_seed(recipe.seed)
@@ -140,14 +142,14 @@ def fit_expectation(
         weight_decay=options.weight_decay, warm_up=0.1, clip=1.0,
     )  # fmt: skip
     curves = Curves(folder, "expected motion", task.columns)
-    return train(task, plan, folder, curves=curves, origin=origin, watch=watch)
+    return train(task, plan, folder, curves=curves, origin=origin, observer=observer)
 
 
 def fit_motion(
-    examples: Examples, recipe: Recipe, *, folder: Path, origin: str, device: torch.device, watch: Watch
+    examples: Examples, recipe: Recipe, *, folder: Path, origin: str, device: torch.device, observer: Observer
 ) -> MotionModel:
     """Both networks, one after the other; FOLDER keeps their states and curves."""
-    common = {"origin": origin, "device": device, "watch": watch}
+    common = {"origin": origin, "device": device, "observer": observer}
     expectation = fit_expectation(examples, recipe, folder=folder / "expectation", **common)
     options = recipe.motion
     denoising = DenoiserTask(examples, expectation, device)
@@ -156,7 +158,7 @@ def fit_motion(
         weight_decay=0.02, warm_up=0.05, clip=1.0, average=0.998,
     )  # fmt: skip
     curves = Curves(folder, "diffusion model", denoising.columns)
-    denoiser = train(denoising, plan, folder, curves=curves, origin=origin, watch=watch)
+    denoiser = train(denoising, plan, folder, curves=curves, origin=origin, observer=observer)
     model = MotionModel()
     model.expectation.load_state_dict(expectation.state_dict())
     model.denoiser.load_state_dict(denoiser.state_dict())

@@ -16,6 +16,7 @@ import numpy as np
 
 from sonic.errors import MediaError
 from sonic.evaluation.metrics.offset import N_LAGS, offset_of
+from sonic.files import replacing
 from sonic.types import F64
 
 OFFSETS = "offsets.csv"
@@ -72,11 +73,9 @@ def _one(row: dict[str, str], own: F64, mean: F64) -> Offset:
 
 def write_offsets(found: Sequence[Offset], folder: Path) -> None:
     """FOLDER/offsets.csv."""
-    part = folder / f"{OFFSETS}.part"
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(folder / OFFSETS) as part, part.open("w", newline="", encoding="utf-8") as file:
         rows = ([f.name for f in fields(Offset)], *(astuple(offset) for offset in found))
         csv.writer(file, lineterminator="\n").writerows(rows)
-    part.replace(folder / OFFSETS)
 
 
 def read_removed(folder: Path) -> dict[str, float]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sonic.errors import MediaError
+from sonic.files import replacing
 from sonic.training.clips import find_clips
 from sonic.training.face import fit_face
 from sonic.training.noises import noises
@@ -18,7 +19,7 @@ from sonic.training.shards import INDEX, read_index
 from sonic.training.sound import TABLE, Utterance, spoken_utterances, tracked_utterances, utterance_table, write_cache
 from sonic.training.tracks import Tracks, rejected, track_all
 from sonic.training.workspace import Workspace, build, fingerprint
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 
 REPORT_FIELDS = ("file", "speaker", "verdict", "reason", "detail", "seconds", "fps", "lag_ms", "lag_correlation")
 
@@ -44,7 +45,9 @@ class Summary:
         return "\n".join(lines)
 
 
-def prepare(clips: Sequence[Path], workspace: Workspace, *, speech: Path | None, workers: int, watch: Watch) -> Summary:
+def prepare(
+    clips: Sequence[Path], workspace: Workspace, *, speech: Path | None, workers: int, observer: Observer
+) -> Summary:
     """Track the clips that are new, write the report, and make anew what depends on them.
 
     Raises MediaError if there are no clips, no recordings where some were promised, or nothing that can be used.
@@ -54,13 +57,13 @@ def prepare(clips: Sequence[Path], workspace: Workspace, *, speech: Path | None,
     if speech:
         utterance_table(speech)
     try:
-        track_all(sources, workspace.tracks, workers=workers, watch=watch)
+        track_all(sources, workspace.tracks, workers=workers, observer=observer)
     finally:
         summary = write_report(workspace.tracks, workspace.report)
     if not summary.used:
         raise MediaError(f"none of {len(sources)} clips can be used; the reasons are in {workspace.report}")
-    align(workspace.tracks, watch)
-    derive(workspace, speech=speech, watch=watch)
+    align(workspace.tracks, observer)
+    derive(workspace, speech=speech, observer=observer)
     return summary
 
 
@@ -72,12 +75,10 @@ def write_report(tracks: Path, report: Path) -> Summary:
     used = [row for row in judged if row["verdict"] == "used"]
     refused = [{**row, "verdict": "rejected"} for row in rejected(tracks)]
     refused += [row for row in judged if row["verdict"] != "used"]
-    part = report.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(report) as part, part.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, REPORT_FIELDS, extrasaction="ignore", lineterminator="\n")
         table.writeheader()
         table.writerows(sorted((*used, *refused), key=lambda row: row["file"]))
-    part.replace(report)
     return Summary(
         used=len(used),
         seconds=sum(float(row["seconds"]) for row in used),
@@ -95,48 +96,50 @@ def _judged(row: dict[str, str], offset: Offset) -> dict[str, str]:
     return {**row, **lag, "verdict": "rejected", "reason": APART, "detail": f"they agree by {offset.agreement:.2f}"}
 
 
-def align(tracks: Path, watch: Watch) -> None:
+def align(tracks: Path, observer: Observer) -> None:
     """Estimate each clip's offset between picture and sound; from now on it is removed when the sound is read."""
     found = estimate(read_index(tracks))
     write_offsets(found, tracks)
     moved = [offset for offset in found if offset.removed_ms]
     if moved:
         low, high = min(o.removed_ms for o in moved), max(o.removed_ms for o in moved)
-        watch.notice(f"{len(moved)} of {len(found)} clips: lips {low:+.0f} to {high:+.0f} ms late; that is removed")
+        observer.notice(f"{len(moved)} of {len(found)} clips: lips {low:+.0f} to {high:+.0f} ms late; that is removed")
 
 
-def derive(workspace: Workspace, *, speech: Path | None, watch: Watch) -> None:
+def derive(workspace: Workspace, *, speech: Path | None, observer: Observer) -> None:
     """The face model and the three sound caches, each only if what it is made from has changed."""
     tracks, recipe = Tracks(workspace.tracks), workspace.recipe()
     known = fingerprint(workspace.tracks / INDEX, recipe.held_out)
-    build(workspace.face, known, lambda out: fit_face(tracks, out, recipe.held_out, watch))
+    build(workspace.face, known, lambda out: fit_face(tracks, out, recipe.held_out, observer))
     of_clips = tracked_utterances(tracks, recipe.held_out)
-    build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), watch))
+    build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), observer))
     if speech:
         recordings, n = spoken_utterances(speech, recipe.recordings), recipe.recordings
-        build(workspace.sound / "speech", fingerprint(speech / TABLE, n), lambda out: _write(recordings, out, n, watch))
+        build(
+            workspace.sound / "speech", fingerprint(speech / TABLE, n), lambda out: _write(recordings, out, n, observer)
+        )
     voices = workspace.sound / "voices"
     if recipe.voices:
         from sonic.training.voices import synthetic_utterances
 
         spoken = synthetic_utterances(recipe.voices, np.random.default_rng(recipe.seed))
         origin = fingerprint(recipe.voices, recipe.seed)
-        build(voices, origin, lambda out: _write(spoken, out, recipe.voices, watch))
+        build(voices, origin, lambda out: _write(spoken, out, recipe.voices, observer))
     else:
         shutil.rmtree(voices, ignore_errors=True)
     if recipe.noises:
         made_up = noises(recipe.noises, np.random.default_rng(recipe.seed))
         origin = fingerprint(recipe.noises, recipe.seed)
-        build(workspace.sound / "noise", origin, lambda out: _write(made_up, out, recipe.noises, watch))
+        build(workspace.sound / "noise", origin, lambda out: _write(made_up, out, recipe.noises, observer))
 
 
-def _write(utterances: Iterator[Utterance], folder: Path, total: int, watch: Watch) -> None:
+def _write(utterances: Iterator[Utterance], folder: Path, total: int, observer: Observer) -> None:
     """A sound cache, with progress."""
     stage = folder.name.removesuffix(".part")
 
     def counted() -> Iterator[Utterance]:
         for done, utterance in enumerate(utterances, 1):
             yield utterance
-            watch.progress(Progress("sound", done, total))
+            observer.progress(Progress("sound", done, total))
 
-    watch.notice(f"{stage}: sound of {write_cache(counted(), folder)} utterances")
+    observer.notice(f"{stage}: sound of {write_cache(counted(), folder)} utterances")

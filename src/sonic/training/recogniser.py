@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from sonic.errors import MediaError, SettingError
+from sonic.files import replacing
 from sonic.training.align import align
 from sonic.training.config import Recipe, RecogniserRecipe
 from sonic.training.curves import Curves
@@ -22,7 +23,7 @@ from sonic.training.networks import Recogniser
 from sonic.training.phones import BILABIALS, PHONES, SILENCE
 from sonic.training.sound import UNKNOWN, SoundCache, is_test
 from sonic.training.workspace import MADE_FROM, Workspace, fingerprint, made_from
-from sonic.types import F32, U8, Progress, Watch
+from sonic.types import F32, U8, Observer, Progress
 
 WEIGHTS = "recogniser.pt"
 REJECTED_SHARE = 0.04
@@ -117,7 +118,7 @@ def posteriors(model: Recogniser, source: Source, wanted: Iterable[int]) -> Iter
             yield i, torch.log_softmax(model(features)[0].float(), -1).cpu().numpy()
 
 
-def align_source(model: Recogniser, source: Source, watch: Watch) -> list[U8]:
+def align_source(model: Recogniser, source: Source, observer: Observer) -> list[U8]:
     """Labels of every utterance: exact where the cache has them, else the alignment; the worst become UNKNOWN."""
     labels, rows = source.cache.labels(), source.cache.rows
     todo = [i for i, row in enumerate(rows) if row["phones"] and (labels[i] == UNKNOWN).all()]
@@ -125,7 +126,7 @@ def align_source(model: Recogniser, source: Source, watch: Watch) -> list[U8]:
         return labels
     scores: dict[int, float] = {}
     for done, (i, log_posterior) in enumerate(posteriors(model, source, todo), 1):
-        watch.progress(Progress("align", done, len(todo)))
+        observer.progress(Progress("align", done, len(todo)))
         path, scores[i] = align(log_posterior, rows[i]["phones"])
         labels[i] = np.append(path, np.full(len(labels[i]) - len(path), SILENCE, np.uint8))
     limit = np.quantile(list(scores.values()), REJECTED_SHARE)
@@ -187,7 +188,7 @@ def load_recogniser(workspace: Workspace) -> Recogniser:
     return model
 
 
-def train_recogniser(workspace: Workspace, device: torch.device, watch: Watch) -> None:
+def train_recogniser(workspace: Workspace, device: torch.device, observer: Observer) -> None:
     """Train all parts, with an alignment after each; leaves recogniser.pt and the alignments.
 
     Raises SettingError if WORK holds a recogniser of another recipe or other sound, MediaError without labelled sound.
@@ -208,15 +209,15 @@ def train_recogniser(workspace: Workspace, device: torch.device, watch: Watch) -
             learning_rate=options.learning_rate, weight_decay=options.weight_decay, warm_up=0.1, clip=1.0,
         )  # fmt: skip
         task, folder = RecogniserTask(model, windows, options, device), workspace.recogniser / f"part{part}"
-        train(task, plan, folder, curves=curves, origin=origin, watch=watch)
+        train(task, plan, folder, curves=curves, origin=origin, observer=observer)
         for k, source in enumerate(heard):
             target = _labels_file(workspace, source.name, part)
             if not target.exists():
-                _save_labels(align_source(model, source, watch), target)
+                _save_labels(align_source(model, source, observer), target)
             labels[k] = _load_labels(source.cache, target)
     for source, group in zip(heard, labels, strict=True):
         if line := report(model, source, group, recipe):
-            watch.notice(f"{source.name}: {line}")
+            observer.notice(f"{source.name}: {line}")
     torch.save(model.cpu().state_dict(), workspace.recogniser / WEIGHTS)
     (workspace.recogniser / MADE_FROM).write_text(origin + "\n", encoding="utf-8")
 
@@ -232,9 +233,8 @@ def _labels_file(workspace: Workspace, name: str, part: int) -> Path:
 
 def _save_labels(labels: list[U8], path: Path) -> None:
     """One flat file, in the order of the cache."""
-    part = path.with_suffix(".part")
-    np.concatenate(labels).tofile(part)
-    part.replace(path)
+    with replacing(path) as part:
+        np.concatenate(labels).tofile(part)
 
 
 def _load_labels(cache: SoundCache, path: Path) -> list[U8]:

@@ -43,7 +43,7 @@ class _Glimpses:
         self.thumbnails: list[U8] = []
         self.looks: list[U8] = []
 
-    def watch(self, pictures: Iterator[tuple[float, U8]]) -> Iterator[U8]:
+    def observer(self, pictures: Iterator[tuple[float, U8]]) -> Iterator[U8]:
         next_look_s = -np.inf
         for time_s, rgb in pictures:
             if self.times and time_s <= self.times[-1]:
@@ -67,7 +67,7 @@ def track_clip(path: Path, sound: Path | None = None) -> Track:
     samples, sound_s = decode_sound(sound or path)
     clean.check_speech(samples)
     glimpses = _Glimpses()
-    found = list(track_face(glimpses.watch(_decode_pictures(path))))
+    found = list(track_face(glimpses.observer(_decode_pictures(path))))
     times = np.asarray(glimpses.times)
     fps = clean.check_times(times)
     clean.check_found(found)

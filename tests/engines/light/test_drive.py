@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sonic.engines.light.drive import drive
-from sonic.engines.light.nonverbal.motion import Bearings
+from sonic.engines.light.nonverbal.motion import NonverbalGenerator
 from sonic.media.recording import load_speech
 from sonic.motion import Motion, close_in_silence, join, limit, offset, part, retime, smooth, windows
 from sonic.settings import Settings
@@ -85,8 +85,8 @@ def test_any_length_of_the_pieces_gives_the_same_motion(demo: F32, piece: int, f
 def test_head_and_eyes_of_an_opening_are_those_of_the_whole(demo: F32) -> None:
     long = np.resize(demo, 120 * SPEECH_RATE_HZ)
     knobs = {"seed": 3, "blink_scale": 1.0}
-    whole = Bearings(long, FPS, **knobs).until(3000)
-    growing = Bearings(long, FPS, **knobs)
+    whole = NonverbalGenerator(long, FPS, **knobs).until(3000)
+    growing = NonverbalGenerator(long, FPS, **knobs)
     for end in (10, 300, 900, 1500, 3000):
         opening = growing.until(end)
         for name in ("pose_deg", "shift", "lids", "gaze", "brows", "parted_mm"):

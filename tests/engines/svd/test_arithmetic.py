@@ -16,7 +16,7 @@ from sonic.engines.svd.decode import decode, encode  # noqa: E402
 from sonic.engines.svd.denoise import Denoiser, denoise  # noqa: E402
 from sonic.engines.svd.rife import interpolator  # noqa: E402
 from sonic.errors import SettingError  # noqa: E402
-from sonic.types import Watch  # noqa: E402
+from sonic.types import Observer  # noqa: E402
 
 pytestmark = pytest.mark.svd
 CPU = torch.device("cpu")
@@ -27,7 +27,7 @@ def denoised(dtype: Any, **watching: Any) -> Any:
     unet, context = networks.unet(tiny_svd.UNET, tiny_svd.state_dicts()["unet"])
     denoiser = Denoiser(unet.to(dtype), context, job.scene, job.inference, device=CPU, dtype=dtype)
     schedule = schedule_of(job.inference)
-    return denoise([denoiser], job.start(), schedule, job.inference, rows_per_call=3, watch=Watch(), **watching)
+    return denoise([denoiser], job.start(), schedule, job.inference, rows_per_call=3, observer=Observer(), **watching)
 
 
 def spoil(monkeypatch: pytest.MonkeyPatch, dtypes: tuple[Any, ...], *, strided_only: bool) -> None:

@@ -23,7 +23,7 @@ from sonic.engines.svd.inference import Inference  # noqa: E402
 from sonic.engines.svd.samplers import SAMPLERS, Earlier  # noqa: E402
 from sonic.errors import SettingError  # noqa: E402
 from sonic.settings import Settings  # noqa: E402
-from sonic.types import Progress, Watch  # noqa: E402
+from sonic.types import Observer, Progress  # noqa: E402
 
 pytestmark = pytest.mark.svd
 LOOPS = ("loop_w25", "loop_w8", "loop_w8_overlap", "loop_short")
@@ -59,7 +59,9 @@ def test_each_step_of_the_published_loops(name: str) -> None:
         if state.step < len(schedule.timesteps):
             assert close(state.latents, wanted[f"latents_before_step_{state.step}"][0]), f"after step {state.step}"
 
-    made = denoise([denoiser], State(0, start), schedule, inference, rows_per_call=3, watch=Watch(), on_step=check)
+    made = denoise(
+        [denoiser], State(0, start), schedule, inference, rows_per_call=3, observer=Observer(), on_step=check
+    )
     assert close(made, wanted["latents_final"][0])
 
 
@@ -197,7 +199,7 @@ def test_half_precision_stays_near(published: Any, dtype: Any, tolerance: float)
     unet, context = networks.unet(tiny_svd.UNET, tiny_svd.state_dicts()["unet"])
     denoiser = Denoiser(unet.to(dtype), context, job.scene, job.inference, device=torch.device("cpu"), dtype=dtype)
     made = denoise(
-        [denoiser], job.start(), schedule_of(job.inference), job.inference, rows_per_call=3, watch=Watch()
+        [denoiser], job.start(), schedule_of(job.inference), job.inference, rows_per_call=3, observer=Observer()
     )  # fmt: skip
     assert made.dtype == torch.float32
     assert float((made - published).norm() / published.norm()) < tolerance

@@ -27,7 +27,7 @@ from sonic.engines.svd.denoise import LATENT_SCALE, Denoiser, State, denoise  # 
 from sonic.engines.svd.devices import devices_of  # noqa: E402
 from sonic.engines.svd.engine import SvdEngine, make_scene, region_of, schedule_of  # noqa: E402
 from sonic.engines.svd.inference import Inference  # noqa: E402
-from sonic.engines.svd.model_store import Shelf, Way  # noqa: E402
+from sonic.engines.svd.model_store import ModelStore, Placement  # noqa: E402
 from sonic.engines.svd.picture import prepare, working_size  # noqa: E402
 from sonic.errors import FaceError, InstallError, SettingError, SpeechError  # noqa: E402
 from sonic.faces.portrait import analyse_portrait  # noqa: E402
@@ -35,7 +35,7 @@ from sonic.media.photo import load_photo  # noqa: E402
 from sonic.media.recording import load_speech  # noqa: E402
 from sonic.media.video import decode_video, video_format  # noqa: E402
 from sonic.settings import Settings  # noqa: E402
-from sonic.types import Frame, Portrait, Progress, Sound, Speech, Watch  # noqa: E402
+from sonic.types import Frame, Observer, Portrait, Progress, Sound, Speech  # noqa: E402
 
 pytestmark = pytest.mark.svd
 DEMO = Path(sonic.__file__).parent / "assets" / "demo"
@@ -72,9 +72,9 @@ def speech() -> Speech:
     return load_speech(DEMO / "speech.flac", lambda line: None)
 
 
-def frames(portrait: Portrait, speech: Speech, settings: Settings, watch: Watch | None = None) -> Iterator[Frame]:
+def frames(portrait: Portrait, speech: Speech, settings: Settings, observer: Observer | None = None) -> Iterator[Frame]:
     engine = SvdEngine()
-    return engine.render(portrait, engine.drive(portrait, speech, settings, DURATION_S, watch or Watch()))
+    return engine.render(portrait, engine.drive(portrait, speech, settings, DURATION_S, observer or Observer()))
 
 
 def pictures(portrait: Portrait, speech: Speech, settings: Settings) -> Any:
@@ -149,7 +149,7 @@ def test_missing_weights_are_said_before_any_work(
 ) -> None:
     with pytest.raises(InstallError, match="sonic weights fetch") as caught:
         SvdEngine().drive(
-            portrait, speech, settings.replace(weights_folder=str(tmp_path)), DURATION_S, Watch()
+            portrait, speech, settings.replace(weights_folder=str(tmp_path)), DURATION_S, Observer()
         )  # fmt: skip
     assert "\n" not in str(caught.value)
 
@@ -159,12 +159,12 @@ def test_too_little_memory_is_said_before_any_work(
 ) -> None:
     monkeypatch.setattr(engine_module, "free_host_bytes", lambda: 100_000_000)
     with pytest.raises(SettingError, match=r"GB.*free"):
-        SvdEngine().drive(portrait, speech, settings, DURATION_S, Watch())
+        SvdEngine().drive(portrait, speech, settings, DURATION_S, Observer())
 
 
 def test_less_sound_than_a_frame_is_refused(portrait: Portrait, speech: Speech, settings: Settings) -> None:
     with pytest.raises(SpeechError, match="80 ms"):
-        SvdEngine().drive(portrait, speech, settings, 0.05, Watch())
+        SvdEngine().drive(portrait, speech, settings, 0.05, Observer())
 
 
 @pytest.mark.parametrize("device", ["cuda:7", "tpu", "cuda:0,", "mps"])
@@ -200,7 +200,10 @@ def test_offloaded_blocks_compute_the_same(weights: Path) -> None:
     sample, ids = torch.randn(1, 3, 8, 16, 16), torch.ones(1, 3)
     results = []
     for offload in ("models", "blocks"):
-        with Shelf(located, Way(cpu, torch.float32, offload=offload)).unets() as ((unet, context),), torch.no_grad():
+        with (
+            ModelStore(located, Placement(cpu, torch.float32, offload=offload)).unets() as ((unet, context),),
+            torch.no_grad(),
+        ):
             context.image, context.audio = torch.ones(1, 3, 32), torch.ones(1, 3, 32, 32)
             results.append(unet(sample, torch.tensor(1.0), torch.zeros(1, 1, 1), ids, return_dict=False)[0])
     assert torch.equal(*results)
@@ -219,10 +222,10 @@ def test_a_stopped_run_is_continued_and_leaves_nothing(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        list(frames(portrait, speech, slow, Watch(stop)))
+        list(frames(portrait, speech, slow, Observer(stop)))
     assert len(list(cache.rglob("*.safetensors"))) == 1
     notices: list[str] = []
-    made = list(frames(portrait, speech, slow, Watch(notice=notices.append)))
+    made = list(frames(portrait, speech, slow, Observer(notice=notices.append)))
     assert np.array_equal(np.stack([frame.rgb for frame in made]), whole.astype(np.uint8))
     assert any("step 2 of 4" in line for line in notices)
     assert not list(cache.rglob("*.safetensors"))
@@ -233,12 +236,12 @@ def test_another_seed_does_not_continue_it(
 ) -> None:
     monkeypatch.setattr("sonic.engines.svd.resume.EVERY_S", 0.0)
     engine = SvdEngine()
-    next(engine.drive(portrait, speech, settings, DURATION_S, Watch()))  # denoised, never rendered
+    next(engine.drive(portrait, speech, settings, DURATION_S, Observer()))  # denoised, never rendered
     notices: list[str] = []
-    watch = Watch(notice=notices.append)
-    next(engine.drive(portrait, speech, settings.replace(seed=5), DURATION_S, watch))
+    observer = Observer(notice=notices.append)
+    next(engine.drive(portrait, speech, settings.replace(seed=5), DURATION_S, observer))
     assert not any("going on" in line for line in notices)
-    next(engine.drive(portrait, speech, settings, DURATION_S, watch))
+    next(engine.drive(portrait, speech, settings, DURATION_S, observer))
     assert any("going on" in line for line in notices)
 
 
@@ -247,10 +250,10 @@ def test_a_damaged_state_is_not_believed(
 ) -> None:
     monkeypatch.setattr("sonic.engines.svd.resume.EVERY_S", 0.0)
     engine = SvdEngine()
-    wanted = next(engine.drive(portrait, speech, settings, DURATION_S, Watch())).values
+    wanted = next(engine.drive(portrait, speech, settings, DURATION_S, Observer())).values
     (kept,) = cache.rglob("*.safetensors")
     kept.write_bytes(kept.read_bytes()[:-1000])
-    assert torch.equal(next(engine.drive(portrait, speech, settings, DURATION_S, Watch())).values, wanted)
+    assert torch.equal(next(engine.drive(portrait, speech, settings, DURATION_S, Observer())).values, wanted)
 
 
 def test_a_cache_that_cannot_be_written_costs_a_notice_only(
@@ -259,7 +262,7 @@ def test_a_cache_that_cannot_be_written_costs_a_notice_only(
     monkeypatch.setattr("sonic.engines.svd.resume.EVERY_S", 0.0)
     cache.write_text("a file where the folder should be")
     notices: list[str] = []
-    assert len(list(frames(portrait, speech, settings, Watch(notice=notices.append)))) == 15
+    assert len(list(frames(portrait, speech, settings, Observer(notice=notices.append)))) == 15
     assert any("progress cannot be kept" in line for line in notices)
 
 
@@ -274,7 +277,7 @@ def test_states_that_nobody_came_back_to_are_removed(
         (cache / "svd" / name).write_bytes(b"")
         if name.startswith("old"):
             os.utime(cache / "svd" / name, (0, 0))
-    next(SvdEngine().drive(portrait, speech, settings, DURATION_S, Watch()))
+    next(SvdEngine().drive(portrait, speech, settings, DURATION_S, Observer()))
     assert {path.name for path in (cache / "svd").iterdir()} == set(names[1:])
 
 
@@ -293,10 +296,10 @@ def test_a_gpu_that_runs_full_is_one_line_with_remedies(
 def test_networks_leave_after_their_turn_unless_they_may_stay(weights: Path, offload: str) -> None:
     from sonic.engines.svd.weights.checkpoints import locate
 
-    shelf = Shelf(locate(weights), Way((torch.device("cpu"),), torch.float32, offload=offload))
-    with shelf.at_work("vae") as first:
+    models = ModelStore(locate(weights), Placement((torch.device("cpu"),), torch.float32, offload=offload))
+    with models.at_work("vae") as first:
         assert not any(value.is_meta for value in first.parameters())
-    with shelf.at_work("vae") as second:
+    with models.at_work("vae") as second:
         assert not any(value.is_meta for value in second.parameters())
     assert (first is second) == (offload == "none")
     assert all(value.is_meta for value in first.parameters()) == (offload == "models")
@@ -339,24 +342,24 @@ def test_from_sound_and_picture_to_the_golden_video() -> None:
     rgb = np.asarray(Image.open(golden.path(numbers["image"])).convert("RGB"))
     size_px = working_size((rgb.shape[1], rgb.shape[0]), numbers["image_size"])
     picture = prepare(rgb, tuple(numbers["bbox_xywh"]), size_px)
-    shelf = Shelf(GoldenFiles(), Way((torch.device("cpu"),), torch.float32))  # type: ignore[arg-type]
+    models = ModelStore(GoldenFiles(), Placement((torch.device("cpu"),), torch.float32))  # type: ignore[arg-type]
     inference = Inference(steps=numbers["pipe_kwargs"]["num_inference_steps"])
-    with shelf.at_work("whisper") as encoder:
+    with models.at_work("whisper") as encoder:
         features = listen(hear(Sound(golden.path(numbers["wav"]), "")), encoder, lambda report: None)
     draw = torch.Generator().manual_seed(72589)
     assert torch.equal(torch.randn(picture.reference.shape, generator=draw), wanted["noise_image"])
-    with shelf.at_work("audio2token") as hearing, shelf.unets() as unets:
+    with models.at_work("audio2token") as hearing, models.unets() as unets:
         assert close(features.tokens(hearing, range(features.n_frames)), wanted["audio_tokens"])
-        scene, start = make_scene(shelf, picture, features, hearing, torch.zeros(()))
+        scene, start = make_scene(models, picture, features, hearing, torch.zeros(()))
         assert close(scene.buckets, wanted["motion_buckets"].reshape(-1, 2))
-        schedule = schedule_of(shelf.located, inference)
+        schedule = schedule_of(models.located, inference)
         drawn = torch.randn(1, features.n_frames, *start.shape[1:], generator=draw)
         assert torch.equal(drawn, wanted["noise_latents"])
         state = State(0, LATENT_SCALE * start + schedule.sigmas[0] * drawn[0])
         denoiser = Denoiser(*unets[0], scene, inference, device=torch.device("cpu"), dtype=torch.float32)
-        latents = denoise([denoiser], state, schedule, inference, rows_per_call=3, watch=Watch())
+        latents = denoise([denoiser], state, schedule, inference, rows_per_call=3, observer=Observer())
     from sonic.engines.svd.decode import decode
 
-    with shelf.at_work("vae") as vae:
+    with models.at_work("vae") as vae:
         video = torch.stack(list(decode(vae, latents, device=torch.device("cpu"), dtype=torch.float32)), 1)
     assert close(video[None], wanted["video"])

@@ -11,7 +11,7 @@ from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
     from sonic.training.workspace import Workspace
-    from sonic.types import Watch
+    from sonic.types import Observer
 
 STEPS = """\
 steps, each of which goes on where it was stopped:
@@ -133,7 +133,7 @@ def prepare(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     workers = _count(arguments.workers, "--workers")
     workspace = open_workspace(arguments.work, arguments.recipe)
-    found = run(arguments.clips, workspace, speech=arguments.speech, workers=workers, watch=_watch(reporter))
+    found = run(arguments.clips, workspace, speech=arguments.speech, workers=workers, observer=_observer(reporter))
     text = f"{found.to_text()}\n{workspace.report}  every clip's verdict and reason"
     reporter.result(text, report=str(workspace.report), **asdict(found))
 
@@ -143,7 +143,7 @@ def whisper(arguments: argparse.Namespace, reporter: Reporter) -> None:
     _require_torch()
     from sonic.training.whisper import FILE, make_whisper
 
-    digest, error = make_whisper(arguments.folder, _watch(reporter))
+    digest, error = make_whisper(arguments.folder, _observer(reporter))
     text = f"{arguments.folder / FILE}  SHA-256 {digest}\nparity: {error:.1g} of the features' spread"
     reporter.result(text, file=str(arguments.folder / FILE), sha256=digest, parity=error)
 
@@ -154,7 +154,7 @@ def hear(arguments: argparse.Namespace, reporter: Reporter) -> None:
     workspace = _workspace(arguments)
     from sonic.training.hear import hear as run
 
-    run(workspace, _watch(reporter))
+    run(workspace, _observer(reporter))
     reporter.result(f"{workspace.features}  what was heard", folder=str(workspace.features))
 
 
@@ -163,7 +163,7 @@ def recogniser(arguments: argparse.Namespace, reporter: Reporter) -> None:
     device, workspace = _device(arguments), _workspace(arguments)
     from sonic.training.recogniser import train_recogniser
 
-    train_recogniser(workspace, device, _watch(reporter))
+    train_recogniser(workspace, device, _observer(reporter))
     reporter.result(f"{workspace.recogniser}  curves.png, log.csv, recogniser.pt", folder=str(workspace.recogniser))
 
 
@@ -172,7 +172,7 @@ def motion(arguments: argparse.Namespace, reporter: Reporter) -> None:
     device, workspace = _device(arguments), _workspace(arguments)
     from sonic.training.motion import train_motion
 
-    train_motion(workspace, device, _watch(reporter))
+    train_motion(workspace, device, _observer(reporter))
     reporter.result(f"{workspace.motion}  curves.png, log.csv, motion.pt", folder=str(workspace.motion))
 
 
@@ -201,7 +201,7 @@ def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.training.evaluate import evaluate as run
     from sonic.training.evaluate import table
 
-    common = {"more": arguments.more, "workers": workers, "device": _device(arguments), "watch": _watch(reporter)}
+    common = {"more": arguments.more, "workers": workers, "device": _device(arguments), "observer": _observer(reporter)}
     scores = run(workspace, weights, **sampling, **common)
     reporter.result(table(scores), clips=len(scores), table=str(workspace.root / "scores.csv"))
 
@@ -222,10 +222,10 @@ def _workspace(arguments: argparse.Namespace) -> "Workspace":
     return workspace
 
 
-def _watch(reporter: Reporter) -> "Watch":
-    from sonic.types import Watch
+def _observer(reporter: Reporter) -> "Observer":
+    from sonic.types import Observer
 
-    return Watch(reporter.progress, reporter.notice)
+    return Observer(reporter.progress, reporter.notice)
 
 
 def _device(arguments: argparse.Namespace) -> Any:

@@ -156,8 +156,8 @@ def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
         if not _agreed(wanted, arguments.folder):
             reporter.result("nothing was downloaded", files=[])
             return
-    watch = _watch(reporter, "download")
-    files = run.fetch(wanted, arguments.folder, on_file=lambda item, done, total: watch(item.file.path, done, total))
+    observer = _watch(reporter, "download")
+    files = run.fetch(wanted, arguments.folder, on_file=lambda item, done, total: observer(item.file.path, done, total))
     text = f"{len(files)} files in {run.destination(arguments.folder)}\nnow: sonic weights check"
     if arguments.folder:
         text += f" {arguments.folder}; and name this folder in SONIC_WEIGHTS or with --weights-folder"
@@ -221,12 +221,12 @@ def _values(finding: "Finding") -> dict[str, Any]:
 def _watch(reporter: Reporter, stage: "Stage") -> Callable[[str, int, int], None]:
     """Progress over parts or files."""
 
-    def watch(name: str, done: int, total: int) -> None:
+    def observer(name: str, done: int, total: int) -> None:
         from sonic.types import Progress
 
         reporter.progress(Progress(stage, done, total))
 
-    return watch
+    return observer
 
 
 def _size(n_bytes: int) -> str:

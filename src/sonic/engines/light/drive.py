@@ -9,7 +9,7 @@ from sonic.counts import covering_frames, samples_of, video_frames
 from sonic.engines.light.lips.diffusion import FPS, PIECE
 from sonic.engines.light.lips.predict import lips_from_speech
 from sonic.engines.light.nonverbal.breath import breathe
-from sonic.engines.light.nonverbal.motion import Bearing, Bearings
+from sonic.engines.light.nonverbal.motion import NonverbalGenerator, NonverbalMotion
 from sonic.motion import (
     Motion,
     Window,
@@ -44,13 +44,13 @@ def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int =
     """
     fps = Fraction(FPS)
     samples = Opening(speech.samples, samples_of(duration_s))
-    bearings = Bearings(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
+    generator = NonverbalGenerator(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
     lips = lips_from_speech(
         samples, steps=settings.inference_steps, seed=settings.seed, articulation=settings.articulation, piece=piece
     )
     n, n_asked, n_given = covering_frames(len(samples), fps), video_frames(duration_s, settings.fps), 0
     for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
-        motion = _shaped(window, bearings.until(window.end), settings)
+        motion = _shaped(window, generator.until(window.end), settings)
         ready = n_asked if window.final == n else min(ceil(window.final * settings.fps / fps), n_asked)
         if ready > n_given:
             yield retime(motion, settings.fps, ready - n_given, begins=window.begins, first=n_given)
@@ -61,20 +61,20 @@ def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
     return replace(Motion.still(len(lip_gap), Fraction(FPS)), shape=shape, lip_gap=lip_gap)
 
 
-def _shaped(window: Window, bearing: Bearing, settings: Settings) -> Motion:
+def _shaped(window: Window, nonverbal: NonverbalMotion, settings: Settings) -> Motion:
     """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
     now = slice(window.begins, window.end)
     late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
     mouth = offset(window.motion, late_s)
-    mouth = close_in_silence(mouth, bearing.voice.speaking[now], close_s=_CLOSE_S, open_s=_OPEN_S)
-    mouth = breathe(mouth, bearing.parted_mm[now])
+    mouth = close_in_silence(mouth, nonverbal.voice.speaking[now], close_s=_CLOSE_S, open_s=_OPEN_S)
+    mouth = breathe(mouth, nonverbal.parted_mm[now])
     motion = replace(
         mouth,
-        lids=bearing.lids[now],
-        gaze=bearing.gaze[now],
-        brows=bearing.brows[now],
-        pose_deg=bearing.pose_deg[now],
-        shift=bearing.shift[now],
+        lids=nonverbal.lids[now],
+        gaze=nonverbal.gaze[now],
+        brows=nonverbal.brows[now],
+        pose_deg=nonverbal.pose_deg[now],
+        shift=nonverbal.shift[now],
     )
     # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
     motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)

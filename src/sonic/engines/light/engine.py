@@ -6,7 +6,7 @@ from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.motion import Motion
 from sonic.settings import Settings
-from sonic.types import Frame, Portrait, Speech, Watch
+from sonic.types import Frame, Observer, Portrait, Speech
 from sonic.weights import TABLE
 
 
@@ -20,7 +20,7 @@ class LightEngine:
         return {entry.file: entry.sha256 for entry in TABLE.values()}
 
     def drive(
-        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, watch: Watch
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, observer: Observer
     ) -> Iterator[Motion]:
         """Motion for this speech; the same for every portrait, because Motion is relative to its neutral."""
         return drive(speech, settings, duration_s)

@@ -16,7 +16,7 @@ from sonic.engines.svd.arithmetic import checked
 from sonic.engines.svd.attention import Context, level_masks
 from sonic.engines.svd.inference import Inference
 from sonic.engines.svd.samplers import SAMPLERS, Earlier
-from sonic.types import Progress, Watch
+from sonic.types import Observer, Progress
 
 LATENT_SCALE = 0.18215
 """Of latents that are denoised; the conditioning ones are not scaled."""
@@ -137,7 +137,7 @@ def denoise(
     inference: Inference,
     *,
     rows_per_call: int,
-    watch: Watch,
+    observer: Observer,
     on_step: Callable[[State], None] = lambda state: None,
 ) -> Tensor:
     """The clean latents (N, 4, h, w) of the clip, from those of ``state``, at most ``rows_per_call`` rows a call.
@@ -148,7 +148,7 @@ def denoise(
     n_steps = len(schedule.timesteps)
     steps = [_Step.at(step, len(state.latents), inference) for step in range(n_steps)]
     calls = [step.calls(rows_per_call) for step in steps]
-    count = _Count(watch, sum(len(of_step) for of_step in calls[state.step :]))
+    count = _Count(observer, sum(len(of_step) for of_step in calls[state.step :]))
     with _Spread(denoisers) as spread:
         for number in range(state.step, n_steps):
             sigma, following = float(schedule.sigmas[number]), float(schedule.sigmas[number + 1])
@@ -239,9 +239,9 @@ class _Spread:
 class _Count:
     """Reports each call that is done."""
 
-    def __init__(self, watch: Watch, total: int) -> None:
-        self._watch, self._total, self._done = watch, total, 0
-        watch.progress(Progress("denoise", 0, total))
+    def __init__(self, observer: Observer, total: int) -> None:
+        self._watch, self._total, self._done = observer, total, 0
+        observer.progress(Progress("denoise", 0, total))
 
     def __call__(self, rows: list[Row], values: Tensor) -> Iterator[tuple[Row, Tensor]]:
         """The rows of a call with their velocities."""

@@ -18,7 +18,7 @@ from sonic.engines.svd.decode import decode, encode
 from sonic.engines.svd.denoise import LATENT_SCALE, Denoiser, Scene, Schedule, State, denoise
 from sonic.engines.svd.devices import devices_of, dtype_of, free_device_bytes, free_host_bytes
 from sonic.engines.svd.inference import FPS, Inference
-from sonic.engines.svd.model_store import Shelf, Way
+from sonic.engines.svd.model_store import ModelStore, Placement
 from sonic.engines.svd.paste import Paster, Region
 from sonic.engines.svd.picture import Picture, prepare, square_around, working_size
 from sonic.engines.svd.resume import Unfinished
@@ -27,7 +27,7 @@ from sonic.engines.svd.rife import interpolator
 from sonic.engines.svd.weights.checkpoints import Located, locate
 from sonic.errors import SettingError, SpeechError
 from sonic.settings import Settings
-from sonic.types import Frame, Portrait, Speech, Watch
+from sonic.types import Frame, Observer, Portrait, Speech
 
 OWN_SIDE_PX = 512
 """Shorter side of the picture that the model works on, where nobody chose; it was trained at this size."""
@@ -40,7 +40,7 @@ MIN_DURATION_S = 0.08
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class RenderPlan:
     """One video, as decided before any work."""
 
     settings: Settings
@@ -50,7 +50,7 @@ class Take:
     """Of portrait.crop: what the model sees."""
     size_px: tuple[int, int]
     """(width, height) of the model's pictures."""
-    plan: memory.Plan
+    memory: memory.Plan
     n_out: int
     """Frames of the video, at settings.fps."""
 
@@ -61,7 +61,7 @@ class Latents:
 
     values: Tensor
     """(N, 4, h, w), N frames at 12.5 a second, float32 on the host."""
-    take: Take
+    plan: RenderPlan
     unfinished: Unfinished
 
 
@@ -71,14 +71,14 @@ class SvdEngine:
     name = "svd"
 
     def __init__(self) -> None:
-        self._shelf: Shelf | None = None
+        self._models: ModelStore | None = None
 
     def weights(self) -> dict[str, str]:
         """File -> SHA-256 of the published files that the last ``drive`` found."""
-        return self._shelf.located.digests() if self._shelf else {}
+        return self._models.located.digests() if self._models else {}
 
     def drive(
-        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, watch: Watch
+        self, portrait: Portrait, speech: Speech, settings: Settings, duration_s: float, observer: Observer
     ) -> Iterator[Latents]:
         """The latents of the whole clip.
 
@@ -90,33 +90,33 @@ class SvdEngine:
         located = locate(Path(settings.weights_folder) if settings.weights_folder else None)
         devices = devices_of(settings.device)
         dtype = dtype_of(settings.precision, devices)
-        take = _take(portrait, settings, duration_s, devices, dtype)
-        way = Way(devices, dtype, settings.weights_precision, take.plan.offload, settings.compile)
-        if self._shelf is None or (self._shelf.located, self._shelf.way) != (located, way):
-            self._shelf = Shelf(located, way)
-        watch.notice(_what_runs(take, way))
-        located.digests(watch.progress)  # for the record; read now, while somebody is told
-        return _latents(self._shelf, take, portrait, speech, watch)
+        plan = _plan(portrait, settings, duration_s, devices, dtype)
+        placement = Placement(devices, dtype, settings.weights_precision, plan.memory.offload, settings.compile)
+        if self._models is None or (self._models.located, self._models.placement) != (located, placement):
+            self._models = ModelStore(located, placement)
+        observer.notice(_what_runs(plan, placement))
+        located.digests(observer.progress)  # for the record; read now, while somebody is told
+        return _latents(self._models, plan, portrait, speech, observer)
 
     def render(self, portrait: Portrait, motion: Iterator[Latents]) -> Generator[Frame, None, None]:
         """Frames at the size of portrait.crop: decoded, retimed, and pasted back with their colours held."""
         for latents in motion:
-            if self._shelf is None:
+            if self._models is None:
                 raise RuntimeError("render() before drive()")
-            with closing(_frames(self._shelf, portrait, latents)) as frames:
+            with closing(_frames(self._models, portrait, latents)) as frames:
                 yield from frames
             latents.unfinished.done()
 
     def close(self) -> None:
         """Take the networks off the device."""
-        self._shelf = None
+        self._models = None
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
 
-def _take(
+def _plan(
     portrait: Portrait, settings: Settings, duration_s: float, devices: Sequence[torch.device], dtype: torch.dtype
-) -> Take:
+) -> RenderPlan:
     inference = Inference.of(settings)
     region = region_of(portrait)
     left, top, right, bottom = region
@@ -133,7 +133,7 @@ def _take(
         weight_bytes=1 if settings.weights_precision == "fp8" else dtype.itemsize,
         keeps_directions=inference.guidance_refresh > 1,
     )
-    plan = memory.fit(
+    fitted = memory.fit(
         job,
         device_bytes=free_device_bytes(devices),
         host_bytes=free_host_bytes(),
@@ -142,7 +142,7 @@ def _take(
         rows=settings.rows_per_call,
     )
     n_out = video_frames(duration_s, settings.fps)
-    return Take(settings, inference, duration_s, region, size_px, plan, n_out)
+    return RenderPlan(settings, inference, duration_s, region, size_px, fitted, n_out)
 
 
 def region_of(portrait: Portrait) -> Region:
@@ -153,49 +153,53 @@ def region_of(portrait: Portrait) -> Region:
     return square_around((left, top, right, bottom), SQUARE_EXPAND, portrait.size_px)
 
 
-def _what_runs(take: Take, way: Way) -> str:
-    width, height = take.size_px
-    where = ", ".join(str(device) for device in way.devices)
-    fp8 = ", weights in fp8" if way.weights_precision == "fp8" else ""
+def _what_runs(plan: RenderPlan, placement: Placement) -> str:
+    width, height = plan.size_px
+    where = ", ".join(str(device) for device in placement.devices)
+    fp8 = ", weights in fp8" if placement.weights_precision == "fp8" else ""
     return (
-        f"engine svd works at {width}x{height} in {name_of(way.dtype)}{fp8} on {where}, "
-        f"{take.plan.rows} rows a call, offload {take.plan.offload}; its weights are for non-commercial use"
+        f"engine svd works at {width}x{height} in {name_of(placement.dtype)}{fp8} on {where}, "
+        f"{plan.memory.rows} rows a call, offload {plan.memory.offload}; its weights are for non-commercial use"
     )
 
 
-def _latents(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech, watch: Watch) -> Iterator[Latents]:
-    unfinished = Unfinished(_made_from(shelf, take, portrait, speech), watch.notice)
+def _latents(
+    models: ModelStore, plan: RenderPlan, portrait: Portrait, speech: Speech, observer: Observer
+) -> Iterator[Latents]:
+    unfinished = Unfinished(_made_from(models, plan, portrait, speech), observer.notice)
     with _remedy_for_memory("to denoise"):
-        values = _denoised(shelf, take, _picture(portrait, take), speech, unfinished, watch)
-    yield Latents(values, take, unfinished)
+        values = _denoised(models, plan, _picture(portrait, plan), speech, unfinished, observer)
+    yield Latents(values, plan, unfinished)
 
 
 def _denoised(
-    shelf: Shelf, take: Take, picture: Picture, speech: Speech, unfinished: Unfinished, watch: Watch
+    models: ModelStore, plan: RenderPlan, picture: Picture, speech: Speech, unfinished: Unfinished, observer: Observer
 ) -> Tensor:
-    settings, inference, way = take.settings, take.inference, shelf.way
-    heard = hear(speech.sound, offset_ms=settings.audio_offset_ms, duration_s=take.duration_s)
-    with shelf.at_work("whisper") as encoder:
-        features = listen(heard, encoder, watch.progress)
+    settings, inference, placement = plan.settings, plan.inference, models.placement
+    heard = hear(speech.sound, offset_ms=settings.audio_offset_ms, duration_s=plan.duration_s)
+    with models.at_work("whisper") as encoder:
+        features = listen(heard, encoder, observer.progress)
     generator = torch.Generator().manual_seed(settings.seed)
     noise = torch.randn(picture.reference.shape, generator=generator)
-    with shelf.at_work("audio2token") as hearing:
-        scene, start = make_scene(shelf, picture, features, hearing, inference.noise_aug * noise)
-        schedule = schedule_of(shelf.located, inference)
+    with models.at_work("audio2token") as hearing:
+        scene, start = make_scene(models, picture, features, hearing, inference.noise_aug * noise)
+        schedule = schedule_of(models.located, inference)
         drawn = torch.randn(features.n_frames, *start.shape[1:], generator=generator)
         state = State(0, LATENT_SCALE * start + schedule.sigmas[0] * drawn)
         if found := unfinished.load():
-            watch.notice(f"going on after denoising step {found.step} of {len(schedule.timesteps)} of an earlier run")
+            observer.notice(
+                f"going on after denoising step {found.step} of {len(schedule.timesteps)} of an earlier run"
+            )
             state = found
-        with shelf.unets() as unets:
-            pairs = zip(unets, way.devices, strict=True)
+        with models.unets() as unets:
+            pairs = zip(unets, placement.devices, strict=True)
             return denoise(
-                [Denoiser(*unet, scene, inference, device=device, dtype=way.dtype) for unet, device in pairs],
+                [Denoiser(*unet, scene, inference, device=device, dtype=placement.dtype) for unet, device in pairs],
                 state,
                 schedule,
                 inference,
-                rows_per_call=take.plan.rows,
-                watch=watch,
+                rows_per_call=plan.memory.rows,
+                observer=observer,
                 on_step=unfinished.save,
             )
 
@@ -212,24 +216,24 @@ def _remedy_for_memory(purpose: str) -> Iterator[None]:
         ) from error
 
 
-def _picture(portrait: Portrait, take: Take) -> Picture:
-    x, y, x_end, y_end = take.region
+def _picture(portrait: Portrait, plan: RenderPlan) -> Picture:
+    x, y, x_end, y_end = plan.region
     left, top, right, bottom = portrait.face.box_px
     seen = portrait.crop[y:y_end, x:x_end]
-    return prepare(seen, (left - x, top - y, right - left, bottom - top), take.size_px)
+    return prepare(seen, (left - x, top - y, right - left, bottom - top), plan.size_px)
 
 
 def make_scene(
-    shelf: Shelf, picture: Picture, features: Features, hearing: AudioToToken, noise: Tensor
+    models: ModelStore, picture: Picture, features: Features, hearing: AudioToToken, noise: Tensor
 ) -> tuple[Scene, Tensor]:
     """What the clip is denoised from, and the portrait's latents to start from."""
-    device, dtype = shelf.way.devices[0], shelf.way.dtype
-    with shelf.at_work("image_encoder") as clip, torch.no_grad():
+    device, dtype = models.placement.devices[0], models.placement.dtype
+    with models.at_work("image_encoder") as clip, torch.no_grad():
         embed = clip(picture.clip.to(device, dtype)).image_embeds.float().cpu()
     checked(embed, "the image encoder", device, dtype)
-    with shelf.at_work("audio2bucket") as net:
+    with models.at_work("audio2bucket") as net:
         buckets = torch.from_numpy(features.motion_buckets(net, embed))
-    with shelf.at_work("vae") as vae:
+    with models.at_work("vae") as vae:
         start = encode(vae, picture.reference, device=device, dtype=dtype)
         shown = encode(vae, picture.reference + noise, device=device, dtype=dtype) if noise.any() else start
     one_at_a_time = threading.Lock()  # features are read from a file, devices ask from their own threads
@@ -251,32 +255,32 @@ def schedule_of(located: Located, inference: Inference) -> Schedule:
     return Schedule(scheduler.sigmas[-run - 1 :], scheduler.timesteps[-run:])
 
 
-def _frames(shelf: Shelf, portrait: Portrait, latents: Latents) -> Generator[Frame, None, None]:
-    take, way = latents.take, shelf.way
-    fps = take.settings.fps
+def _frames(models: ModelStore, portrait: Portrait, latents: Latents) -> Generator[Frame, None, None]:
+    plan, placement = latents.plan, models.placement
+    fps = plan.settings.fps
     still = portrait.others.still if portrait.others else None
-    paster = Paster(portrait.crop, portrait.matte, portrait.face, take.region, take.size_px, fps=fps, still=still)
-    with shelf.at_work("vae") as vae, shelf.at_work("flownet") as flownet:
-        made = decode(vae, latents.values, tile=take.plan.tile, device=way.devices[0], dtype=way.dtype)
-        timed = retime(made, take.n_out, fps, middle=interpolator(flownet, way.devices[0]))
+    paster = Paster(portrait.crop, portrait.matte, portrait.face, plan.region, plan.size_px, fps=fps, still=still)
+    with models.at_work("vae") as vae, models.at_work("flownet") as flownet:
+        made = decode(vae, latents.values, tile=plan.memory.tile, device=placement.devices[0], dtype=placement.dtype)
+        timed = retime(made, plan.n_out, fps, middle=interpolator(flownet, placement.devices[0]))
         with closing(timed), _remedy_for_memory("to decode"):
             for index, frame in enumerate(timed):
                 yield Frame(paster.paste(frame.numpy()), index)
 
 
-def _made_from(shelf: Shelf, take: Take, portrait: Portrait, speech: Speech) -> dict[str, object]:
+def _made_from(models: ModelStore, plan: RenderPlan, portrait: Portrait, speech: Speech) -> dict[str, object]:
     """All that the latents depend on."""
     return {
         "photo": portrait.photo.sha256,
         "crop": portrait.crop_from_photo.tolist(),
         "face": portrait.face.box_px,
         "sound": (speech.sound.sha256, speech.sound.track, speech.sound.gain),
-        "duration": take.duration_s,
-        "offset": take.settings.audio_offset_ms,
-        "seed": take.settings.seed,
-        "region": take.region,
-        "size": take.size_px,
-        "inference": repr(take.inference),
-        "dtype": shelf.way.dtype,
-        "weights": shelf.located.digests(),
+        "duration": plan.duration_s,
+        "offset": plan.settings.audio_offset_ms,
+        "seed": plan.settings.seed,
+        "region": plan.region,
+        "size": plan.size_px,
+        "inference": repr(plan.inference),
+        "dtype": models.placement.dtype,
+        "weights": models.located.digests(),
     }

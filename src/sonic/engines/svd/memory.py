@@ -211,12 +211,12 @@ def _plans(job: Job, offload: str, tiling: str, rows: int | None) -> Iterator[Pl
     """From the fastest to the leanest."""
     full = min(-(-FULL_CALL // job.latents), max(MAX_SEQUENCES // job.latents, 1))
     tiles = {"auto": (None, TILE), "on": (TILE,), "off": (None,)}[tiling]
-    for way in OFFLOADS if offload == "auto" else (offload,):
+    for placement in OFFLOADS if offload == "auto" else (offload,):
         # Waiting on the host costs a network one transfer a video, less than anything else that could be given up.
-        spoilt = offload == "auto" and way == "none"
+        spoilt = offload == "auto" and placement == "none"
         for tile in tiles[:1] if spoilt else tiles:
             for n_rows in (rows,) if rows else range(full, full - 1 if spoilt else 0, -1):
-                yield Plan(rows=n_rows, offload=way, tile=tile)
+                yield Plan(rows=n_rows, offload=placement, tile=tile)
 
 
 def _fits(needed: Estimate, device_bytes: int | None, host_bytes: int) -> bool:

@@ -19,7 +19,7 @@ PRECISE = frozenset({"whisper", "audio2token", "audio2bucket", "flownet"})
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Placement:
     """How networks are kept and computed."""
 
     devices: tuple[torch.device, ...]
@@ -32,36 +32,36 @@ class Way:
     compile: str = "off"
 
 
-class Shelf:
+class ModelStore:
     """The networks of one set of files."""
 
-    def __init__(self, located: Located, way: Way) -> None:
-        self.located, self.way = located, way
+    def __init__(self, located: Located, placement: Placement) -> None:
+        self.located, self.placement = located, placement
         self._staying: dict[tuple[str, torch.device], Any] = {}
 
     @contextmanager
     def at_work(self, part: str) -> Iterator[Any]:
         """The network of this part, on the first device, for as long as the block lasts."""
-        with self._present(part, self.way.devices[0]) as network:
+        with self._present(part, self.placement.devices[0]) as network:
             yield network
 
     @contextmanager
     def unets(self) -> Iterator[Sequence[tuple[Any, Context]]]:
         """A UNet with its context on each device."""
         with ExitStack() as stack:
-            yield [stack.enter_context(self._present("unet", device)) for device in self.way.devices]
+            yield [stack.enter_context(self._present("unet", device)) for device in self.placement.devices]
 
     @contextmanager
     def _present(self, part: str, device: torch.device) -> Iterator[Any]:
         network = self._staying.get((part, device))
         if network is None:
             network = self._unet(device) if part == "unet" else self._made(part, device)
-            if self.way.offload == "none":
+            if self.placement.offload == "none":
                 self._staying[part, device] = network
         try:
             yield network
         finally:
-            if self.way.offload != "none":
+            if self.placement.offload != "none":
                 _emptied(network[0] if part == "unet" else network, device)
 
     def _made(self, part: str, device: torch.device) -> Any:
@@ -75,15 +75,17 @@ class Shelf:
             "flownet": lambda: networks.flownet(state),
         }
         # torch's own method: diffusers' warns of modules to be kept in float32, of which there are none.
-        return nn.Module.to(build[part](), device=device, dtype=torch.float32 if part in PRECISE else self.way.dtype)
+        return nn.Module.to(
+            build[part](), device=device, dtype=torch.float32 if part in PRECISE else self.placement.dtype
+        )
 
     def _unet(self, device: torch.device) -> tuple[Any, Context]:
-        way = self.way
+        placement = self.placement
         unet, context = networks.unet(self.located.config("unet"), self.located.state("unet"))
-        nn.Module.to(unet, way.dtype)
-        if way.weights_precision == "fp8":
-            unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=way.dtype)
-        if way.offload == "blocks":
+        nn.Module.to(unet, placement.dtype)
+        if placement.weights_precision == "fp8":
+            unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=placement.dtype)
+        if placement.offload == "blocks":
             from diffusers.hooks import apply_group_offloading
 
             apply_group_offloading(
@@ -91,7 +93,7 @@ class Shelf:
             )
         else:
             nn.Module.to(unet, device)
-        return (torch.compile(unet) if way.compile == "on" else unet), context
+        return (torch.compile(unet) if placement.compile == "on" else unet), context
 
 
 def _emptied(network: Any, device: torch.device) -> None:

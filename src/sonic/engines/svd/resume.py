@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Any
 
 from sonic.engines.svd.denoise import State
 from sonic.engines.svd.samplers import Earlier
+from sonic.files import cache_folder, replacing
 from sonic.types import OnNotice
 
 FOLDER_VARIABLE = "SONIC_CACHE"
@@ -22,15 +22,10 @@ EVERY_S = 60.0
 """A state is written at most this often: after a step, so that a kill costs a minute and a step."""
 
 
-def cache_folder() -> Path:
+def unfinished_folder() -> Path:
     """Where unfinished work is kept: FOLDER_VARIABLE, else the platform's folder for what may be deleted."""
-    if named := os.environ.get(FOLDER_VARIABLE):
-        return Path(named)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "Sonic"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "Sonic" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sonic"
+    named = os.environ.get(FOLDER_VARIABLE)
+    return Path(named) if named else cache_folder()
 
 
 class Unfinished:
@@ -39,7 +34,7 @@ class Unfinished:
     def __init__(self, made_from: Mapping[str, Any], on_notice: OnNotice) -> None:
         """``made_from``: everything that the latents depend on, as plain values."""
         text = json.dumps(made_from, sort_keys=True, default=str)
-        self._path = cache_folder() / "svd" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
+        self._path = unfinished_folder() / "svd" / f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.safetensors"
         self._on_notice = on_notice
         self._last_s = time.monotonic()
         self._was_told = False
@@ -72,16 +67,13 @@ class Unfinished:
         tensors = {"latents": state.latents, "clean": state.earlier.clean}
         if state.directions is not None:
             tensors["directions"] = state.directions
-        temporary = self._path.with_suffix(".part")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             numbers = {"step": str(state.step), "sigma": repr(state.earlier.sigma)}
-            save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata=numbers)
-            os.replace(temporary, self._path)
+            with replacing(self._path) as part:
+                save_file({name: value.contiguous() for name, value in tensors.items()}, part, metadata=numbers)
             self._tell("if this run is stopped, the same command goes on from its last minute")
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             self._tell(f"progress cannot be kept in {str(self._path.parent)!r} ({error.strerror}); a stop loses it")
         self._last_s = time.monotonic()
 
@@ -101,5 +93,5 @@ def _forget_old(folder: Path) -> None:
     oldest_s = time.time() - KEPT_DAYS * 24 * 3600
     with suppress(OSError):
         for path in folder.iterdir():
-            if path.suffix in (".safetensors", ".part") and path.stat().st_mtime < oldest_s:
+            if path.suffix == ".safetensors" and path.stat().st_mtime < oldest_s:
                 path.unlink()

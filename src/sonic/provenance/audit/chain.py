@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from sonic.errors import OutputError
+from sonic.files import atomic_write
 from sonic.hashing import sha256_of
 from sonic.provenance.keys import HOME_VARIABLE, home
 
@@ -160,13 +161,10 @@ def _write_line(log: IO[bytes], folder: Path, entry: Entry) -> None:
         while view:
             view = view[log.write(view) :]
         os.fsync(log.fileno())
-        part = folder / f"{HEAD}.part"
-        _write_file(part, json.dumps({"n": entry.n, "hash": entry.hash}).encode("ascii"))
-        os.replace(part, folder / HEAD)
+        atomic_write(folder / HEAD, json.dumps({"n": entry.n, "hash": entry.hash}).encode("ascii"), private=True)
     except BaseException:
         with suppress(OSError):
             log.truncate(end)
-            (folder / f"{HEAD}.part").unlink(missing_ok=True)
         raise
 
 

@@ -7,7 +7,6 @@ the certificate itself. It has verified the signature with the certificate that 
 from typing import Any
 
 _X5CHAIN = (33, "x5chain")
-_MAX_DEPTH = 16
 
 
 def signer_certificate(store: bytes, manifest: str) -> bytes | None:
@@ -20,8 +19,8 @@ def signer_certificate(store: bytes, manifest: str) -> bytes | None:
         claims = boxes["c2pa"]
         signature = dict(_children(store, *dict(_children(store, *claims))[manifest]))["c2pa.signature"]
         start, end = _content(store, *signature, b"cbor")
-        return _leaf(_Cbor(store[start:end]).value())
-    except (KeyError, IndexError, ValueError, TypeError, OverflowError):
+        return _leaf(_decoded(store[start:end]))
+    except (KeyError, IndexError, ValueError, TypeError, OverflowError, RecursionError, MemoryError):
         return None
 
 
@@ -58,58 +57,23 @@ def _boxes(data: bytes, start: int, end: int) -> list[tuple[bytes, int, int]]:
     return found
 
 
+def _decoded(data: bytes) -> Any:
+    """One CBOR item (RFC 8949), a COSE tag left out. Raises ValueError for anything else."""
+    import cbor2
+
+    try:
+        item = cbor2.loads(data)
+    except (cbor2.CBORDecodeError, RecursionError, MemoryError) as error:
+        raise ValueError("not CBOR") from error
+    return item.value if isinstance(item, cbor2.CBORTag) else item
+
+
 def _leaf(cose: Any) -> bytes:
     """First certificate of a COSE_Sign1: x5chain of the protected header, else of the unprotected one."""
     protected, unprotected = cose[0], cose[1]
-    headers = (_Cbor(protected).value() if protected else {}, unprotected)
+    headers = (_decoded(protected) if protected else {}, unprotected)
     chain = next(header[key] for header in headers for key in _X5CHAIN if key in header)
     leaf = chain if isinstance(chain, bytes) else chain[0]
     if not isinstance(leaf, bytes):
         raise ValueError("no certificate")
     return leaf
-
-
-class _Cbor:
-    """As much of CBOR (RFC 8949) as COSE needs: definite lengths, no floats."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data, self._at = data, 0
-
-    def value(self, depth: int = 0) -> Any:
-        """The next item, tags left out."""
-        if depth > _MAX_DEPTH:
-            raise ValueError("too deep")
-        kind, number = self._head()
-        if kind == 0 or kind == 1:
-            return number if kind == 0 else -1 - number
-        if kind == 2 or kind == 3:
-            data = self._take(number)
-            return data if kind == 2 else data.decode("utf-8")
-        if kind == 4:
-            return [self.value(depth + 1) for _ in range(self._checked(number))]
-        if kind == 5:
-            return {self.value(depth + 1): self.value(depth + 1) for _ in range(self._checked(number))}
-        if kind == 6:
-            return self.value(depth + 1)
-        return {20: False, 21: True, 22: None, 23: None}[number]
-
-    def _head(self) -> tuple[int, int]:
-        first = self._take(1)[0]
-        kind, short = first >> 5, first & 31
-        if short < 24:
-            return kind, short
-        if short > 27:
-            raise ValueError("indefinite length")
-        return kind, int.from_bytes(self._take(1 << (short - 24)))
-
-    def _take(self, n: int) -> bytes:
-        if n > len(self._data) - self._at:
-            raise ValueError("cut off")
-        self._at += n
-        return self._data[self._at - n : self._at]
-
-    def _checked(self, n: int) -> int:
-        """``n`` items take at least ``n`` bytes."""
-        if n > len(self._data) - self._at:
-            raise ValueError("cut off")
-        return n

@@ -12,13 +12,12 @@ where the file elsewhere is unchanged:
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from sonic.errors import ConsentError, OutputError
-from sonic.files import read_small
+from sonic.files import atomic_write, read_small
 from sonic.hashing import canonical
 from sonic.provenance.audit import append
 from sonic.provenance.consent import validators
@@ -130,17 +129,9 @@ def _unreadable(error: OSError) -> ConsentError:
 
 def _write(path: Path, text: str) -> None:
     """A new file under its final name, complete or not at all."""
-    part = path.with_name(f".{secrets.token_hex(6)}.part")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            with open(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        atomic_write(path, text.encode("utf-8"), private=True)
     except OSError as error:
         raise OutputError(
             f"the consents in {str(path.parent)!r} cannot be written ({error.strerror}); set {HOME_VARIABLE} to a "

@@ -24,7 +24,7 @@ GROWTH = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class Bearing:
+class NonverbalMotion:
     """T frames of everything but the lips; arrays as in Motion."""
 
     voice: Prosody
@@ -37,17 +37,17 @@ class Bearing:
     """(T,) how far the lips are apart at least: breath."""
 
 
-class Bearings:
+class NonverbalGenerator:
     """The bearing of one recording, (N,) samples; the same seed gives the same."""
 
     def __init__(self, samples: Samples, fps: Fraction, *, seed: int, blink_scale: float) -> None:
         self._samples, self._fps, self._seed, self._blink_scale = samples, fps, seed, blink_scale
         self._n_frames, self._margin = covering_frames(len(samples), fps), round(SETTLED_S * fps)
         self._heard: F64 = np.empty((2, 0))
-        self._made: Bearing | None = None
+        self._made: NonverbalMotion | None = None
         self._settled = 0
 
-    def until(self, end: int) -> Bearing:
+    def until(self, end: int) -> NonverbalMotion:
         """A bearing of at least ``end`` frames, of which these are final."""
         have, n = self._heard.shape[1], min(round(GROWTH * end) + self._margin, self._n_frames)
         if n > have:
@@ -58,8 +58,8 @@ class Bearings:
             self._settled = n if n == self._n_frames else n - self._margin
         return self._made
 
-    def _bearing(self, voice: Prosody) -> Bearing:
+    def _bearing(self, voice: Prosody) -> NonverbalMotion:
         for_head, for_eyes, for_breath = np.random.default_rng(self._seed).spawn(3)
         pose_deg, shift = head_motion(voice, for_head)
         lids, gaze, brows = eye_motion(voice, for_eyes, blink_scale=self._blink_scale, pose_deg=pose_deg)
-        return Bearing(voice, pose_deg, shift, lids, gaze, brows, parted_lips(voice, for_breath))
+        return NonverbalMotion(voice, pose_deg, shift, lids, gaze, brows, parted_lips(voice, for_breath))

@@ -4,7 +4,6 @@ Each new file lies beside its source and notes the source's SHA-256 and licence.
 is complete, and nothing is overwritten; what an earlier run has finished is recognised by that note.
 """
 
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from sonic.engines.svd.weights import tensorfiles
 from sonic.engines.svd.weights.catalogue import PARTS
 from sonic.engines.svd.weights.checkpoints import digest, pickles
 from sonic.errors import InstallError, OutputError
+from sonic.files import replacing
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,14 +76,11 @@ def _converted(part: str, source: Path, *, half: bool) -> Converted:
 def _save(state: "dict[str, Tensor]", target: Path, notes: dict[str, str]) -> None:
     from safetensors.torch import save_file
 
-    unfinished = target.with_name(f".{target.name}.part")
     try:
-        save_file(_apart(state), unfinished, notes)
-        os.replace(unfinished, target)
+        with replacing(target) as part:
+            save_file(_apart(state), part, notes)
     except OSError as error:
         raise OutputError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _halved(name: str, value: "Tensor") -> "Tensor":
