@@ -1,6 +1,7 @@
 """Imports go one way: a module may import only from its own package and from rows below its own."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,12 @@ def test_heavy_packages_stay_in_their_place(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported(path)}
     if unit_of(path) != "training" and ROOT / "engines" / "svd" not in path.parents:
         assert not roots & GPU_ONLY
+
+
+def test_the_architecture_page_shows_these_rows() -> None:
+    page = (ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
+    shown = re.findall(r"^\| (\d+) \| ([a-z ]+) \|$", page, re.M)
+    assert {int(row): set(names.split()) for row, names in shown} == dict(enumerate(ROWS, start=1))
 
 
 def test_every_module_has_a_row() -> None:
