@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from sonic.engines.light.lips.diffusion import FPS
 from sonic.evaluation.metrics.offset import agreement
 from sonic.faces.mediapipe import face_boxes, track_face
+from sonic.media.video import decode_video
 from sonic.training import clean
 from sonic.training.clean import RejectedError
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8
@@ -43,7 +43,7 @@ class _Glimpses:
         self.thumbnails: list[U8] = []
         self.looks: list[U8] = []
 
-    def observer(self, pictures: Iterator[tuple[float, U8]]) -> Iterator[U8]:
+    def passing(self, pictures: Iterator[tuple[float, U8]]) -> Iterator[U8]:
         next_look_s = -np.inf
         for time_s, rgb in pictures:
             if self.times and time_s <= self.times[-1]:
@@ -62,12 +62,13 @@ class _Glimpses:
 def track_clip(path: Path, sound: Path | None = None) -> Track:
     """Track, check, resample and align one clip; ``sound`` is the file of its sound, if not the clip.
 
-    Raises RejectedError if the clip is too short, has no speech, is cut, or shows no usable face or several.
+    Raises MediaError for a file that shows no picture, RejectedError if the clip is too short, has no speech, is cut, or
+    shows no usable face or several.
     """
     samples, sound_s = decode_sound(sound or path)
     clean.check_speech(samples)
     glimpses = _Glimpses()
-    found = list(track_face(glimpses.observer(_decode_pictures(path))))
+    found = list(track_face(glimpses.passing(decode_video(path))))
     times = np.asarray(glimpses.times)
     fps = clean.check_times(times)
     clean.check_found(found)
@@ -101,18 +102,6 @@ def decode_sound(path: Path) -> tuple[F32, float]:
     if not blocks:
         raise RejectedError("no sound")
     return np.concatenate(blocks).astype(np.float32), start or 0.0
-
-
-def _decode_pictures(path: Path) -> Iterator[tuple[float, U8]]:
-    import av
-
-    with av.open(str(path)) as container:
-        if not container.streams.video:
-            raise RejectedError("no picture")
-        rate = container.streams.video[0].average_rate or Fraction(FPS)
-        for i, frame in enumerate(container.decode(video=0)):
-            time_s = float(i / rate) if frame.time is None else float(frame.time)
-            yield time_s, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def _filled(found: list[F32 | None]) -> F32:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.engines.light.lips.diffusion import FPS
-from sonic.errors import SonicError
+from sonic.errors import MediaError, SonicError
 from sonic.training.clips import Source
 from sonic.training.offsets import read_apart, read_removed
 from sonic.training.shards import Column, Shards, ShardWriter
@@ -73,7 +73,7 @@ def record(source: Source) -> Result:
         track = track_clip(source.path, source.sound)
     except RejectedError as fault:
         return {**named, "reason": fault.reason, "detail": fault.detail}, None
-    except (av.FFmpegError, OSError, ValueError, EOFError) as error:
+    except (MediaError, av.FFmpegError, OSError, ValueError, EOFError) as error:
         return {**named, "reason": "cannot be decoded", "detail": type(error).__name__}, None
     unit_px = float(np.abs(track.points).max()) / FULL
     values = {
