@@ -62,8 +62,8 @@ class _Glimpses:
 def track_clip(path: Path, sound: Path | None = None) -> Track:
     """Track, check, resample and align one clip; ``sound`` is the file of its sound, if not the clip.
 
-    Raises MediaError for a file that shows no picture, RejectedError if the clip is too short, has no speech, is cut, or
-    shows no usable face or several.
+    Raises MediaError for a file that shows no picture, RejectedError if the clip is too short, has no speech, is cut,
+    or shows no usable face or several.
     """
     samples, sound_s = decode_sound(sound or path)
     clean.check_speech(samples)
