@@ -12,7 +12,7 @@ from sonic.types import Clip, Frames, Observer, OnFrame, OnNotice, OnProgress
 __all__ = ["Result", "generate", "preview", "stream"]
 
 
-def generate(  # noqa: PLR0913 - the one function of the library: what to make, then how, then who hears of it
+def generate(  # noqa: PLR0913 - the one function of the library: what to make, how, and who observes it
     portrait: str | Path,
     speech: str | Path,
     out: str | Path,

@@ -1,4 +1,4 @@
-"""The engine seam: what a video is made with. Built-ins and strangers come through the same door.
+"""The engine seam: what a video is made with. Built-in and third-party engines use the same entry points.
 
 An engine is an ``EngineSpec`` named in the entry-point group ``sonic.engines``; ``open_engine(name)`` opens one.
 """

@@ -1,1 +1,1 @@
-"""Files of strangers: photos and recordings in, videos and pictures out. The content decides, never the name."""
+"""Untrusted media files in, videos and pictures out. The content decides, never the name."""

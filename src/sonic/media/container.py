@@ -1,4 +1,4 @@
-"""Opening files that strangers made: the content decides, never the name, and everything has a limit.
+"""Opening untrusted files: the content decides, never the name, and everything has a limit.
 
 A file must be a regular file, is recognised by its first bytes, and goes to the one demuxer of that kind, of which none
 follows references to other files: no playlists, no network, and only codecs of an allow-list. Lengths that a header

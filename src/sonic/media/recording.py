@@ -35,7 +35,7 @@ def load_speech(path: Path, on_notice: OnNotice, *, audio_track: int | None = No
 
     Of several audio tracks ``audio_track`` is heard, counted from 1, or the first that holds speech. Channels that
     cancel in a mix are replaced by the loudest one; a constant offset is removed and quiet speech is raised, all for
-    the analysis alone. Samples beyond full scale are turned down, in the video too. ``on_notice`` hears of silence,
+    the analysis alone. Samples beyond full scale are turned down, in the video too. ``on_notice`` is told of silence,
     of repaired values, of what is missing, and of passages without speech. Raises SpeechError.
     """
     with open_file(path, MAX_SOUND_BYTES, "recording", error=SpeechError) as file:

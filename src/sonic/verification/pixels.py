@@ -22,7 +22,7 @@ WATERMARK_FRAMES = 96
 
 
 class Clock:
-    """How long may still be looked, and who hears of each picture."""
+    """How much time is left for looking, and who observes each picture."""
 
     def __init__(self, longest_s: float, on_picture: Callable[[], None]) -> None:
         self._until = time.monotonic() + longest_s

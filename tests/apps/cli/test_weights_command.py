@@ -156,7 +156,7 @@ def test_a_folder_that_is_not_there_is_one_line(
     monkeypatch.setattr(check, "find_spec", lambda name: name)
     assert main(["weights", action, "nowhere"]) == InstallError.exit_code
     error = capsys.readouterr().err.splitlines()
-    assert error[-1] == "sonic: weights folder nowhere is no folder; name one that is, or leave it out"
+    assert error[-1] == "sonic: weights folder nowhere is not a folder; name one, or leave it out"
 
 
 # check
@@ -333,4 +333,4 @@ def test_doctor_says_in_one_line_whether_engine_svd_can_run(
 
 def test_doctor_survives_a_folder_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SONIC_WEIGHTS", "gone")
-    assert "gone is no folder" in engine_spec("svd").diagnose()
+    assert "gone is not a folder" in engine_spec("svd").diagnose()

@@ -1,4 +1,4 @@
-"""Questions to the person at the terminal, for what must not be assumed; nobody is asked where nobody sits."""
+"""Questions to the person at the terminal, for what must not be assumed; never prompts without a terminal."""
 
 import argparse
 import os

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sonic.types import Observer
 
 STEPS = """\
-steps, each of which goes on where it was stopped:
+steps; each resumes where it stopped:
   sonic train prepare CLIPS... --speech SPEECH --work WORK   track, clean and align clips; collect speech
   sonic train hear WORK                                      what the shipped speech encoder hears in all of it
   sonic train recogniser WORK                                phones from what is heard, aligned by itself

@@ -1,4 +1,4 @@
-"""Denoising that was stopped goes on where it was: its state on disk, found again by what the video is made from."""
+"""Denoising resumes where it stopped: its state on disk, found again by what the video is made from."""
 
 import hashlib
 import json

@@ -235,7 +235,7 @@ class Consent:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write this signed consent as JSON. Raises ConsentError if it is unsigned or the file cannot be written."""
         if self.signature is None:
-            raise ConsentError("an unsigned consent is no file; make one with: sonic consent new PHOTO")
+            raise ConsentError("an unsigned consent cannot be saved; make a signed one with: sonic consent new PHOTO")
         try:
             Path(path).write_text(self.to_json(), encoding="utf-8")
         except OSError as error:

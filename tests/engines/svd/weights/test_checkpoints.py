@@ -168,7 +168,7 @@ def test_the_variable_names_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("SONIC_WEIGHTS", str(lay(tmp_path / "weights", LAYOUTS["as published"])))
     assert sorted(locate().files) == sorted(WITH_WEIGHTS)
     monkeypatch.setenv("SONIC_WEIGHTS", str(tmp_path / "gone"))
-    with pytest.raises(InstallError, match="gone is no folder"):
+    with pytest.raises(InstallError, match="gone is not a folder"):
         locate()
 
 
@@ -183,7 +183,7 @@ def test_a_folder_that_may_not_be_read_is_one_line(tmp_path: Path, monkeypatch: 
 
 def test_a_file_in_place_of_a_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "unet.pth").touch()
-    with pytest.raises(InstallError, match=r"unet\.pth is no folder"):
+    with pytest.raises(InstallError, match=r"unet\.pth is not a folder"):
         search(tmp_path / "unet.pth")
 
 

@@ -165,7 +165,7 @@ def roots(folder: Path | None = None) -> list[Path]:
     """
     named = folder or (Path(os.environ[FOLDER_VARIABLE]) if os.environ.get(FOLDER_VARIABLE) else None)
     if named and not os.path.isdir(named):
-        raise InstallError(f"weights folder {named} is no folder; name one that is, or leave it out")
+        raise InstallError(f"weights folder {named} is not a folder; name one, or leave it out")
     usual = [Path.home() / name for name in COMFYUI_FOLDERS] if _has_home() else []
     found = [*_with_comfyui(named), *(p for p in [*usual, hub_cache()] if p is not None and p.is_dir())]
     return list(dict.fromkeys(found))

@@ -1,4 +1,4 @@
-"""Reading weights that strangers made: names and shapes without their tensors, and tensors without running their code.
+"""Reading untrusted weights: names and shapes without their tensors, and tensors without running their code.
 
 A ``.safetensors`` file is eight bytes (the length of its header), a JSON header, and the tensors. ``.pth`` and ``.pkl``
 are pickles, which can hold programs; PyTorch reads them here with ``weights_only``, which refuses all but tensors.
