@@ -21,9 +21,16 @@ test: setup .venv-torch/.locked  ## the tests but for a few slow ones: the base 
 	$(TORCH) -m pytest $(SPREAD) -m "(svd or train) $(QUICK)"
 
 # The nodes in a real server, on the CPU: make test-comfyui COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python
+# The browser tests need a Chromium on the path or in CHROMIUM; their screenshots are left in build/comfyui.
 COMFYUI_PYTHON ?= $(COMFYUI_DIR)/.venv/bin/python
-test-comfyui: setup  ## every example workflow in a ComfyUI that is there already, with sonic-talk installed in its Python
-	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) $(RUN) pytest -rs tests/comfyui/test_server.py
+FRONT_ENDS ?= 1.27.10 1.48.7 1.58.1
+test-comfyui: setup $(FRONT_ENDS:%=.tools/front-ends/%)  ## the nodes in a ComfyUI with sonic-talk in its Python: every workflow, in three front ends
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) \
+	COMFYUI_FRONT_ENDS=$(abspath .tools/front-ends) COMFYUI_PICTURES=$(abspath build/comfyui) \
+	$(RUN) --with 'playwright>=1.50' pytest -n 0 -rs tests/comfyui
+
+.tools/front-ends/%:
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ comfyui-frontend-package==$*
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check

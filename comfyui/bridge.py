@@ -206,15 +206,29 @@ def with_models(settings: "Settings") -> "Settings":
 
 
 def video_file(video: Any) -> Path:
-    """A VIDEO as a file: its own where it is one and not trimmed, else one in the temporary folder."""
+    """A VIDEO, or a name, as a file: its own where it is one and not trimmed, else one in the temporary folder.
+
+    Raises OutputError for a name that leads out of ComfyUI's folders.
+    """
     import secrets
 
     from comfy_api.latest import InputImpl
 
+    if isinstance(video, str):
+        return _within(Path(video))
     untrimmed = getattr(video, "get_active_trim_window", lambda: (0, 0))() == (0, 0)
     if isinstance(video, InputImpl.VideoFromFile) and untrimmed and isinstance(video.get_stream_source(), str):
         return Path(video.get_stream_source())
     temporary().mkdir(parents=True, exist_ok=True)
     path = temporary() / f"video-{secrets.token_hex(8)}.mp4"
     video.save_to(str(path))
+    return path
+
+
+def _within(path: Path) -> Path:
+    from sonic.errors import OutputError
+
+    homes = (folder_paths.get_output_directory(), folder_paths.get_input_directory(), folder_paths.get_temp_directory())
+    if not any(path.resolve().is_relative_to(Path(home).resolve()) for home in homes):
+        raise OutputError(f"video {str(path)!r} lies outside ComfyUI's folders; connect video or file of a Sonic node")
     return path

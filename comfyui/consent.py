@@ -49,7 +49,7 @@ class SonicConsent(io.ComfyNode):
                     "confirmed",
                     default=False,
                     label_on="this is true",
-                    label_off="needed for your own photo",
+                    label_off="own photo: confirm",
                     tooltip="Confirms that what is stated here is true. Nothing is made without it.",
                 ),
                 schemas.folded(
@@ -63,7 +63,11 @@ class SonicConsent(io.ComfyNode):
                     )
                 ),
             ],
-            outputs=[schemas.CONSENT.Output("consent", tooltip="For everything that gives out frames or files.")],
+            outputs=[
+                schemas.CONSENT.Output(
+                    "consent", display_name="consent", tooltip="For everything that gives out frames or files."
+                )
+            ],
         )
 
     @classmethod
@@ -97,10 +101,10 @@ def _stated(basis: str, subject: str, evidence: str, confirmed: bool) -> Any:
     from sonic.provenance.consent import Consent
 
     if basis == CHOOSE:
-        raise ConsentError(f"nobody has said on what grounds this person is animated; choose one of {', '.join(KNOWN)}")
+        raise ConsentError(f"this person's consent is missing; {wording.CONSENT_REMEDY}; bases: {', '.join(KNOWN)}")
     consent = Consent(subject=subject, basis=basis, given_on=date.today(), evidence=evidence or None)
     if not confirmed:
-        raise ConsentError(f"nobody has confirmed this consent ({KNOWN[basis]}); if it is true, switch confirmed on")
+        raise ConsentError(f"this consent is not confirmed ({KNOWN[basis]}); if it is true, switch confirmed on")
     return consent
 
 

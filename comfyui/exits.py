@@ -68,7 +68,7 @@ class SonicVideoOutput(io.ComfyNode):
         with bridge.engine(settings.engine):
             take = stages.changed(frames.value, settings, job.observer)
             result = stages.save(take, path, permit=permit, job=job)
-        return _written(result, subfolder)
+        return _written(result, subfolder, wording.names_of(cls))
 
 
 class SonicFramesToImages(io.ComfyNode):
@@ -165,13 +165,13 @@ class SonicTalkingPortrait(io.ComfyNode):
         path, subfolder = bridge.output_file(filename_prefix, (image.shape[2], image.shape[1]))
         with bridge.engine(settings.engine):
             result = bridge.session().generate(photo, sound, path, consent=consent, job=job)
-        return _written(result, subfolder)
+        return _written(result, subfolder, wording.names_of(cls))
 
 
-def _written(result: Any, subfolder: str) -> io.NodeOutput:
+def _written(result: Any, subfolder: str, names: dict[str, str]) -> io.NodeOutput:
     width, height = result.size_px
     lines = [f"{result.video.name}: {result.duration_s:.2f} s, {result.n_frames} frames of {width}x{height}"]
-    report = "\n".join([*lines, *(f"! {line}" for line in result.notices)])
+    report = "\n".join([*lines, *(f"! {wording.in_words_of_nodes(line, names)}" for line in result.notices)])
     saved = ui.SavedResult(result.video.name, subfolder, io.FolderType.output)
     shown = {**ui.PreviewVideo([saved]).as_dict(), "text": (report,)}
     return io.NodeOutput(InputImpl.VideoFromFile(str(result.video)), str(result.video), report, ui=shown)

@@ -21,8 +21,8 @@ UPLOADS = {"LoadImage": "image", "LoadAudio": "audio"}
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 PORTRAIT, SPEECH = "sonic-demo-portrait.png", "sonic-demo-speech.flac"
 CONSENT_NOTE = (
-    "**Your own photo:** in *Sonic Consent* choose the grounds, name the person, and confirm. `demo portrait` holds "
-    "for the fictional person of the example alone."
+    "**Your own photo:** in *Sonic Consent* choose a basis, name the person and switch confirmed on. `demo portrait` "
+    "holds for the fictional person of the example alone."
 )
 
 
@@ -177,15 +177,15 @@ def languages(about: dict[str, Any]) -> None:
     flow = Workflow(about)
     flow.note(
         0,
-        "# Many languages from one portrait\nOne row for each language: a recording and a *Sonic Talking Portrait*; "
-        f"copy a row for the next. The portrait is analysed once.\n\n{CONSENT_NOTE}",
+        "# Many languages from one portrait\nOne column for each language: a recording and a *Sonic Talking "
+        f"Portrait*; copy a column for the next. The portrait is analysed once.\n\n{CONSENT_NOTE}",
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
     consent = flow.node("SonicConsent", 0, basis="demo portrait")
     for number in range(1, 4):
-        audio = flow.node("LoadAudio", 1, preview_rows=42, audio=SPEECH)
+        audio = flow.node("LoadAudio", number, preview_rows=3, audio=SPEECH)
         flow.node(
-            "SonicTalkingPortrait", 2, preview_rows=17, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
+            "SonicTalkingPortrait", number, preview_rows=17, image=(image, 0), audio=(audio, 0), consent=(consent, 0),
             filename_prefix=f"sonic/language-{number}", min_resolution=512,
         )  # fmt: skip
     flow.save("sonic-many-languages")

@@ -21,7 +21,17 @@ class SonicQualityReport(io.ComfyNode):
             ),
             search_aliases=["lip sync score", "evaluate", "verify"],
             is_output_node=True,
-            inputs=[io.Video.Input("video", tooltip="From Sonic Video Output, or any video of one face with sound.")],
+            # Not VIDEO alone: newer front ends take every picture of a node that has such an input for a film.
+            inputs=[
+                io.MultiType.Input(
+                    "video",
+                    [io.Video, io.String],
+                    tooltip=(
+                        "From Sonic Video Output, its video or its file, or any video of one face with sound in "
+                        "ComfyUI's folders."
+                    ),
+                )
+            ],
             outputs=[
                 io.String.Output("figures", display_name="figures", tooltip="One measure a line."),
                 io.Image.Output("plot", display_name="plot", tooltip="Mouth opening beside loudness."),

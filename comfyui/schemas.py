@@ -144,5 +144,6 @@ def schema(node_id: str, display_name: str, **parts: Any) -> io.Schema:
 
     known = {field.name for field in dataclasses.fields(io.Schema)}
     parts["accept_all_inputs"] = True  # see answers()
+    parts["hidden"] = [io.Hidden.prompt, io.Hidden.unique_id]  # see wording.file_names()
     parts = {name: value for name, value in parts.items() if name in known}
     return io.Schema(node_id=node_id, display_name=display_name, category="Sonic", **parts)

@@ -24,7 +24,7 @@ class SonicPortrait(io.ComfyNode):
                 schemas.setting_input("face"),
             ],
             outputs=[
-                schemas.PORTRAIT.Output("portrait", tooltip="For SONIC_PreData."),
+                schemas.PORTRAIT.Output("portrait", display_name="portrait", tooltip="For SONIC_PreData."),
                 io.Image.Output("preview", display_name="preview", tooltip="What was found, drawn on the picture."),
                 io.String.Output(
                     "report", display_name="report", tooltip="What was measured, and what would be better."
@@ -35,6 +35,8 @@ class SonicPortrait(io.ComfyNode):
     @classmethod
     @wording.spoken
     def execute(cls, image: Any, face: int, **others: Any) -> io.NodeOutput:
+        import dataclasses
+
         from sonic.errors import FaceError
         from sonic.evaluation.photo import drawn
         from sonic.media.photo import load_photo
@@ -42,7 +44,9 @@ class SonicPortrait(io.ComfyNode):
 
         settings = Settings(**schemas.chosen({"face": face}, ("face",)))
         chosen = bridge.Chosen(bridge.photo_file(image), settings.face)
-        seen, drawing = drawn(load_photo(chosen.photo_file), settings)
+        photo = load_photo(chosen.photo_file)
+        named = dataclasses.replace(photo, name=wording.names_of(cls).get("photo", photo.name))
+        seen, drawing = drawn(named, settings)
         if seen.video_px is None:
             bridge.Screen().picture(drawing)  # the faces with their numbers, before the node fails
             raise FaceError(seen.notices[0])
@@ -141,7 +145,7 @@ class SonicInference(io.ComfyNode):
                 ),
             ],
             outputs=[
-                schemas.MOTION.Output("motion", tooltip="Motion latents, for Latent Decoder."),
+                schemas.MOTION.Output("motion", display_name="motion", tooltip="Motion latents, for Latent Decoder."),
                 io.Image.Output(
                     "plot", display_name="plot", tooltip="Lips beside the loudness, head and lids over time."
                 ),
@@ -191,7 +195,11 @@ class SonicLatentDecoder(io.ComfyNode):
                 ),
             ],
             outputs=[
-                schemas.FRAMES.Output("frames", tooltip="For Post-Processing, Sonic Video Output or Frames To Images."),
+                schemas.FRAMES.Output(
+                    "frames",
+                    display_name="frames",
+                    tooltip="For Post-Processing, Sonic Video Output or Frames To Images.",
+                ),
                 io.Image.Output("sheet", display_name="sheet", tooltip="The opening as one picture, labelled."),
             ],
         )

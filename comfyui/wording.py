@@ -1,12 +1,16 @@
-"""Errors of the library in the words of nodes: inputs instead of options, Sonic Consent instead of commands."""
+"""What the library says in the words of nodes: inputs instead of options, Sonic Consent instead of commands."""
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 R = TypeVar("R")
+Prompt = Mapping[str, Mapping[str, Any]]
 CONSENT_REMEDY = "in Sonic Consent choose a basis, name the person and switch confirmed on"
+SAVED_REMEDY = "name the file of such a consent in saved of Sonic Consent"
+LOADERS = {"LoadImage": ("photo", "image"), "LoadAudio": ("recording", "audio")}
+"""Nodes that read the user's files -> (what the library calls such a file, the widget with its name)."""
 
 
 def _faces(match: re.Match[str]) -> str:
@@ -19,37 +23,73 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"photo has (\d+) faces; choose one with --face 1\.\.\d+, counted from the left", _faces),
     (r"recording '[^']*' holds (\d+) ms of sound; at least (\d+) ms are needed, record it again",
      r"the audio is too short (\1 ms; minimum \2 ms)"),
+    (r"(the consent of .+) is for the photo with SHA-256 .*sonic consent new",
+     rf"\1 is for another photo; use that photo, or {CONSENT_REMEDY}"),
+    (r"(the consent of .+) \([0-9a-f]{8,}\)", r"\1"),
+    (r"make one with:? (?:sonic consent new )?--(?:evidence-file|expires)", SAVED_REMEDY),
     (r"(?:make it anew(?: here)?|ask for a new one|(?:obtain|make) one(?: for this one)?|for this one|"
-     r"make a signed one|make one with): sonic consent new(?: PHOTO)?(?: --[\w-]+)?", CONSENT_REMEDY),
-    (r"`?sonic consent new(?: PHOTO)?`?(?: --[\w-]+)?", "Sonic Consent"),
-    (r"see them all with: sonic consent list", "clear its input saved, or choose a file"),
+     r"make a signed one|make one)(?: with)?: sonic consent new(?: PHOTO)?", CONSENT_REMEDY),
+    (r"`?sonic consent new(?: PHOTO)?`?", "Sonic Consent"),
+    (r"see them all with: sonic consent list", "clear saved of Sonic Consent, or name a consent file there"),
+    (r"name the person in the photo: --subject \"[^\"]*\"", "name the person in the photo: subject of Sonic Consent"),
+    (r"where it is kept, --evidence (\S+)", r"say where it is kept, such as \1, in evidence of Sonic Consent"),
     (r"give a sonic\.Consent", "connect Sonic Consent"),
-    (r"photo '[^']*'", "the image"),
-    (r"recording '[^']*'", "the audio"),
+    (r"weights of engine svd are missing: (.*); looked in (.*); `sonic weights fetch` gets them, .*",
+     r"missing svd weights: \1; looked in \2; run `sonic weights fetch`, or set weights_folder to where you have them"),
     (r"--engine (\w+)", r"engine \1"),
-    (r"with --force \(in Python: overwrite=True\)", "by another filename_prefix"),
-    (r"--([a-z][a-z-]*[a-z])", lambda match: match[1].replace("-", "_")),
+    (r"give another name, or replace it with --force \(in Python: overwrite=True\)", "choose another filename_prefix"),
+    (r"(?<!install )--([a-z][a-z-]*[a-z])", lambda match: match[1].replace("-", "_")),
 )  # fmt: skip
 """What the library says -> what a person at a node understands; the first fitting rules first."""
 
 
-def in_words_of_nodes(message: str) -> str:
-    """A message of the library as a node says it."""
+def in_words_of_nodes(message: str, names: Mapping[str, str] | None = None) -> str:
+    """A message of the library as a node says it; ``names`` are those of the files behind "photo" and "recording"."""
     for pattern, replacement in _RULES:
         message = re.sub(pattern, replacement, message)
+    for what, nobody in (("photo", "the image"), ("recording", "the audio")):
+        known = (names or {}).get(what)
+        shown = f"{what} {known!r}" if known else nobody
+        message = re.sub(rf"{what} '[^']*'", lambda _, shown=shown: shown, message)
     return message
+
+
+def file_names(prompt: Prompt | None, node_id: str | None) -> dict[str, str]:
+    """The user's files behind a node, as Load Image and Load Audio name them, where there is exactly one of a kind.
+
+    Nodes get pixels and samples; those are files of another name when the library reads them.
+    """
+    found: dict[str, set[str]] = {}
+    waiting, seen = [str(node_id)], set[str]()
+    while waiting:
+        key = waiting.pop()
+        node = (prompt or {}).get(key)
+        if node is None or key in seen:
+            continue
+        seen.add(key)
+        what, widget = LOADERS.get(node.get("class_type", ""), ("", ""))
+        if isinstance(name := node["inputs"].get(widget), str):
+            found.setdefault(what, set()).add(re.sub(r" \[(input|output|temp)\]$", "", name))
+        waiting += [str(value[0]) for value in node["inputs"].values() if isinstance(value, list) and value]
+    return {what: names.pop() for what, names in found.items() if len(names) == 1}
+
+
+def names_of(node: Any) -> dict[str, str]:
+    """As ``file_names``, of the node that runs."""
+    hidden = getattr(node, "hidden", None)
+    return file_names(getattr(hidden, "prompt", None), getattr(hidden, "unique_id", None))
 
 
 def spoken(execute: Callable[..., R]) -> Callable[..., R]:
     """``execute`` of a node, with the library's errors in the words of nodes."""
 
     @functools.wraps(execute)
-    def call(*args: Any, **inputs: Any) -> R:
+    def call(cls: Any, *args: Any, **inputs: Any) -> R:
         from sonic.errors import SonicError
 
         try:
-            return execute(*args, **inputs)
+            return execute(cls, *args, **inputs)
         except SonicError as error:
-            raise type(error)(in_words_of_nodes(str(error))) from error
+            raise type(error)(in_words_of_nodes(str(error), names_of(cls))) from error
 
     return call

@@ -45,13 +45,25 @@ def test_two_jobs_share_one_engine_and_closing_gives_it_back(tmp_path: Path, mon
 def test_another_seed_needs_no_other_analysis_and_hears_its_notices_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    calls = counted(monkeypatch, "sonic.pipeline.stages.analyse_portrait", "sonic.pipeline.stages.load_speech")
+    calls = counted(monkeypatch, "sonic.pipeline.latest.analyse_portrait", "sonic.pipeline.latest.load_speech")
     with Session() as session:
         jobs = [Job(SMALL.replace(seed=1)), Job(SMALL.replace(seed=2)), Job(SMALL.replace(framing="face"))]
         for n, job in enumerate(jobs):
             session.generate(demo.PORTRAIT, demo.SPEECH, tmp_path / f"{n}.mp4", consent=demo.consent(), job=job)
-    assert calls == {"analyse_portrait": 2, "load_speech": 2}, "the third job frames the photo otherwise"
+    assert calls == {"analyse_portrait": 2, "load_speech": 1}, "the third job frames the photo otherwise"
     assert jobs[0].notices == jobs[1].notices
+
+
+def test_another_recording_needs_no_other_analysis_of_the_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = counted(monkeypatch, "sonic.pipeline.latest.analyse_portrait", "sonic.pipeline.latest.load_speech")
+    other = tmp_path / "other.flac"
+    other.write_bytes(demo.SPEECH.read_bytes())
+    with Session() as session:
+        for n, speech in enumerate((demo.SPEECH, other)):
+            session.generate(demo.PORTRAIT, speech, tmp_path / f"{n}.mp4", consent=demo.consent(), job=Job(SMALL))
+    assert calls == {"analyse_portrait": 1, "load_speech": 2}
 
 
 def test_one_job_looks_once_for_policy_signer_and_a_log_and_twice_at_the_output(

@@ -1,5 +1,6 @@
 """The ComfyUI nodes without a ComfyUI: ranges, words, workflows, cost of loading."""
 
+import ast
 import asyncio
 import importlib.util
 import json
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import uuid
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,14 @@ NODE_IDS = (
 )  # fmt: skip
 """They stand in saved workflows: none is ever renamed or taken away."""
 CORE = ("LoadImage", "LoadAudio", "PreviewAny", "CreateVideo")
+SAVED_WIDGETS = json.loads((Path(__file__).parent / "saved_widgets.json").read_text(encoding="utf-8"))
+"""Widgets of each node in the order in which workflows of version 0.1.0 were saved."""
+REACHED = [
+    path
+    for path in (PACK.parent / "src" / "sonic").rglob("*.py")
+    if not {"apps", "training"} & set(path.parts) and path.stem not in ("fetch", "convert")
+]
+"""Modules whose messages can reach a node: not those of commands alone."""
 HEAVY = ("torch", "onnxruntime", "mediapipe", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
 MAX_LOAD_CPU_S = 0.3
 LOADING = """
@@ -221,6 +231,11 @@ def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path
             assert len(node["widgets_values"]) == len(widgets) + extra, f"{node['type']} in {file.stem}"
 
 
+@pytest.fixture
+def wording(schemas: dict[str, Schema]) -> Any:
+    return importlib.import_module("sonic_pack.wording")
+
+
 @pytest.mark.parametrize(
     ("message", "wanted"),
     [
@@ -233,18 +248,74 @@ def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path
             "the audio is too short (0 ms; minimum 100 ms)",
         ),
         (
-            "the consent of Ada was changed after it was signed; use the original, or make it anew: sonic consent new",
+            "the consent of Ada (0123456789) was changed after it was signed; use the original, or make it anew: "
+            "sonic consent new",
             "the consent of Ada was changed after it was signed; use the original, or in Sonic Consent choose a basis, "
             "name the person and switch confirmed on",
         ),
-        ("the policy p.toml allows language en, not de; change --language", None),
+        (
+            "the consent of Ada is for the photo with SHA-256 01234567..., but 'f00.png' has 89abcdef... and is no "
+            "copy of it; use that photo, or obtain consent for this one: sonic consent new",
+            "the consent of Ada is for another photo; use that photo, or in Sonic Consent choose a basis, name the "
+            "person and switch confirmed on",
+        ),
+        (
+            "weights of engine svd are missing: unet, vae; looked in models/sonic; `sonic weights fetch` gets them, "
+            "weights_folder says where they are",
+            "missing svd weights: unet, vae; looked in models/sonic; run `sonic weights fetch`, or set weights_folder "
+            "to where you have them",
+        ),
+        (
+            "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
+            "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
+        ),
+        (
+            "policy p.toml requires an evidence file; make one with: sonic consent new --evidence-file",
+            "policy p.toml requires an evidence file; name the file of such a consent in saved of Sonic Consent",
+        ),
     ],
 )
-def test_errors_speak_the_language_of_nodes(message: str, wanted: str | None) -> None:
-    spec = importlib.util.spec_from_file_location("sonic_wording", PACK / "wording.py")
-    assert spec and spec.loader
-    wording = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(wording)
-    said = wording.in_words_of_nodes(message)
-    assert "--" not in said and "sonic consent" not in said
-    assert wanted is None or said == wanted
+def test_errors_speak_the_language_of_nodes(message: str, wanted: str, wording: Any) -> None:
+    assert wording.in_words_of_nodes(message) == wanted
+
+
+def test_no_message_of_the_library_names_an_option_or_a_command_of_consents_on_a_node(wording: Any) -> None:
+    texts = {text for path in REACHED for text in _texts(path) if re.search(r"--[a-z]|sonic consent", text)}
+    assert len(texts) > 10, "this test would not see them"
+    said = {wording.in_words_of_nodes(text) for text in texts}
+    assert not [text for text in said if re.search(r"(?<!install )--[a-z]|sonic consent [a-z]", text)]
+
+
+def _texts(path: Path) -> Iterator[str]:
+    """All strings of a module but its docstrings; what an f-string puts in stands as {}."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
+    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts | docs:
+            yield node.value
+
+
+def test_a_message_names_the_users_own_file(wording: Any) -> None:
+    prompt = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "ada.jpg [input]"}},
+        "2": {"class_type": "ImageScale", "inputs": {"image": ["1", 0], "width": 512}},
+        "3": {"class_type": "SonicPortrait", "inputs": {"image": ["2", 0], "face": 0}},
+        "4": {"class_type": "LoadAudio", "inputs": {"audio": "a.flac"}},
+        "5": {"class_type": "LoadAudio", "inputs": {"audio": "b.flac"}},
+        "6": {"class_type": "Mix", "inputs": {"portrait": ["3", 0], "a": ["4", 0], "b": ["5", 0], "back": ["6", 0]}},
+    }
+    names = wording.file_names(prompt, "6")
+    assert names == {"photo": "ada.jpg"}, "two recordings: neither is the one"
+    said = wording.in_words_of_nodes("photo 'f00.png' is too dark; recording 'b4.wav' is silent", names)
+    assert said == "photo 'ada.jpg' is too dark; the audio is silent"
+    assert wording.file_names(None, None) == {} == wording.file_names(prompt, "9")
+
+
+@pytest.mark.parametrize("node", SAVED_WIDGETS)
+def test_a_saved_workflow_finds_its_widgets_where_they_were(node: str, schemas: dict[str, Schema]) -> None:
+    """The canvas restores widgets by their place: what comes anew is added at the end."""
+    widgets = [one.id for one in schemas[node].inputs if one.kind in ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")]
+    assert widgets[: len(SAVED_WIDGETS[node])] == SAVED_WIDGETS[node]

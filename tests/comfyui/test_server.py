@@ -57,7 +57,7 @@ def refused(server: Server, prompt: Prompt) -> str:
 
 def test_the_pack_loads_with_its_templates_and_both_languages(server: Server) -> None:
     log = server.log.read_text(errors="replace")
-    assert re.search(r"seconds: .*sonic-talk", log) and "IMPORT FAILED" not in log
+    assert re.search(r"seconds: .*sonic-talk", log) and not re.search(r"IMPORT FAILED.*sonic-talk", log)
     assert sorted(server.call("/workflow_templates")["sonic-talk"]) == sorted(path.stem for path in WORKFLOWS)
     words = server.call("/i18n")
     assert words["zh"]["nodeDefs"]["SonicTalkingPortrait"]["display_name"] != "Sonic Talking Portrait"
@@ -164,13 +164,13 @@ def test_a_value_outside_its_range_is_refused(server: Server, widget: str, value
     ("changes", "words"),
     [
         ({"duration": 600.0}, r"duration is 600 s but the recording has 11\.9"),
-        ({"basis": "choose the grounds"}, "on what grounds"),
+        ({"basis": "choose the grounds"}, "in Sonic Consent choose a basis, name the person and switch confirmed on"),
         ({"basis": "self", "subject": "Mira"}, "confirmed"),
         ({"basis": "written", "subject": "Mira", "confirmed": True}, "evidence"),
         ({"filename_prefix": "../../outside"}, "output folder"),
         ({"face": 2}, "face"),
         ({"min_resolution": 64}, "between 128 and 2048"),
-        ({"saved": "0123456789"}, "sonic consent list"),
+        ({"saved": "0123456789"}, "clear saved of Sonic Consent"),
         ({"language": "not a tag!"}, "language"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -233,7 +233,32 @@ def test_the_demos_consent_holds_for_no_other_photo(server: Server) -> None:
 
     mirrored = server.base / "input" / "mirrored.png"
     Image.open(demo.PORTRAIT).convert("RGB").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(mirrored)
-    assert "is for the photo" in refused(server, prompt_of(FAST, **SMALL, image="mirrored.png"))
+    said = refused(server, prompt_of(FAST, **SMALL, image="mirrored.png"))
+    assert "is for another photo" in said and "in Sonic Consent choose a basis" in said
+
+
+def test_a_photo_without_a_face_is_called_by_the_name_that_the_user_gave_it(server: Server) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (320, 320), "steelblue").save(server.base / "input" / "plain blue.png")
+    for workflow in (FAST, STEPS):
+        prompt = prompt_of(
+            workflow, **SMALL, image="plain blue.png", basis="synthetic", subject="Nobody", confirmed=True
+        )
+        assert "photo 'plain blue.png'" in refused(server, prompt)
+
+
+def test_a_report_takes_the_name_of_a_video_in_comfyuis_folders_alone(server: Server, tmp_path: Path) -> None:
+    prompt = prompt_of(FAST, **SMALL, filename_prefix="sonic/named")
+    prompt["99"] = {
+        "class_type": "SonicQualityReport",
+        "inputs": {"video": [node_of(prompt, "SonicTalkingPortrait"), 1]},
+    }
+    (told,) = settled(server, prompt)["outputs"]["99"]["text"]
+    assert "watermark" in told
+    text = {"class_type": "PrimitiveString", "inputs": {"value": str(tmp_path / "secret.mp4")}}
+    report = {"class_type": "SonicQualityReport", "inputs": {"video": ["1", 0]}}
+    assert "outside ComfyUI's folders" in refused(server, {"1": text, "2": report})
 
 
 def test_nothing_is_written_but_where_comfyui_and_the_user_keep_things(server: Server, home: Path) -> None:

@@ -54,6 +54,7 @@ def modules() -> dict[str, ModuleType]:
         setattr(io, name, _type(name.upper()))
     io.Custom, io.Schema, io.ComfyNode = _type, Schema, type("ComfyNode", (), {})  # type: ignore[attr-defined]
     io.Input, io.Output, io.NodeOutput = Kept, Kept, tuple  # type: ignore[attr-defined]
+    io.Hidden = SimpleNamespace(prompt="PROMPT", unique_id="UNIQUE_ID")  # type: ignore[attr-defined]
     latest.io, latest.ui, latest.InputImpl = io, ModuleType("ui"), SimpleNamespace()  # type: ignore[attr-defined]
     latest.ComfyExtension = type("ComfyExtension", (), {})  # type: ignore[attr-defined]
     paths.get_user_directory = lambda: "no such folder"  # type: ignore[attr-defined]

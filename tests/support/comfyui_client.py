@@ -62,6 +62,8 @@ class Server:
     base: Path
     port: int
     log: Path
+    front_end: tuple[int, ...] = ()
+    """Version of the front end that was asked for, as its folder says."""
 
     def call(self, path: str, values: Any = None) -> Any:
         """The JSON answer of GET, or of POST with these values; of a refusal its body under "refused"."""
@@ -145,8 +147,8 @@ def cached(history: dict[str, Any]) -> set[str]:
 
 
 @contextmanager
-def running(comfyui: Path, base: Path, home: Path) -> Iterator[Server]:
-    """ComfyUI with this pack, in ``base``; everything of the user in ``home``."""
+def running(comfyui: Path, base: Path, home: Path, front_end: Path | None = None) -> Iterator[Server]:
+    """ComfyUI with this pack, in ``base``; everything of the user in ``home``; ``front_end`` None is its own."""
     for name in FOLDERS:
         (base / name).mkdir(parents=True)
     (base / "custom_nodes" / "sonic-talk").symlink_to(PACK, target_is_directory=True)
@@ -157,9 +159,11 @@ def running(comfyui: Path, base: Path, home: Path) -> Iterator[Server]:
     command = [
         python, str(comfyui / "main.py"), "--cpu", "--base-directory", str(base), "--port", str(port),
         "--database-url", f"sqlite:///{base}/user/comfyui.db", "--disable-api-nodes",
+        *(["--front-end-root", str(front_end)] if front_end else []),
     ]  # fmt: skip
     environment = os.environ | {"HOME": str(home), "SONIC_HOME": str(home / "sonic"), "OMP_WAIT_POLICY": "PASSIVE"}
-    server = Server(base, port, base / "server.log")
+    version = tuple(map(int, front_end.parts[-3].split("."))) if front_end else ()
+    server = Server(base, port, base / "server.log", version)
     with server.log.open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=comfyui)
         try:

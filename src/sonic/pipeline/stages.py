@@ -16,7 +16,7 @@ import dataclasses
 import math
 import sys
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ MOTION_PHASES = ("load", "speech", "frame", "drive", "time")
 """Settings of later phases leave the motion as it is."""
 N_OPENING_STAGES = 3
 """Units of the stage "analyse": photo, speech, face."""
+
+PortraitOf = Callable[[Photo, Settings, OnNotice], Portrait]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,18 @@ class MotionTake:
         return video_frames(self.prepared.duration_s, self.settings.fps)
 
 
+def report_opening(observer: Observer, done: int) -> None:
+    """Say how many of photo, speech and face are done."""
+    observer.progress(Progress("analyse", done, N_OPENING_STAGES))
+
+
 def load(portrait: Path, speech: Path, settings: Settings, observer: Observer) -> tuple[Photo, Speech]:
     """Step 1 for both files, of the speech the track that settings name. Raises PhotoError and SpeechError."""
-    _opening(observer, 0)
+    report_opening(observer, 0)
     photo = load_photo(portrait)
-    _opening(observer, 1)
+    report_opening(observer, 1)
     recording = load_speech(speech, observer.notice, audio_track=settings.audio_track)
-    _opening(observer, 2)
+    report_opening(observer, 2)
     return photo, recording
 
 
@@ -116,14 +123,17 @@ def analyse(
     observer: Observer,
     *,
     longest_s: float = math.inf,
+    portrait_of: PortraitOf | None = None,
 ) -> Prepared:
     """Step 2: the face that settings name, the picture that they frame, and how long the video gets.
+
+    ``portrait_of`` is asked instead of the analysis, by who may have it already.
 
     Raises FaceError, and SettingError where settings.duration is longer than the recording.
     """
     duration_s = min(_duration_s(speech, settings, observer.notice), longest_s)
-    portrait = analyse_portrait(photo, settings, observer.notice)
-    _opening(observer, 3)
+    portrait = (portrait_of or analyse_portrait)(photo, settings, observer.notice)
+    report_opening(observer, 3)
     _return_freed_memory()
     return Prepared(photo_file, portrait, speech, duration_s, settings)
 
@@ -177,13 +187,6 @@ def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
         produce_id=uuid.uuid4().hex,
     )
     return clip if on_frame is None else dataclasses.replace(clip, frames=_Observed(clip.frames, on_frame))
-
-
-def prepare_authorised(job: Job, portrait: Path, speech: Path, permit: Permit) -> tuple[Prepared, Permit]:
-    """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo."""
-    photo, recording = load(portrait, speech, job.settings, job.observer)
-    permit = require_consent(permit, photo, job.settings)
-    return analyse(portrait, photo, recording, job.settings, job.observer), permit
 
 
 def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
@@ -250,10 +253,6 @@ def _differ(before: Settings, after: Settings) -> bool:
         for name, entry in settings_table().items()
         if entry.phase in MOTION_PHASES
     )
-
-
-def _opening(observer: Observer, done: int) -> None:
-    observer.progress(Progress("analyse", done, N_OPENING_STAGES))
 
 
 def _return_freed_memory() -> None:
