@@ -27,7 +27,7 @@ FRONT_ENDS ?= 1.27.10 1.48.7 1.58.1
 test-comfyui: setup $(FRONT_ENDS:%=.tools/front-ends/%)  ## the nodes in a ComfyUI with sonic-talk in its Python: every workflow, in three front ends
 	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) \
 	COMFYUI_FRONT_ENDS=$(abspath .tools/front-ends) COMFYUI_PICTURES=$(abspath build/comfyui) \
-	$(RUN) --with 'playwright>=1.50' pytest -n 0 -rs tests/comfyui
+	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/comfyui
 
 .tools/front-ends/%:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ comfyui-frontend-package==$*
