@@ -37,8 +37,8 @@ MAX_SIDE_PX = 384
 MAX_LOST = 0.1
 """Share of frames that may be without a face; FIELD calls such a clip unusable."""
 SOURCE = Path(sonic.__file__).parent
-TRACKING = ("landmarks.py",)
-RENDERING = (*TRACKING, "render", "facemesh.py", "geometry.py", "assets/face_model.npz")
+TRACKING = ("faces/mediapipe.py",)
+RENDERING = (*TRACKING, "engines/light/renderers", "faces", "assets/face_model.npz")
 _SECONDS_A_FRAME = 0.04  # first guess of the time left
 
 
@@ -209,7 +209,7 @@ def _read(file: Path) -> Track:
 def _sources(names: Iterable[str]) -> list[bytes]:
     """The bytes of these files and of all code below these folders, and the version of the tracker."""
     paths = [SOURCE / name for name in names]
-    files = [f for p in paths for f in (sorted([*p.glob("*.py"), *p.glob("*.c")]) if p.is_dir() else [p])]
+    files = [f for p in paths for f in (sorted([*p.rglob("*.py"), *p.rglob("*.c")]) if p.is_dir() else [p])]
     return [version("mediapipe").encode(), *(f.read_bytes() for f in files)]
 
 
