@@ -67,7 +67,7 @@ class Renderer:
         self._head = Head(points, fit, others.room if others else 1.0)
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
-        self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.0 if glasses else 1.0))
+        self._deform = Deformer(neutral, model.shapes, template, LidStyle(follow=0.0 if glasses else 1.0))
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         look = EyeLook(fit.px_per_mm, colours.lash, glasses)
@@ -96,7 +96,7 @@ class Renderer:
 
         lids = self._lids(motion.lids[i])
         moves = not self._mouth_still
-        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids, motion.brows[i])
+        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, lids)
         out = self._rgb.copy()
