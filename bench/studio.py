@@ -156,9 +156,9 @@ def portrait_of(photo: Photo) -> Portrait:
     return analyse_portrait(photo, Settings(min_resolution=side), lambda line: None)
 
 
-def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:
-    """The product's own motion with the default settings, whole."""
-    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds, Observer())))
+def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float, **changes: Any) -> Motion:
+    """The product's own motion, whole; with the default settings but for ``changes``."""
+    return join(list(engine.drive(portrait, speech, Settings(fps=FPS, **changes), seconds, Observer())))
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:

@@ -5,7 +5,7 @@ fall together in the middle of a note.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,8 @@ HELD = "+held"
 SHARE = 0.6
 """Of the voiced sounds that are held."""
 FACTOR = (1.5, 5.0)
+TEMPO = (0.8, 1.25)
+"""Of the whole clip besides."""
 HOP, WINDOW, SEARCH = 160, 480, 96
 """Samples: 10 ms, 30 ms and 6 ms."""
 LEAST_S = 0.06
@@ -30,33 +32,37 @@ LOUD_DB = 25.0
 _PITCH_S = (1 / 400, 1 / 70)
 
 
-def held_utterances(clips: Mapping[str, Utterance] | Iterator[Utterance]) -> Iterator[Utterance]:
+def held_utterances(clips: Iterable[Utterance]) -> Iterator[Utterance]:
     """Each clip once more with held vowels, under its key and HELD."""
-    for clip in clips.values() if isinstance(clips, Mapping) else clips:
-        samples = clip.samples.astype(np.float32) / 32768
-        sound = stretched(samples, held_places(clip.key, samples))
+    for clip in clips:
+        sound = stretched(_sound(clip), held_places(clip))
         labels = np.full(n_labels(len(sound)), UNKNOWN, np.uint8)
         whole = (np.clip(sound, -1, 1) * 32767).astype(np.int16)
         yield replace(clip, key=clip.key + HELD, samples=whole, phones="", labels=labels)
 
 
-def held_motion(key: str, samples: F32, latents: F32) -> F32:
+def held_motion(clip: Utterance, latents: F32) -> F32:
     """(T, C) latents of a clip at 25 Hz, as long as its held sound."""
-    places = held_places(key, samples)
+    places = held_places(clip)
     wanted = np.arange(len(places) * HOP // (SPEECH_RATE_HZ // 25)) / 25
     at = 25 * np.interp(wanted, np.arange(len(places)) * HOP / SPEECH_RATE_HZ, places)
     columns = [np.interp(at, np.arange(len(latents)), column) for column in latents.T]
     return np.asarray(np.stack(columns, 1), np.float32)
 
 
-def held_places(key: str, samples: F32) -> F64:
-    """(N,) s: where in a clip's sound each 10 ms of its held sound come from; the same for the same key."""
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
-    speed = np.ones(len(samples) // HOP)
+def _sound(clip: Utterance) -> F32:
+    return np.asarray(clip.samples.astype(np.float32) / 32768)
+
+
+def held_places(clip: Utterance) -> F64:
+    """(N,) s: where in a clip's sound each 10 ms of its held sound come from; the same for the same clip."""
+    samples, rng = _sound(clip), np.random.default_rng(zlib.crc32(clip.key.encode()))
+    tempo = rng.uniform(*TEMPO)
+    speed = np.full(len(samples) // HOP, tempo)
     for start, stop in zip(*runs(voiced(samples)), strict=True):
         if (stop - start) * HOP >= LEAST_S * SPEECH_RATE_HZ and rng.random() < SHARE:
             inner = slice(start + 1, stop - 1)  # the way in and out keeps its pace
-            speed[inner] = 1 / rng.uniform(*FACTOR)
+            speed[inner] = tempo / rng.uniform(*FACTOR)
     ends = np.cumsum(1 / speed)
     grid = np.arange(int(ends[-1]) if len(ends) else 0)
     return np.asarray(np.interp(grid, np.r_[0, ends], np.arange(len(speed) + 1)) * HOP / SPEECH_RATE_HZ)
