@@ -151,9 +151,10 @@ def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
 
 def _consent(arguments: argparse.Namespace) -> "Consent":
     from sonic.provenance.consent import BASES, Consent
+    from sonic.provenance.consent.resolve import consent_from
 
     if arguments.consent not in BASES:
-        return Consent.from_file(Path(arguments.consent))
+        return consent_from(arguments.consent)
     if not arguments.subject and arguments.consent != "synthetic":
         raise ConsentError(f"--consent {arguments.consent} names nobody; add --subject with the person's name")
     consent = Consent(

@@ -267,10 +267,9 @@ def _quoted(path: Path) -> str:
 
 def _found(text: str) -> "Consent":
     """The consent in a file of that name, or of this machine with such an id."""
-    from sonic.provenance.consent import Consent, store
+    from sonic.provenance.consent.resolve import consent_from
 
-    path = Path(text)
-    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or os.path.exists(path) else store.find(text)
+    return consent_from(text)
 
 
 def _limits(consent: "Consent") -> str:
