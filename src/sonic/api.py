@@ -1,43 +1,23 @@
 """generate(), stream() and preview(): one job in a session of its own, from what a program has at hand."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, overload
 
-from sonic.errors import OutputError
-from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
+from sonic.media.inputs import PathInput, PictureInput, SoundInput
 from sonic.notebook import progress_bar
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
-from sonic.provenance.consent.resolve import ConsentInput, consent_from
-from sonic.session import Session
+from sonic.provenance.consent.resolve import ConsentInput
+from sonic.session import Delivered, Session
 from sonic.settings import Settings
 from sonic.settings.presets import settings_from
-from sonic.types import Clip, Frame, Frames, Observer, OnFrame, OnNotice, OnProgress
+from sonic.types import Clip, Frames, Observer, OnFrame, OnNotice, OnProgress
 
 __all__ = ["Delivered", "Result", "generate", "preview", "stream"]
 
 SettingsInput = Settings | Mapping[str, Any] | PathInput | None
 """Settings, a dict of them, the name or the TOML file of a preset, or None for the defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A video that was made without a file of its own."""
-
-    video: bytes | None
-    """The MP4; None where a file object took it."""
-    record: str
-    """JSON, what would lie beside a file: keep it with the video, sonic.verify looks for it there."""
-    duration_s: float
-    n_frames: int
-    size_px: tuple[int, int]
-    notices: tuple[str, ...]
 
 
 @overload
@@ -69,9 +49,9 @@ def generate(
     **changes: Any,
 ) -> Delivered: ...
 def generate(  # noqa: PLR0913 - the one function of the library: what to make, how, and who observes it
-    portrait: PictureInput,
-    speech: SoundInput,
-    out: PathInput | BinaryIO | None = None,
+    portrait: Any,
+    speech: Any,
+    out: Any = None,
     *,
     consent: ConsentInput,
     settings: SettingsInput = None,
@@ -104,30 +84,12 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
     threads do not survive a fork, so take multiprocessing.get_context("spawn").
     """
-    grounds = consent_from(consent)
     job = _job(settings_from(settings, changes), on_progress, on_notice, on_frame)
-    with Session() as session, as_files(portrait, speech) as (photo, sound):
-        if isinstance(out, str | os.PathLike):
-            return session.generate(photo, sound, Path(out), consent=grounds, job=job, overwrite=overwrite)
-        if out is not None and not hasattr(out, "write"):
-            raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None for bytes")
-        with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
-            made = session.generate(photo, sound, Path(folder) / "video.mp4", consent=grounds, job=job)
-            return _delivered(made, out)
-
-
-def _delivered(made: Result, out: BinaryIO | None) -> Delivered:
-    """Hand over what was made in a folder that is about to vanish."""
-    record, video = made.record.read_text(encoding="utf-8"), None
-    if out is None:
-        video = made.video.read_bytes()
-    else:
-        try:
-            with made.video.open("rb") as file:
-                shutil.copyfileobj(file, out)
-        except (OSError, TypeError, ValueError) as error:
-            raise OutputError(f"the video cannot be written to {out!r} ({error}); open it with mode 'wb'") from error
-    return Delivered(video, record, made.duration_s, made.n_frames, made.size_px, made.notices)
+    with Session() as session:
+        made: Result | Delivered = session.generate(
+            portrait, speech, out, consent=consent, job=job, overwrite=overwrite
+        )
+        return made
 
 
 def stream(
@@ -148,30 +110,8 @@ def stream(
 
     Takes what ``generate`` takes. Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
-    grounds = consent_from(consent)
     job = _job(settings_from(settings, changes), on_progress, on_notice)
-    with ExitStack() as stack:
-        photo, sound = stack.enter_context(as_files(portrait, speech))
-        frames = stack.enter_context(Session().stream(photo, sound, consent=grounds, job=job))
-        return _Streamed(frames, stack.pop_all())
-
-
-class _Streamed(Frames):
-    """Frames, and the files that they are made from, which go with them."""
-
-    def __init__(self, frames: Frames, behind: ExitStack) -> None:
-        self._frames, self._behind = frames, behind
-
-    def __next__(self) -> Frame:
-        try:
-            return next(self._frames)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Stop the work and remove the files."""
-        self._behind.close()
+    return Session().stream(portrait, speech, consent=consent, job=job)
 
 
 def preview(

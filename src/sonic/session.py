@@ -1,17 +1,40 @@
 """What every front end holds one of: engines that stay warm between jobs, and the jobs that are done with them."""
 
+import os
+import shutil
+import tempfile
 import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, overload
 
 from sonic.engines import Engine, check_engine, open_engine
+from sonic.errors import OutputError
+from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.preflight import request_permit
+from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
-from sonic.types import Clip, Frames
+from sonic.provenance.consent.resolve import ConsentInput, consent_from
+from sonic.types import Clip, Frame, Frames
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A video that was made without a file of its own."""
+
+    video: bytes | None
+    """The MP4; None where a file object took it."""
+    record: str
+    """JSON, what would lie beside a file: keep it with the video, sonic.verify looks for it there."""
+    duration_s: float
+    n_frames: int
+    size_px: tuple[int, int]
+    notices: tuple[str, ...]
 
 
 class Session:
@@ -37,38 +60,75 @@ class Session:
                 self._engines[name] = open_engine(name)
             return self._engines[name]
 
+    @overload
     def generate(
         self,
-        portrait: str | Path,
-        speech: str | Path,
-        out: str | Path,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput,
         *,
-        consent: Consent,
+        consent: ConsentInput,
         job: Job,
         overwrite: bool = False,
-    ) -> stages.Result:
+    ) -> Result: ...
+    @overload
+    def generate(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: BinaryIO | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+    ) -> Delivered: ...
+    def generate(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput | BinaryIO | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+    ) -> Result | Delivered:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
-        earlier output. Raises a SonicError for anything a user can mend.
+        earlier output. A file object gets the video instead; without ``out`` it is returned. Raises a SonicError for
+        anything a user can mend.
         """
-        portrait, speech, out = Path(portrait), Path(speech), Path(out)
+        grounds = consent_from(consent)
+        with as_files(portrait, speech) as (photo, sound):
+            if isinstance(out, str | os.PathLike):
+                return self._made(photo, sound, Path(out), grounds, job, overwrite=overwrite)
+            if out is not None and not hasattr(out, "write"):
+                raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None")
+            with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
+                return _delivered(self._made(photo, sound, Path(folder) / "video.mp4", grounds, job), out)
+
+    def _made(
+        self, portrait: Path, speech: Path, out: Path, consent: Consent, job: Job, *, overwrite: bool = False
+    ) -> Result:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
 
-    def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
+    def stream(self, portrait: PictureInput, speech: SoundInput, *, consent: ConsentInput, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
 
         Sound is not part of the stream: frame i belongs to the sound from i / fps.
         """
         check_engine(job.settings.engine)
-        permit = request_permit(consent, job.settings)
+        permit = request_permit(consent_from(consent), job.settings)
         engine = self.engine(job.settings.engine)
-        prepared, permit = self._latest.prepared(job, Path(portrait), Path(speech), permit)
-        return stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job).frames
+        with ExitStack() as stack:
+            photo, sound = stack.enter_context(as_files(portrait, speech))
+            prepared, permit = self._latest.prepared(job, photo, sound, permit)
+            clip = stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job)
+            return _Streamed(stack.enter_context(clip.frames), stack.pop_all())
 
     def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
         """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
@@ -91,3 +151,35 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _delivered(made: Result, out: BinaryIO | None) -> Delivered:
+    """Hand over what was made in a folder that is about to vanish."""
+    record, video = made.record.read_text(encoding="utf-8"), None
+    if out is None:
+        video = made.video.read_bytes()
+    else:
+        try:
+            with made.video.open("rb") as file:
+                shutil.copyfileobj(file, out)
+        except (OSError, TypeError, ValueError) as error:
+            raise OutputError(f"the video cannot be written to {out!r} ({error}); open it with mode 'wb'") from error
+    return Delivered(video, record, made.duration_s, made.n_frames, made.size_px, made.notices)
+
+
+class _Streamed(Frames):
+    """Frames, and the files that they are made from, which go with them."""
+
+    def __init__(self, frames: Frames, behind: ExitStack) -> None:
+        self._frames, self._behind = frames, behind
+
+    def __next__(self) -> Frame:
+        try:
+            return next(self._frames)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the work and remove the files."""
+        self._behind.close()
