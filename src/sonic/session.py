@@ -10,16 +10,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, overload
 
+from sonic.counts import video_frames
 from sonic.engines import Engine, check_engine, open_engine
 from sonic.errors import OutputError
 from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
+from sonic.pipeline.plan import Plan, time_of
 from sonic.pipeline.preflight import request_permit
 from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.resolve import ConsentInput, consent_from
+from sonic.settings import DEFAULTS
 from sonic.types import Clip, Frame, Frames
 
 
@@ -115,6 +118,31 @@ class Session:
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
+
+    def plan(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+    ) -> Plan:
+        """What ``generate`` would make of this, after all of its checks; writes and logs nothing.
+
+        Raises what ``generate`` raises before its first frame.
+        """
+        settings = job.settings
+        check_engine(settings.engine)
+        with as_files(portrait, speech) as (photo, sound):
+            files = () if out is None else (photo, sound)
+            where = None if out is None else Path(out)
+            permit = request_permit(consent_from(consent), settings, where, *files, overwrite=overwrite)
+            prepared, _ = self._latest.prepared(job, photo, sound, permit)
+            takes_s = time_of(prepared, self.engine(settings.engine)) if settings.engine == DEFAULTS["engine"] else None
+            n_frames = video_frames(prepared.duration_s, settings.fps)
+            return Plan(prepared.portrait.size_px, prepared.duration_s, n_frames, takes_s)
 
     def stream(self, portrait: PictureInput, speech: SoundInput, *, consent: ConsentInput, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.

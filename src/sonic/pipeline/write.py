@@ -111,7 +111,7 @@ def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
         if not overwrite and is_foreign(out):
             raise OutputError(
                 f"{str(out)!r} exists and is not an earlier output with its record; give another name, or replace it "
-                "with --force (in Python: overwrite=True)"
+                "with --overwrite (in Python: overwrite=True)"
             )
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")
