@@ -7,7 +7,7 @@ from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.session import Session
 from sonic.settings import Settings
-from sonic.types import Clip, Frames, Observer, OnFrame, OnNotice, OnProgress
+from sonic.types import Frame, Frames, Observer, OnFrame, OnNotice, OnProgress, ignore
 
 __all__ = ["Result", "generate", "preview", "stream"]
 
@@ -28,8 +28,8 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
 
     The output appears under its final name only when it is complete. It replaces an earlier output, which is a video
     whose hash the record beside it names; any other file is kept, and raises OutputError, unless ``overwrite`` is true.
-    ``on_frame`` sees each labelled frame on its way there. Raises a SonicError for anything a user can mend.
-    For many videos use one Session: engines stay warm.
+    ``on_frame`` sees a read-only copy of each labelled frame on its way there. Raises a SonicError for anything a user
+    can mend. For many videos use one Session: engines stay warm.
 
     Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
     is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
@@ -64,13 +64,14 @@ def preview(
     portrait: str | Path,
     speech: str | Path,
     *,
-    longest_s: float,
+    n_pictures: int = 8,
     settings: Settings | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
-) -> Clip:
-    """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-    return Session().preview(portrait, speech, longest_s=longest_s, job=_job(settings, on_progress, on_notice))
+) -> tuple[Frame, ...]:
+    """Labelled frames of the opening of a video, to look at before there is consent: as Session.preview."""
+    with Session() as session:
+        return session.preview(portrait, speech, n_pictures=n_pictures, job=_job(settings, on_progress, on_notice))
 
 
 def _job(
@@ -79,7 +80,4 @@ def _job(
     on_notice: OnNotice | None,
     on_frame: OnFrame | None = None,
 ) -> Job:
-    def ignore(report: object) -> None:
-        """Nobody observes."""
-
     return Job(settings or Settings(), Observer(on_progress or ignore, on_notice or ignore, on_frame or ignore))

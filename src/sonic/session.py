@@ -11,7 +11,7 @@ from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.preflight import request_permit
 from sonic.provenance.consent import Consent
-from sonic.types import Clip, Frames
+from sonic.types import Frame, Frames, Observer
 
 
 class Session:
@@ -30,12 +30,13 @@ class Session:
         self._opening = threading.Lock()
         self._latest = LatestAnalysis()
 
-    def engine(self, name: str) -> Engine[Any]:
-        """The engine of this name, opened once. Raises SettingError and InstallError as ``open_engine``."""
-        with self._opening:
-            if name not in self._engines:
-                self._engines[name] = open_engine(name)
-            return self._engines[name]
+    def warm(self, name: str) -> None:
+        """Open the engine of this name, if it is not. Raises SettingError and InstallError as ``open_engine``."""
+        self._opened(name)
+
+    def drive(self, prepared: stages.Prepared, observer: Observer) -> stages.MotionTake:
+        """stages.drive with the session's engine."""
+        return stages.drive(prepared, observer, self._opened(prepared.settings.engine))
 
     def generate(
         self,
@@ -55,7 +56,7 @@ class Session:
         portrait, speech, out = Path(portrait), Path(speech), Path(out)
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
-        engine = self.engine(job.settings.engine)
+        engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
 
@@ -66,16 +67,22 @@ class Session:
         """
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings)
-        engine = self.engine(job.settings.engine)
+        engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, Path(portrait), Path(speech), permit)
         return stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job).frames
 
-    def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
-        """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-        engine = self.engine(job.settings.engine)
+    def preview(self, portrait: str | Path, speech: str | Path, *, n_pictures: int = 8, job: Job) -> tuple[Frame, ...]:
+        """Labelled frames evenly spaced over the opening of a video, to look at before there is consent.
+
+        At most stages.MOST_STILLS, from the first stages.OPENING_S seconds and too far apart to be a video: a run of
+        frames is given by ``stream``, with consent and an entry in the audit log.
+        """
+        engine = self._opened(job.settings.engine)
         photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.observer)
-        prepared = stages.analyse(Path(portrait), photo, recording, job.settings, job.observer, longest_s=longest_s)
-        return stages.clip_of(stages.drive(prepared, job.observer, engine))
+        prepared = stages.analyse(
+            Path(portrait), photo, recording, job.settings, job.observer, longest_s=stages.OPENING_S
+        )
+        return stages.stills(stages.drive(prepared, job.observer, engine), n_pictures, job.observer.progress)
 
     def close(self) -> None:
         """Give back what the engines hold; the next job opens them anew."""
@@ -83,6 +90,13 @@ class Session:
         with self._opening:
             while self._engines:
                 self._engines.popitem()[1].close()
+
+    def _opened(self, name: str) -> Engine[Any]:
+        """The engine of this name, opened once; private, for what it renders is not marked yet."""
+        with self._opening:
+            if name not in self._engines:
+                self._engines[name] = open_engine(name)
+            return self._engines[name]
 
     def __enter__(self) -> Self:
         return self
