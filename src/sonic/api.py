@@ -1,7 +1,6 @@
 """generate(), stream() and preview(): one job in a session of its own, from what a program has at hand."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, BinaryIO, overload
 
 from sonic.media.inputs import PathInput, PictureInput, SoundInput
@@ -12,7 +11,7 @@ from sonic.provenance.consent.resolve import ConsentInput
 from sonic.session import Delivered, Session
 from sonic.settings import Settings
 from sonic.settings.presets import settings_from
-from sonic.types import Clip, Frames, Observer, OnFrame, OnNotice, OnProgress
+from sonic.types import Frame, Frames, Observer, OnFrame, OnNotice, OnProgress, ignore
 
 __all__ = ["Delivered", "Result", "generate", "preview", "stream"]
 
@@ -76,9 +75,9 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     is a video whose hash the record beside it names; any other file is kept, and raises OutputError, unless
     ``overwrite`` is true. With a file object, or without ``out``, the result is Delivered.
 
-    ``on_frame`` sees each labelled frame on its way there. Without ``on_progress`` a notebook shows a progress bar, by
-    tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use one Session: engines
-    stay warm.
+    ``on_frame`` sees a read-only copy of each labelled frame on its way there. Without ``on_progress`` a notebook shows
+    a progress bar, by tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use
+    one Session: engines stay warm.
 
     Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
     is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
@@ -115,23 +114,22 @@ def stream(
 
 
 def preview(
-    portrait: str | Path,
-    speech: str | Path,
+    portrait: PictureInput,
+    speech: SoundInput,
     *,
-    longest_s: float,
-    settings: Settings | None = None,
+    n_pictures: int = 8,
+    settings: SettingsInput = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
-) -> Clip:
-    """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-    job = _job(settings or Settings(), on_progress, on_notice)
-    return Session().preview(portrait, speech, longest_s=longest_s, job=job)
+    **changes: Any,
+) -> tuple[Frame, ...]:
+    """Labelled frames of the opening of a video, to look at before there is consent: as Session.preview."""
+    job = _job(settings_from(settings, changes), on_progress, on_notice)
+    with Session() as session:
+        return session.preview(portrait, speech, n_pictures=n_pictures, job=job)
 
 
 def _job(
     settings: Settings, on_progress: OnProgress | None, on_notice: OnNotice | None, on_frame: OnFrame | None = None
 ) -> Job:
-    def ignore(report: object) -> None:
-        """Nobody observes."""
-
     return Job(settings, Observer(on_progress or progress_bar() or ignore, on_notice or ignore, on_frame or ignore))

@@ -23,7 +23,7 @@ from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.resolve import ConsentInput, consent_from
 from sonic.settings import DEFAULTS
-from sonic.types import Clip, Frame, Frames
+from sonic.types import Frame, Frames, Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,13 @@ class Session:
         self._opening = threading.Lock()
         self._latest = LatestAnalysis()
 
-    def engine(self, name: str) -> Engine[Any]:
-        """The engine of this name, opened once. Raises SettingError and InstallError as ``open_engine``."""
-        with self._opening:
-            if name not in self._engines:
-                self._engines[name] = open_engine(name)
-            return self._engines[name]
+    def warm(self, name: str) -> None:
+        """Open the engine of this name, if it is not. Raises SettingError and InstallError as ``open_engine``."""
+        self._opened(name)
+
+    def drive(self, prepared: stages.Prepared, observer: Observer) -> stages.MotionTake:
+        """stages.drive with the session's engine."""
+        return stages.drive(prepared, observer, self._opened(prepared.settings.engine))
 
     @overload
     def generate(
@@ -115,7 +116,7 @@ class Session:
     ) -> Result:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
-        engine = self.engine(job.settings.engine)
+        engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
 
@@ -140,7 +141,9 @@ class Session:
             where = None if out is None else Path(out)
             permit = request_permit(consent_from(consent), settings, where, *files, overwrite=overwrite)
             prepared, _ = self._latest.prepared(job, photo, sound, permit)
-            takes_s = time_of(prepared, self.engine(settings.engine)) if settings.engine == DEFAULTS["engine"] else None
+            takes_s = (
+                time_of(prepared, self._opened(settings.engine)) if settings.engine == DEFAULTS["engine"] else None
+            )
             n_frames = video_frames(prepared.duration_s, settings.fps)
             return Plan(prepared.portrait.size_px, prepared.duration_s, n_frames, takes_s)
 
@@ -151,19 +154,28 @@ class Session:
         """
         check_engine(job.settings.engine)
         permit = request_permit(consent_from(consent), job.settings)
-        engine = self.engine(job.settings.engine)
+        engine = self._opened(job.settings.engine)
         with ExitStack() as stack:
             photo, sound = stack.enter_context(as_files(portrait, speech))
             prepared, permit = self._latest.prepared(job, photo, sound, permit)
             clip = stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job)
             return _Streamed(stack.enter_context(clip.frames), stack.pop_all())
 
-    def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
-        """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-        engine = self.engine(job.settings.engine)
-        photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.observer)
-        prepared = stages.analyse(Path(portrait), photo, recording, job.settings, job.observer, longest_s=longest_s)
-        return stages.clip_of(stages.drive(prepared, job.observer, engine))
+    def preview(
+        self, portrait: PictureInput, speech: SoundInput, *, n_pictures: int = 8, job: Job
+    ) -> tuple[Frame, ...]:
+        """Labelled frames evenly spaced over the opening of a video, to look at before there is consent.
+
+        At most stages.MOST_STILLS, from the first stages.OPENING_S seconds and too far apart to be a video: a run of
+        frames is given by ``stream``, with consent and an entry in the audit log.
+        """
+        engine = self._opened(job.settings.engine)
+        with as_files(portrait, speech) as (photo_file, sound):
+            photo, recording = stages.load(photo_file, sound, job.settings, job.observer)
+            prepared = stages.analyse(
+                photo_file, photo, recording, job.settings, job.observer, longest_s=stages.OPENING_S
+            )
+            return stages.stills(stages.drive(prepared, job.observer, engine), n_pictures, job.observer.progress)
 
     def close(self) -> None:
         """Give back what the engines hold; the next job opens them anew."""
@@ -171,6 +183,13 @@ class Session:
         with self._opening:
             while self._engines:
                 self._engines.popitem()[1].close()
+
+    def _opened(self, name: str) -> Engine[Any]:
+        """The engine of this name, opened once; private, for what it renders is not marked yet."""
+        with self._opening:
+            if name not in self._engines:
+                self._engines[name] = open_engine(name)
+            return self._engines[name]
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sonic.errors import Cancelled
 from sonic.settings import Settings
-from sonic.types import Frame, Observer, Progress
+from sonic.types import Frame, Observer, Progress, ignore
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +33,11 @@ class Job:
         self._stage = ""
         for line in settings.notices():
             self._notice(line)
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether anybody looks at frames."""
+        return any(observer.frame is not ignore for observer in self._observers)
 
     def cancel(self) -> None:
         """Stop at the next report of progress, from any thread: the work then raises Cancelled."""

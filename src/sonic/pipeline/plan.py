@@ -10,7 +10,8 @@ from typing import Any
 from sonic.engines import Engine
 from sonic.media.encode import encode
 from sonic.pipeline import stages
-from sonic.types import Observer
+from sonic.pipeline.job import Job
+from sonic.types import Observer, ignore
 
 SAMPLE_S = 1.2
 """Of the video is made for the estimate ..."""
@@ -30,27 +31,21 @@ class Plan:
     """Estimated seconds of work on this machine; None where an engine is not tried beforehand."""
 
 
-def _ignore(report: object) -> None:
-    """Nobody observes."""
-
-
 def time_of(prepared: stages.Prepared, engine: Engine[Any]) -> float:
     """Seconds that making this video takes here: start-up, and the pace of its first second."""
     sample = dataclasses.replace(prepared, duration_s=min(prepared.duration_s, SAMPLE_S))
     fps = float(prepared.settings.fps)
-    begin, warm, n_warm = time.monotonic(), 0.0, max(1, round(WARM_S * fps))
-
-    def frame_seen(done: int) -> None:
-        nonlocal warm
-        if done == n_warm:
-            warm = time.monotonic()
-
+    begin, n_warm = time.monotonic(), max(1, round(WARM_S * fps))
+    seen: list[float] = []
+    job = Job(prepared.settings, Observer(frame=lambda _: seen.append(time.monotonic())))
     with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
-        clip = stages.clip_of(stages.drive(sample, Observer(), engine), lambda frame: frame_seen(frame.index + 1))
+        # thrown away before anybody sees it, so that it needs no entry in the audit log
+        clip = stages._clip_of(stages.drive(sample, Observer(), engine), job)
         with clip.frames:
-            encode(clip, Path(folder) / "sample.mp4", settings=prepared.settings, metadata={}, on_progress=_ignore)
+            encode(clip, Path(folder) / "sample.mp4", settings=prepared.settings, metadata={}, on_progress=ignore)
     end = time.monotonic()
     if clip.n_frames <= n_warm:
         return end - begin
-    pace_s = (end - warm) / (clip.n_frames - n_warm)
-    return warm - begin + pace_s * (prepared.duration_s * fps - n_warm)
+    warm_s = seen[n_warm - 1]
+    pace_s = (end - warm_s) / (clip.n_frames - n_warm)
+    return warm_s - begin + pace_s * (prepared.duration_s * fps - n_warm)

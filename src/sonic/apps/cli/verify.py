@@ -20,7 +20,7 @@ exit codes:
   12 no trace of AI generation was found, which proves nothing
   13 made with Sonic by its signed statement, unchanged since, but nobody that is known here signed it
   14 signed by another tool; "states_ai" of --json says whether anything in it speaks of AI
-  15 its layers belong to different videos
+  15 its layers contradict each other: they are not all of this video, or not as they were made
    3 no video, picture or recording, or too damaged to be read
    2 the trust list or the policy of this machine cannot be read
 Of several files the code is that of the first that is not 0.
