@@ -1,8 +1,10 @@
 """``sonic generate``: one video, or one of every portrait with every recording, into files, a folder or a pipe."""
 
 import argparse
+import dataclasses
 import os
 import sys
+import tempfile
 import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,10 @@ from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
 from sonic.apps.cli.choose import chosen_consent, chosen_settings
 from sonic.apps.cli.config import defaults
-from sonic.apps.cli.inputs import STDIN, sorted_inputs, stem
+from sonic.apps.cli.inputs import STDIN, TEXT, sorted_inputs, spoken_text, stem
 from sonic.apps.cli.show import Reporter, is_terminal, printable
 from sonic.errors import OutputError, SettingError, SonicError
+from sonic.speech.synthesis import Synthesised, synthesise
 
 if TYPE_CHECKING:
     from sonic.pipeline.stages import Result
@@ -37,12 +40,20 @@ class Task:
     consent: "Consent"
     settings: "Settings"
     overwrite: bool = False
+    notice: str = ""
+    """What is to be known of its speech."""
 
 
 def generate(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic generate``"""
+    with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
+        _generate(arguments, reporter, Path(folder))
+
+
+def _generate(arguments: argparse.Namespace, reporter: Reporter, folder: Path) -> None:
     settings = chosen_settings(arguments)
-    inputs = sorted_inputs(arguments.portrait, arguments.speech)
+    text = spoken_text(arguments.text, arguments.voice, arguments.speech)
+    inputs = sorted_inputs(arguments.portrait, [TEXT] if text is not None else arguments.speech)
     consents = {portrait: chosen_consent(arguments, portrait, reporter) for portrait in inputs.portraits}
     outs = _outputs(arguments, inputs.pairs)
     tasks = [
@@ -50,12 +61,18 @@ def generate(arguments: argparse.Namespace, reporter: Reporter) -> None:
         for (portrait, speech), out in zip(inputs.pairs, outs, strict=True)
         if not _kept(arguments, out, reporter)
     ]
+    if text is not None:
+        tasks = _with_speech(tasks, synthesise(text, arguments.voice, folder))
     if arguments.dry_run:
         run_all(tasks, reporter, _planned)
     else:
         made = run_all(tasks, reporter, _made)
         if arguments.open and made:
             _open(made[0])
+
+
+def _with_speech(tasks: list[Task], made: Synthesised) -> list[Task]:
+    return [dataclasses.replace(task, speech=made.file, notice=made.notice) for task in tasks]
 
 
 def make_one(
@@ -102,6 +119,8 @@ def run_all(tasks: list[Task], reporter: Reporter, run: Any) -> list[Path]:
 def _made(session: "Session", task: Task, reporter: Reporter) -> list[Path]:
     speech = sys.stdin.buffer if task.speech == STDIN else task.speech
     job = reporter.job(task.settings)
+    if task.notice:
+        job.observer.notice(task.notice)
     if task.out is None:
         _tell_delivered(
             session.generate(task.portrait, speech, sys.stdout.buffer, consent=task.consent, job=job), reporter

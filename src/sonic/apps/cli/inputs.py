@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sonic.apps.cli.show import is_terminal
-from sonic.errors import SettingError
-from sonic.files import open_regular
+from sonic.errors import SettingError, SpeechError
+from sonic.files import open_regular, read_small_text
 
 STDIN = "-"
+TEXT = "text"
+"""Stands for a recording that is yet to be spoken."""
+MAX_TEXT_BYTES = 1024 * 1024
 _PATTERN = "*?["
 _PICTURES = ("JPEG", "PNG", "WebP picture", "BMP", "TIFF", "GIF", "AVIF", "HEIC", "SVG", "PDF")
 
@@ -43,6 +46,26 @@ def sorted_inputs(first: str, others: Iterable[str]) -> Inputs:
     if not recordings:
         raise SettingError(f"{', '.join([*portraits, *pictures])} are pictures; add the recording that they speak")
     return Inputs((*portraits, *pictures), tuple(_readable(recordings)))
+
+
+def spoken_text(given: str | None, voice: str | None, recordings: list[str]) -> str | None:
+    """What --text says, itself or in a file (@FILE); None where a recording is given. Raises SettingError."""
+    if given is None:
+        if voice is not None:
+            raise SettingError("--voice is for a text; add --text, or leave it out")
+        if not recordings:
+            raise SettingError("nothing is to be said; name a recording, or add --text and --voice")
+        return None
+    if recordings:
+        raise SettingError(f"--text and the recording {recordings[0]!r} cannot both be spoken; leave one out")
+    if voice is None:
+        raise SettingError("--text needs --voice: a language of espeak-ng, such as en, or the .onnx of a piper voice")
+    if not given.startswith("@"):
+        return given
+    try:
+        return read_small_text(Path(given[1:]), MAX_TEXT_BYTES)
+    except OSError as error:
+        raise SpeechError(f"text {given[1:]!r} cannot be read ({error.strerror}); give a file of UTF-8 text") from error
 
 
 def expanded(names: Iterable[str]) -> list[str]:

@@ -47,6 +47,7 @@ examples:
   sonic generate portrait.png lesson.m4a --framing 9:16 --expand-ratio 0.2 \\
       --consent written --subject "Ada Example" --evidence "release form 2026-014"
   sonic generate teacher.jpg lessons/*.mp3 -o videos/          a video of each recording
+  sonic generate presenter.png --text "Welcome." --voice en    speech by an installed espeak-ng or piper
   say "Hello" | sonic generate portrait.jpg - -o - > out.mp4   from and into pipes
 """
 
@@ -99,7 +100,12 @@ def _add_generate(parent: Any, engine: str) -> None:
         GENERATE_EXAMPLES + "\n" + EXIT_CODES,
     )
     command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
-    command.add_argument("speech", nargs="+", help=f"{RECORDING}; several, and further photos: one video of each pair")
+    command.add_argument("speech", nargs="*", help=f"{RECORDING}; several, and further photos: one video of each pair")
+    command.add_argument("--text", metavar="TEXT|@FILE", help="what is said, instead of a recording; needs --voice")
+    command.add_argument(
+        "--voice", metavar="NAME|FILE",
+        help="who says it: a language of an installed espeak-ng, such as en or cmn, or the .onnx of a piper voice",
+    )  # fmt: skip
     command.add_argument(
         "-o", "--out", metavar="MP4|FOLDER|-",
         help="the video, - for standard output (default: PORTRAIT-SPEECH.mp4 in this or that folder)",
