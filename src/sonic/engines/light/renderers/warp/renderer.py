@@ -101,7 +101,7 @@ class Renderer:
         moves = not self._mouth_still
         pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids, motion.brows[i])
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
-        points, vertices = self._place(pose, rigid, lids)
+        points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
         view = self._mesh.box.cut(out)
         warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
@@ -120,7 +120,7 @@ class Renderer:
         widest = np.float32(1.0) if self._glasses else np.inf
         return np.asarray(np.where(lids < 1, 1 - (1 - lids) * self._closes, np.minimum(lids, widest)), np.float32)
 
-    def _place(self, pose: Pose, rigid: Rigid, lids: F32) -> tuple[F64, F32]:
+    def _place(self, pose: Pose, rigid: Rigid, trunk_px: F64, lids: F32) -> tuple[F64, F32]:
         """((468, 3) face points in crop px, (N, 5) vertices of the whole mesh in px of the box)."""
         face = self._points[:N_SURFACE]
         source = np.vstack([face[:, :2], self._mesh.around_px[:, :2]])
@@ -129,6 +129,7 @@ class Renderer:
         around = self._around.copy()
         around[:, :2] += self._mesh.outline @ moved[list(OVAL), :2]
         around += self._mesh.head[:, None] * (rigid(around) - around)
+        around[:, :2] += self._mesh.trunk * trunk_px
         rim = list(self._mesh.rim)
         skin = points
         if self._glasses:
