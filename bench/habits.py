@@ -6,11 +6,12 @@ TRACKS is a folder of tracked clips (WORK/more/NAME of `sonic train evaluate --m
 sonic/engines/light/lips/articulation.py, both sides together: each shape's weight as rest + slope times the lip gap,
 by least squares, in what the networks expect and in what was filmed, once the clip's own offset is taken out; and how
 much farther people depart from that line: the ratio of the standard deviations about it, after the tracker's noise,
-which closed lips show, is taken from the filmed one. Nothing of it is learnt from a single clip: it is a dozen means.
+which closed lips show, is taken from the filmed one. What closed lips seem to show is taken from the filmed rest as well:
+they are the neutral. Nothing of it is learnt from a single clip: it is a dozen means.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,19 +34,20 @@ def main(folder: Path) -> None:
     """Print the table."""
     clips = list(_clips(Tracks(folder)))
     expected, gap, seen, seen_gap = (np.concatenate(parts) for parts in zip(*clips, strict=True))
+    bend = _opening(gap, seen_gap)
+    print(f"# {len(clips)} clips, {len(gap) / 25:.0f} s; gap expected {_about(gap)}, filmed {_about(seen_gap)} mm")
+    print(f"# OPENING, BEND = {bend[0]:.3f}, {bend[1]:.2f}")
     names = [bare(SHAPES[k]) for k in COLUMNS]
-    means = f"mean gap {gap.mean():.2f} mm expected, {seen_gap.mean():.2f} filmed"
-    print(f"# {len(clips)} clips, {len(gap) / 25:.0f} s; {means}")
-    print(f"# OPENING, BEND = {_opening(gap, seen_gap)}")
     for name in dict.fromkeys(names):
         own = [k for k, other in enumerate(names) if other == name]
-        (a, b, there), (c, d, here) = (_line(*side, own) for side in ((expected, gap), (seen, seen_gap)))
-        noise = np.mean([seen[seen_gap == 0][:, k].std() for k in own])
+        (a, b), there = _line([(w[:, own], g) for w, g, _, _ in clips])
+        (c, d), here = _line([(w[:, own], g) for _, _, w, g in clips])
+        closed = [w[g == 0][:, own].mean(1) for _, _, w, g in clips]
+        noise = float(np.concatenate([x - x.mean() for x in closed if len(x) > 3]).std())
+        floor = float(np.concatenate(closed).mean())
         spread = np.sqrt(max(here**2 - noise**2, 0)) / max(there, 1e-4)
-        print(
-            f'    "{name}": Habit(({a:.3f}, {b:.4f}), ({c:.3f}, {d:.4f}), {spread:.1f}),'
-            f"  # closed {np.mean([seen[seen_gap == 0][:, k].mean() for k in own]):.3f} noise {noise:.3f}"
-        )
+        line = f"({a:.3f}, {b:.4f}), ({max(c - floor, 0):.3f}, {d:.4f}), {spread:.1f}"
+        print(f'    "{name}": Habit({line}),  # {there:.3f} {here:.3f} {noise:.3f} {floor:.3f}')
 
 
 def _clips(tracks: Tracks) -> Iterator[tuple[F32, F32, F32, F32]]:
@@ -66,22 +68,27 @@ def _clips(tracks: Tracks) -> Iterator[tuple[F32, F32, F32, F32]]:
         yield made[spoken][:, COLUMNS], gap[spoken], seen[spoken][:, COLUMNS], clip.lip_gap[at][spoken]
 
 
-def _line(weights: F32, gap: F32, own: list[int]) -> tuple[float, float, float]:
-    """(rest, slope, deviation about them) of the mean of both sides."""
-    both = weights[:, own].astype(np.float64)
-    design = np.stack([np.ones(len(gap)), gap], 1)
-    rest, slope = np.linalg.lstsq(design, both.mean(1), rcond=None)[0]
-    return float(rest), float(slope), float((both - (rest + slope * gap)[:, None]).std())
+def _line(clips: Sequence[tuple[F32, F32]]) -> tuple[tuple[float, float], float]:
+    """((rest, slope), deviation about them) of the mean of both sides; slope and deviation within each clip."""
+    both = [(w.astype(np.float64).mean(1), g.astype(np.float64)) for w, g in clips]
+    y, x = (np.concatenate([part - part.mean() for part in side]) for side in zip(*both, strict=True))
+    slope = float(x @ y / max(float(x @ x), 1e-9))
+    weight, gap = (np.concatenate(side) for side in zip(*both, strict=True))
+    return (float(weight.mean() - slope * gap.mean()), slope), float((y - slope * x).std())
 
 
-def _opening(expected: F32, filmed: F32) -> str:
-    """The power of the expected gap that has the mean and the deviation of the filmed one."""
-    best: tuple[float, float, float] = (np.inf, 0, 0)
-    for bend in np.arange(0.8, 1.61, 0.05):
+def _opening(expected: F32, filmed: F32) -> tuple[float, float]:
+    """(factor, power) of the expected gap that give it the mean and the deviation of the filmed one."""
+    found: list[tuple[float, float, float]] = []
+    for bend in np.arange(0.8, 2.01, 0.05):
         raised: F64 = expected.astype(np.float64) ** bend
         factor = float(filmed.mean() / raised.mean())
-        best = min(best, (abs(float((factor * raised).std()) - float(filmed.std())), factor, float(bend)))
-    return f"{best[1]:.3f}, {best[2]:.2f}"
+        found.append((abs(float((factor * raised).std()) - float(filmed.std())), factor, float(bend)))
+    return min(found)[1:]
+
+
+def _about(gap: F32) -> str:
+    return f"{gap.mean():.1f} +- {gap.std():.1f}"
 
 
 if __name__ == "__main__":

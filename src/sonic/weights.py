@@ -48,14 +48,14 @@ TABLE = {
     ),
     "lips": Weights(
         "weights/lips.onnx",
-        "1a83a43471929cc0d969ef168d1e17d926b1bc7fa20203487b335f68e5d7be08",
+        "d2b90a7dd693638da5ea4e6682bdc5f9c16d0a54563adab84db2575ad98ed710",
         "Apache-2.0",
         _ALL,
         "speech features to the expected mouth motion at 25 Hz, and what the lips must show",
     ),
     "denoiser": Weights(
         "weights/denoiser.onnx",
-        "0f9dcaadaef01ddec47686d0d035bf1af782d5ebe87fa31c3898c04b272d48ad",
+        "16a26fff4ee577197824016fa5c7314c19897ddfb536450510117aeeac64bb57",
         "Apache-2.0",
         _ALL,
         "one step of the diffusion over mouth motion around it",

@@ -19,7 +19,7 @@ from sonic.types import F32, F64
 SOUNDS = ("shut", "teeth", "round", "hush", "tip", "between", "voice")
 """What lips.onnx hears besides the motion: posteriors of p b m, of f v, of u o w, of sh ch, of the tongue's tip behind
 the teeth (t d n l) and between them (th), and of any voice."""
-OPENING, BEND = 0.445, 1.2
+OPENING, BEND = 0.21, 1.4
 """Lip gap of people who speak freely, mm: OPENING times the BEND-th power of the gap that the model expects. It learned
 from readers, who part their lips more on the whole and leave none of the small openings out."""
 NEAR, FADE = 10, 4
@@ -39,20 +39,20 @@ class Habit:
 
 
 HABITS: Mapping[str, Habit] = {
-    "jawOpen": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthClose": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthFunnel": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthPucker": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthSmile": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthFrown": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthStretch": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthRollLower": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthRollUpper": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthShrugLower": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthShrugUpper": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthPress": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthLowerDown": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
-    "mouthUpperUp": Habit((0.0, 0.01), (0.0, 0.01), 1.0),
+    "jawOpen": Habit((0.100, 0.0090), (0.015, 0.0109), 1.5),
+    "mouthClose": Habit((0.031, -0.0021), (0.000, -0.0026), 1.0),
+    "mouthFunnel": Habit((-0.017, 0.0248), (0.000, 0.0166), 2.2),
+    "mouthPucker": Habit((0.197, -0.0115), (0.027, -0.0094), 1.7),
+    "mouthSmile": Habit((-0.012, 0.0121), (0.000, 0.0123), 2.0),
+    "mouthFrown": Habit((0.144, -0.0001), (0.000, 0.0008), 0.5),
+    "mouthStretch": Habit((0.006, 0.0150), (0.000, 0.0109), 1.9),
+    "mouthRollLower": Habit((0.056, -0.0031), (0.000, -0.0053), 0.5),
+    "mouthRollUpper": Habit((0.039, 0.0114), (0.000, 0.0070), 1.0),
+    "mouthShrugLower": Habit((0.014, 0.0106), (0.000, 0.0008), 1.0),
+    "mouthShrugUpper": Habit((0.102, 0.0112), (0.020, 0.0058), 1.0),
+    "mouthPress": Habit((0.164, -0.0051), (0.000, 0.0000), 1.0),
+    "mouthLowerDown": Habit((-0.005, 0.0109), (0.000, 0.0156), 2.2),
+    "mouthUpperUp": Habit((0.045, 0.0138), (0.020, 0.0101), 2.0),
 }
 """By the names of shapes, both sides together; measured on the same recordings (bench/habits.py, docs/log.md)."""
 
@@ -100,8 +100,8 @@ class Manner:
 
 
 MANNERS = {
-    "natural": Manner((0.10, 0.2, 0.25, 0.3, 0.3, 0.3), (0.25, 0.5, 0.6, 0.7, 0.7, 0.7), 0, 1.0, 1.0),
-    "clear": Manner((0.06, 0.12, 0.2, 0.2, 0.2, 0.2), (0.16, 0.3, 0.45, 0.5, 0.5, 0.5), 1, 1.5, 0.6),
+    "natural": Manner((0.10, 0.2, 0.25, 0.3, 0.3, 0.3), (0.25, 0.5, 0.6, 0.7, 0.7, 0.7), 0, 1.0, 1.5),
+    "clear": Manner((0.06, 0.12, 0.2, 0.2, 0.2, 0.2), (0.16, 0.3, 0.45, 0.5, 0.5, 0.5), 1, 1.5, 1.2),
 }
 """The choices of Settings.articulation. ``clear`` is for people who read lips: it does not open the mouth wider."""
 VOICE_LEAST, VOICE_SURE = 0.25, 0.6
