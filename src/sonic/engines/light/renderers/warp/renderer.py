@@ -1,7 +1,6 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,12 +19,10 @@ from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel, face_model, face_triangles
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
 from sonic.motion import Motion
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
-
-if TYPE_CHECKING:
-    from sonic.faces.model import FaceModel
 
 _EDGE_MM = 1.5
 """Over this distance the moving picture passes into that of other people, who stay still."""
@@ -38,13 +35,8 @@ class Renderer:
     ``moving_box_px`` (left, top, right, bottom): pixels outside equal portrait.crop in every frame.
     """
 
-    def __init__(self, portrait: Portrait, model: "FaceModel | None" = None) -> None:
-        from sonic.faces.mediapipe import face_triangles
-
-        if model is None:
-            from sonic.faces.model import face_model
-
-            model = face_model()
+    def __init__(self, portrait: Portrait, model: FaceModel | None = None) -> None:
+        model = model or face_model()
         template = model.template.astype(np.float64)
         rgb = portrait.crop
         points = portrait.face.points_px.astype(np.float64)
