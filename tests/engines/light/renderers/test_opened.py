@@ -9,11 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from small_videos import PORTRAIT
-from sonic.faces.mediapipe import find_faces
 
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces import topology
 from sonic.faces.eyes import eye_openings
+from sonic.faces.landmarks import find_faces
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion

@@ -21,7 +21,7 @@ from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
 from sonic.faces.model import FaceModel, face_model, face_triangles
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
-from sonic.motion import Motion
+from sonic.motion import Motion, scale_mouth
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
 
 _EDGE_MM = 1.5
@@ -82,7 +82,8 @@ class Renderer:
         """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
-        moments = ((motion, i) for motion in pieces for i in range(len(motion)))
+        shown = (scale_mouth(motion, 0) for motion in pieces) if self._mouth_still else pieces
+        moments = ((motion, i) for motion in shown for i in range(len(motion)))
         for index, (motion, i) in enumerate(moments):
             yield Frame(self._frame(motion, i, folds, scratch), index)
 
@@ -90,8 +91,7 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        moves = not self._mouth_still
-        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids)
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
