@@ -34,10 +34,17 @@ _ALL = f"{_GRID}, speechocean762 (Zhang et al. 2021), synthetic voices of espeak
 TABLE = {
     "face_model": Weights(
         "face_model.npz",
-        "af6075d4471e8ec43cf4eb6589f3758f4a3b3feca2cb71d953086b9e0c48a78b",
+        "2c1afe62377450c508b658499d70364c55349e3c62f3bbff8f80469b1b7edc4b",
+        "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
+        f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
+        "mean face and its 39 expression shapes",
+    ),
+    "components": Weights(
+        "weights/components.npz",
+        "7f04dbc1f2bbc5c6be32b2510d7f888cec7b574a637ebe065ce8a84f4ea9d056",
         "Apache-2.0",
         _GRID,
-        "mean face and 32 deformations of its lower half",
+        "what the two networks mean by their 32 numbers, in expression shapes",
     ),
     "whisper": Weights(
         "weights/whisper.onnx",

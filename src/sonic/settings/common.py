@@ -66,7 +66,7 @@ class CommonSettings:
         choices=("natural", "clear"), engine="light",
     )  # fmt: skip
     expression: str = setting(
-        "neutral", "How the person bears themselves: friendly smiles at ends of phrases, serious hardly moves the brows, "
+        "neutral", "How the person bears themselves: friendly smiles where phrases end, serious knits the brows, "
         "lively moves brows and head more.", str,
         choices=("neutral", "friendly", "serious", "lively"), engine="light",
     )  # fmt: skip

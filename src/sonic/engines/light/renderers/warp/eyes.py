@@ -99,14 +99,15 @@ class EyeLayer:
             (_GLASSES_SHUT_FROM, _GLASSES_SHUT_TO) if look.glasses else (_SHUT_FROM, _SHUT_TO)
         )
 
-    def draw(self, out: U8, points: F64, rigid: Rigid, opening: float, gaze_px: F64) -> None:
+    def draw(self, out: U8, points: F64, rigid: Rigid, opening: float, gaze_px: F64, narrowed_mm: float = 0.0) -> None:
         """Draw into ``out``, a view of the picture; ``points`` (468, 3) where the face is now, both in crop px.
 
-        A still eye is left to the warped photo.
+        ``narrowed_mm``: how far the lower lid is pushed up. A still eye is left to the warped photo.
         """
         shut = float(np.clip(1 - opening, 0, 1))
         gaze_mm = float(np.hypot(*gaze_px)) / self._px_per_mm
-        changed = float(max(smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, gaze_mm)))
+        moved = (smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, max(gaze_mm, narrowed_mm)))
+        changed = float(max(moved))
         if self._opened:
             changed = float(smoothstep(0.02, 0.15, opening))
         back = self._back(rigid)
