@@ -46,9 +46,9 @@ MOST_SMILE = 0.75
 _CHEEKS, _EYES, _DIMPLES = 0.55, 0.45, 0.2
 """Weights of the shapes that go with a smile of weight 1: raised cheeks and narrowed eyes make it a sincere one (Ekman,
 Davidson and Friesen 1990, "The Duchenne smile"), dimples keep it from pulling the mouth wide."""
-_GIVES_WAY = 0.85
+_GIVES_WAY = 0.9
 """How much of a smile is gone while the lips are round."""
-_ROUND = (0.12, 0.5)
+_ROUND = (0.05, 0.35)
 """Weights of pucker and funnel together from which lips count as round, and with which they surely are."""
 _LOOK_BACK_S = 0.3
 _BEFORE_S, _RISE_S, _FALL_S = 0.35, 0.45, 1.1
