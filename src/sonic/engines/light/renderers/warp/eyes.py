@@ -72,7 +72,8 @@ class EyeLayer:
         self._eye, self._look, self._px_per_mm, self._opened = eye, look, look.px_per_mm, path.opened
         self._ring = [eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1]]
         self._lid = [eye.corners[0], *eye.upper, eye.corners[1]]
-        contour = points_px[self._ring, :2]
+        self._photo_ring = points_px[self._ring]
+        contour = self._photo_ring[:, :2]
         height, width = rgb.shape[:2]
         margin = _MARGIN_MM * look.px_per_mm + 2
         low = np.clip(np.floor(contour.min(0) - margin), 0, [width - 2, height - 2]).astype(int)
@@ -113,7 +114,8 @@ class EyeLayer:
         back = self._back(rigid)
         strength = float(smoothstep(self._shut_from, self._shut_to, shut))
         if self._closed and strength > 0:
-            self._draw_closed(out, self._closed, points[self._ring, :2], back, strength)
+            # the skin over a shut eye reaches as far as the open one does
+            self._draw_closed(out, self._closed, rigid(self._photo_ring)[:, :2], back, strength)
         if changed > 0 and opening > 0.06:
             self._draw_ball(out, points[self._ring, :2], back, gaze_px, changed)
         if self._opened:
