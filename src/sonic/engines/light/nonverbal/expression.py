@@ -43,7 +43,7 @@ MANNERS = {
 """The choices of Settings.expression."""
 MOST_SMILE = 0.75
 """Weight that no smile exceeds: photos hold the folds of one face, and beyond this it would be a grimace."""
-_CHEEKS, _EYES, _DIMPLES = 0.55, 0.55, 0.2
+_CHEEKS, _EYES, _DIMPLES = 0.55, 0.8, 0.2
 """Weights of the shapes that go with a smile of weight 1: raised cheeks and narrowed eyes make it a sincere one (Ekman,
 Davidson and Friesen 1990, "The Duchenne smile"), dimples keep it from pulling the mouth wide."""
 _GIVES_WAY = 0.9

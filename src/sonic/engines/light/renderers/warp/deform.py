@@ -9,10 +9,12 @@ from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
 from sonic.faces.topology import N_SURFACE
+from sonic.motion import shape_column
 from sonic.types import F32, F64
 
 _UPPER, _LOWER = list(topology.UPPER_INNER), list(topology.LOWER_INNER)
 _CENTRE = len(_UPPER) // 2
+_INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
 _UPPER_SHARE = 0.3
 """Of an opening that the shape does not explain: how much the upper lip rises; the jaw takes the rest."""
 _WIDEST_MM, _MOST_WEIGHT = 40.0, 1.5
@@ -28,6 +30,10 @@ class Pose:
     gap_mm: float
     jaw_mm: F64
     """(2,) how far the chin has moved: right, down."""
+    tuck: float
+    """0 .. 1: how far the lower lip lies under the upper teeth, which then stand on it."""
+    tongue: tuple[float, float]
+    """0 .. 1 each: its tip on the upper teeth, and between the teeth."""
     narrowed_mm: tuple[float, float]
     """How far the skin below the (image-left, image-right) eye has pushed its lower lid up."""
 
@@ -59,7 +65,8 @@ class Deformer:
             path.move(points, d, self._neutral.source_mm, opening)
             for path, opening in zip(self._lids, lids.tolist(), strict=True)
         ]
-        return Pose(points, lip_gap, jaw, (narrowed[0], narrowed[1]))
+        tuck, up, out = np.clip(shape[_INSIDE], 0, 1).tolist()
+        return Pose(points, lip_gap, jaw, tuck, (up, out), (narrowed[0], narrowed[1]))
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
