@@ -66,14 +66,14 @@ TABLE = {
     ),
     "face_model": Weights(
         "face_model.npz",
-        "2c1afe62377450c508b658499d70364c55349e3c62f3bbff8f80469b1b7edc4b",
+        "823e174655955856b3b047b411be0e27dd30064538c9104eff4079be120bd2f2",
         "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
         f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
-        "mean face and its 39 expression shapes",
+        "mean face and its 41 expression shapes",
     ),
     "components": Weights(
         "weights/components.npz",
-        "7f04dbc1f2bbc5c6be32b2510d7f888cec7b574a637ebe065ce8a84f4ea9d056",
+        "725d7314e4310d3295b3996b84431fc4cd76562431f0d2e0f49c722079cc4fc3",
         "Apache-2.0",
         _GRID,
         "what the two networks mean by their 32 numbers, in expression shapes",

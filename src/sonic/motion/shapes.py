@@ -13,9 +13,10 @@ MOUTH_SHAPES = (
     "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight", "mouthRollLower", "mouthRollUpper",
     "mouthShrugLower", "mouthShrugUpper", "mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft",
     "mouthLowerDownRight", "mouthUpperUpLeft", "mouthUpperUpRight", "cheekPuff", "cheekSquintLeft",
-    "cheekSquintRight", "noseSneerLeft", "noseSneerRight",
+    "cheekSquintRight", "noseSneerLeft", "noseSneerRight", "tongueUp", "tongueOut",
 )
-"""Of the lower face: what speech moves."""
+"""Of the lower face: what speech moves. The tongue is drawn, it moves no skin: tongueUp (not ARKit's) lays its tip on
+the upper teeth, as in t d n l, and tongueOut between the teeth, as in th."""
 BROW_SHAPES = (
     "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "browDownLeft", "browDownRight", "eyeSquintLeft",
     "eyeSquintRight",

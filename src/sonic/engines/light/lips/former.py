@@ -10,7 +10,8 @@ import numpy as np
 
 from sonic.faces.model import face_model
 from sonic.faces.projection import nonnegative, weighted
-from sonic.motion import MOUTH, N_SHAPE
+from sonic.motion import N_SHAPE
+from sonic.motion.shapes import MOUTH_SHAPES
 from sonic.types import F32, F64
 from sonic.weights import read
 
@@ -18,6 +19,11 @@ N_COMPONENTS = 32
 _SEEN_SHARE = 0.66
 """The components are what a tracker saw, and it sees 0.66 of how far the mesh moves mouth corners and chin (medians of
 six portraits saying three recordings)."""
+
+
+_UNSEEN = ("cheek", "nose", "tongue")
+"""The components hold nothing of these: they fade out below the eyes."""
+_SPEECH = [i for i, name in enumerate(MOUTH_SHAPES) if not name.startswith(_UNSEEN)]
 
 
 @cache
@@ -28,9 +34,10 @@ def measures() -> F64:
 
 def shapes_of(components: F32) -> F32:
     """(T, 32) components -> (T, N_SHAPE) weights of expression shapes."""
-    mouth = weighted(face_model().shapes[MOUTH].astype(np.float64))
+    mouth = weighted(face_model().shapes[_SPEECH].astype(np.float64))
+    products = components.astype(np.float64) @ _arrays()[1][_SPEECH].T / _SEEN_SHARE
     found = np.zeros((len(components), N_SHAPE), np.float32)
-    found[:, MOUTH] = nonnegative(mouth @ mouth.T, components.astype(np.float64) @ _arrays()[1].T / _SEEN_SHARE)
+    found[:, _SPEECH] = nonnegative(mouth @ mouth.T, products)
     return found
 
 
