@@ -34,6 +34,7 @@ from sonic import Consent, Settings, generate
 from sonic.provenance.c2pa.credentials import read_credentials
 from sonic.provenance.c2pa.signing import sign
 from sonic.provenance.consent import Consent as Terms
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
 
 DEMO = Path(sonic.__file__).parent / "assets" / "demo"
@@ -51,6 +52,7 @@ LAYERS = {
         "sonic.pipeline.mark.Watermark.embed",
     ),
     "AIGC metadata read back, twice": ("sonic.pipeline.write.verify",),
+    "label and watermark read back": ("sonic.pipeline.write.read_back",),
     "Content Credentials signed": ("sonic.pipeline.write.sign", "sonic.pipeline.preflight.identity"),
     "Content Credentials read back": ("sonic.pipeline.write.verify_signature",),
     "audit log": ("sonic.provenance.audit.append",),
@@ -174,7 +176,8 @@ def signed(video: Path, folder: Path) -> None:
     record.made_at.strftime.return_value = "2026-01-01T00:00:00Z"
     record.clip.sound.source = DEMO / "speech.flac"
     sign(
-        video, folder / "signed.mp4", record=record, photo_file=PORTRAIT, title="bench", signer=identity(),
+        video, folder / "signed.mp4", record=record, marks=ReadBack(label=True, watermark=True),
+        photo_file=PORTRAIT, title="bench", signer=identity(),
         on_notice=print,
     )  # fmt: skip
 

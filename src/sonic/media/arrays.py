@@ -29,7 +29,7 @@ def picture_file(pixels: U8, folder: Path) -> Path:
         raise PhotoError(f"picture is {pixels.dtype} of shape {pixels.shape}; give uint8 of shape (H, W, 3 or 4)")
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, "PNG", compress_level=1)
-    return _stored(data.getvalue(), folder, "picture", ".png")
+    return stored(data.getvalue(), folder, "picture", ".png")
 
 
 def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
@@ -47,7 +47,7 @@ def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
     form = struct.pack("<HHIIHHH", _IEEE_FLOAT, n_channels, rate_hz, rate_hz * frame_bytes, frame_bytes, 32, 0)
     chunks = [(b"fmt ", form), (b"fact", struct.pack("<I", len(interleaved))), (b"data", interleaved.tobytes())]
     body = b"".join(name + struct.pack("<I", len(data)) + data for name, data in chunks)
-    return _stored(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body, folder, "sound", ".wav")
+    return stored(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body, folder, "sound", ".wav")
 
 
 def pixels_of(picture: F32) -> U8:
@@ -55,7 +55,8 @@ def pixels_of(picture: F32) -> U8:
     return (np.nan_to_num(picture, nan=0.0).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
+def stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
+    """``data`` as a file of that folder, called after kind and content. Raises OutputError if it cannot be written."""
     path = folder / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,5 +64,5 @@ def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
     except OSError as error:
         raise OutputError(
             f"{str(folder)!r} cannot be written ({error.strerror}); make room or change its rights"
-        ) from (error)
+        ) from error
     return path

@@ -18,7 +18,7 @@ from sonic.provenance.consent import Consent, store
 from sonic.provenance.consent.check import problems
 from sonic.provenance.policy import active
 from sonic.provenance.record import core_digest, is_record
-from sonic.verification.findings import Beside, Findings, Logged, Permission
+from sonic.verification.findings import Beside, Findings, Logged, Permission, is_id
 
 MAX_RECORD_BYTES = 4 * 1024**2
 _DIGITS = frozenset("0123456789abcdef")
@@ -46,7 +46,7 @@ def find_logged(found: Findings) -> Logged | None:
 
     Raises OutputError if the log cannot be read.
     """
-    ids = [name for name in (found.signed_id, found.tag.produce_id if found.tag else "") if _is_id(name)]
+    ids = [name for name in (found.signed_id, found.tag.produce_id if found.tag else "") if is_id(name)]
     by_hash = by_id = by_watermark = None
     dropped = set()
     for entry in audit.entries():
@@ -109,10 +109,6 @@ def _belongs(found: Findings) -> bool:
 
 def _of_entry(entry: Entry) -> dict[str, Any]:
     return {"id": entry.facts.get("consent"), "basis": entry.facts.get("basis")}
-
-
-def _is_id(name: str) -> bool:
-    return len(name) == 32 and _DIGITS.issuperset(name)
 
 
 def _is_hash(name: str) -> bool:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonic.engines.light.renderers.warp.neutral import Neutral
+from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
-from sonic.faces.topology import EYES, N_SURFACE, Eye
+from sonic.faces.topology import N_SURFACE
 from sonic.types import F32, F64
 
 _UPPER, _LOWER = list(topology.UPPER_INNER), list(topology.LOWER_INNER)
@@ -20,7 +21,6 @@ _SHAPE_GAIN = 1.5
 of how its chin sinks (medians of six portraits saying three recordings); of the lips' opening it sees all."""
 _BROW_GAIN = 1.6
 """A tracker sees 0.6 of how far the mesh lifts a brow (medians of six portraits, 1.5 to 4.5 mm)."""
-_LID_LIMIT = 1.12
 _WIDEST_MM, _MOST_SHAPE, _MOST_BROW_MM = 40.0, 6.0, 7.0
 """What no face exceeds: beyond, motion is cut off rather than drawn."""
 
@@ -36,20 +36,10 @@ class Pose:
     """(2,) how far the chin has moved: right, down."""
 
 
-@dataclass(frozen=True, slots=True)
-class LidStyle:
-    """How the skin around the eyes follows the lids."""
-
-    follow: float = 1.0
-    """1 is natural; less where glasses lie over the skin."""
-    blink: float = 1.0
-    """How far the lids may close: 1 completely, 0 not at all."""
-
-
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, basis_mm: F32, template_mm: F64, lids: LidStyle) -> None:
+    def __init__(self, neutral: Neutral, basis_mm: F32, template_mm: F64, lids: list[LidPath]) -> None:
         self._neutral, self._lids = neutral, lids
         width = float(np.linalg.norm(template_mm[topology.MOUTH_LEFT] - template_mm[topology.MOUTH_RIGHT]))
         scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
@@ -71,8 +61,8 @@ class Deformer:
         self._part_lips(d, lip_gap)
         d[:, 1] -= _BROW_GAIN * (self._brows @ np.clip(brows.astype(np.float64), -_MOST_BROW_MM, _MOST_BROW_MM))
         points = self._neutral.points_mm + d
-        for eye, opening in zip(EYES, lids.tolist(), strict=True):
-            self._move_lids(points, d, eye, opening)
+        for path, opening in zip(self._lids, lids.tolist(), strict=True):
+            path.move(points, d, self._neutral.source_mm, opening)
         return Pose(points, lip_gap, jaw)
 
     def _part_lips(self, d: F64, gap: float) -> None:
@@ -89,24 +79,6 @@ class Deformer:
         difference = (d[lower] - d[upper])[:, ::2] * touching
         d[np.ix_(upper, [0, 2])] += difference
         d[np.ix_(lower, [0, 2])] -= difference
-
-    def _move_lids(self, points: F64, d: F64, eye: Eye, opening: float) -> None:
-        """The lower lid rises a little, the upper one comes down to it; the skin follows in rings."""
-        follow = self._lids.follow
-        r = min(opening, _LID_LIMIT)
-        r = r if r >= 1 else 1 - (1 - r) * self._lids.blink
-        shut = max(0.0, 1 - r)
-        source = self._neutral.source_mm
-        upper, lower, ring = list(eye.upper), list(eye.lower), list(eye.upper2)
-        span = source[upper] - source[lower]
-        points[lower] = source[lower] + span * 0.12 * shut * follow
-        points[upper] = points[lower] + span * (r * (1 - 0.12 * shut * follow) - (0.02 if r < 0.05 else 0.0))
-        moved = points[upper] - source[upper]
-        points[ring] = source[ring] + d[ring] + 0.62 * follow * moved
-        points[list(eye.upper3)] += 0.18 * follow * moved
-        under = list(eye.lower2)
-        points[under] = source[under] + d[under] + 0.5 * follow * (points[lower] - source[lower])
-        points[list(eye.corners)] = source[list(eye.corners)]
 
 
 class _SmileGuard:

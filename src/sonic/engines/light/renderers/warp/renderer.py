@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonic.engines.light.renderers.warp.colours import face_height, portrait_colours, softness_px
-from sonic.engines.light.renderers.warp.deform import Deformer, LidStyle, Pose
-from sonic.engines.light.renderers.warp.eyes import EyeLayer, EyeLook
+from sonic.engines.light.renderers.warp.deform import Deformer, Pose
+from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.head import Head, Rigid
 from sonic.engines.light.renderers.warp.interior import interior, somebody
@@ -16,6 +16,7 @@ from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
 from sonic.engines.light.renderers.warp.mouth import Look, Mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
+from sonic.engines.light.renderers.warp.opening import lid_paths
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
@@ -68,15 +69,17 @@ class Renderer:
         self._head = Head(points, fit, others.room if others else 1.0)
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
-        self._deform = Deformer(neutral, model.basis, template, LidStyle(follow=0.0 if glasses else 1.0))
+        self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
+        self._deform = Deformer(neutral, model.basis, template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
-        eye_look = EyeLook(fit.px_per_mm, colours.lash, glasses)
-        self._eyes = [EyeLayer(eye, points, rgb, eye_look) for eye in EYES]
+        softness = softness_px(rgb, points)
+        eye_look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
+        self._eyes = eye_layers(self._paths, points, rgb, eye_look, fit, colours)
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
-        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness_px(rgb, points))
+        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
         light = estimate_light(rgb, points, face_triangles())
         look = Look(colours.with_teeth(photo_teeth.colour if photo_teeth else None), light, blur, detail=1.0)
         self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
@@ -97,7 +100,7 @@ class Renderer:
         moves = not self._mouth_still
         pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids, motion.brows[i])
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
-        points, vertices = self._place(pose, rigid, lids)
+        points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
         view = self._mesh.box.cut(out)
         warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
@@ -116,7 +119,7 @@ class Renderer:
         widest = np.float32(1.0) if self._glasses else np.inf
         return np.asarray(np.where(lids < 1, 1 - (1 - lids) * self._closes, np.minimum(lids, widest)), np.float32)
 
-    def _place(self, pose: Pose, rigid: Rigid, lids: F32) -> tuple[F64, F32]:
+    def _place(self, pose: Pose, rigid: Rigid, trunk_px: F64, lids: F32) -> tuple[F64, F32]:
         """((468, 3) face points in crop px, (N, 5) vertices of the whole mesh in px of the box)."""
         face = self._points[:N_SURFACE]
         source = np.vstack([face[:, :2], self._mesh.around_px[:, :2]])
@@ -125,6 +128,7 @@ class Renderer:
         around = self._around.copy()
         around[:, :2] += self._mesh.outline @ moved[list(OVAL), :2]
         around += self._mesh.head[:, None] * (rigid(around) - around)
+        around[:, :2] += self._mesh.trunk * trunk_px
         rim = list(self._mesh.rim)
         skin = points
         if self._glasses:
@@ -142,7 +146,13 @@ class Renderer:
     def _texture(self, source: F64, lids: F32) -> F64:
         """Where each vertex takes its colour: at the lid edges from the skin beside, so that lids show no eyeball."""
         at = source.copy()
-        for eye, opening in zip(EYES, lids.tolist(), strict=True):
+        for path, opening in zip(self._paths, lids.tolist(), strict=True):
+            eye = path.eye
+            if path.opened:
+                # what a shut lid's lashes lie on stays under the lower lid
+                lower = list(eye.lower)
+                at[lower] += 0.35 * min(opening, 1.0) * (source[list(eye.lower2)] - source[lower])
+                continue
             shut = float(np.clip(1 - opening, 0, 1))
             first, second = eye.corners
             outwards = (source[first] - source[second]) * shut
