@@ -34,10 +34,17 @@ _ALL = f"{_GRID}, speechocean762 (Zhang et al. 2021), synthetic voices of espeak
 TABLE = {
     "face_model": Weights(
         "face_model.npz",
-        "af6075d4471e8ec43cf4eb6589f3758f4a3b3feca2cb71d953086b9e0c48a78b",
+        "823e174655955856b3b047b411be0e27dd30064538c9104eff4079be120bd2f2",
+        "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
+        f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
+        "mean face and its 41 expression shapes",
+    ),
+    "components": Weights(
+        "weights/components.npz",
+        "725d7314e4310d3295b3996b84431fc4cd76562431f0d2e0f49c722079cc4fc3",
         "Apache-2.0",
         _GRID,
-        "mean face and 32 deformations of its lower half",
+        "what the two networks mean by their 32 numbers, in expression shapes",
     ),
     "mouth": Weights(
         "weights/mouth.npz",

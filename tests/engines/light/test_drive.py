@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sonic.engines.light.drive import drive
 from sonic.engines.light.nonverbal.motion import NonverbalGenerator
 from sonic.media.recording import load_speech
-from sonic.motion import Motion, close_in_silence, join, limit, offset, part, retime, smooth, windows
+from sonic.motion import N_SHAPE, Motion, close_in_silence, join, limit, offset, part, retime, smooth, windows
 from sonic.settings import Settings
 from sonic.types import F32, SPEECH_RATE_HZ, Sound, Speech
 
 FPS = Fraction(25)
-CHANNELS = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
+CHANNELS = ("shape", "lip_gap", "lids", "gaze", "pose_deg", "shift")
 DEMO = Path(__file__).parents[3] / "src" / "sonic" / "assets" / "demo" / "speech.flac"
 RATES = st.sampled_from([Fraction(25, 2), Fraction(24000, 1001), FPS, Fraction(30), Fraction(60)])
 
@@ -45,7 +45,7 @@ def talking(seed: int, n: int) -> Motion:
 
     lids = np.where(rng.random((n, 1)) < 0.05, 0, np.ones((n, 2))).astype(np.float32)
     gap = np.maximum(rng.normal(3, 4, n), 0).astype(np.float32)
-    return Motion(FPS, noise(32, 1), gap, lids, noise(2, 0.4), noise(2, 0.6), noise(3, 2), noise(3, 0.02))
+    return Motion(FPS, noise(N_SHAPE, 0.3), gap, lids, noise(2, 0.4), noise(3, 2), noise(3, 0.02))
 
 
 @settings(max_examples=60, deadline=None)

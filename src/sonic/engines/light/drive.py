@@ -5,14 +5,18 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
+import numpy as np
+
 from sonic.counts import covering_frames, samples_of, video_frames
 from sonic.engines.light.lips.diffusion import FPS, PIECE
 from sonic.engines.light.lips.predict import lips_from_speech
 from sonic.engines.light.nonverbal.breath import breathe
 from sonic.engines.light.nonverbal.motion import NonverbalGenerator, NonverbalMotion
 from sonic.motion import (
+    MOUTH,
     Motion,
     Window,
+    brow_weights,
     close_in_silence,
     limit,
     offset,
@@ -70,9 +74,9 @@ def _shaped(window: Window, nonverbal: NonverbalMotion, settings: Settings) -> M
     mouth = breathe(mouth, nonverbal.parted_mm[now])
     motion = replace(
         mouth,
+        shape=np.hstack([mouth.shape[:, MOUTH], brow_weights(nonverbal.brows[now])]),
         lids=nonverbal.lids[now],
         gaze=nonverbal.gaze[now],
-        brows=nonverbal.brows[now],
         pose_deg=nonverbal.pose_deg[now],
         shift=nonverbal.shift[now],
     )

@@ -9,19 +9,15 @@ from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
 from sonic.faces.topology import N_SURFACE
+from sonic.motion import shape_column
 from sonic.types import F32, F64
 
 _UPPER, _LOWER = list(topology.UPPER_INNER), list(topology.LOWER_INNER)
 _CENTRE = len(_UPPER) // 2
+_INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
 _UPPER_SHARE = 0.3
 """Of an opening that the shape does not explain: how much the upper lip rises; the jaw takes the rest."""
-_BROW_REACH_MM = 14.0
-_SHAPE_GAIN = 1.5
-"""Motion is what a tracker sees, and it sees 0.66 of how much a mesh widens a mouth, 0.65 of how its corners rise, 0.7
-of how its chin sinks (medians of six portraits saying three recordings); of the lips' opening it sees all."""
-_BROW_GAIN = 1.6
-"""A tracker sees 0.6 of how far the mesh lifts a brow (medians of six portraits, 1.5 to 4.5 mm)."""
-_WIDEST_MM, _MOST_SHAPE, _MOST_BROW_MM = 40.0, 6.0, 7.0
+_WIDEST_MM, _MOST_WEIGHT = 40.0, 1.5
 """What no face exceeds: beyond, motion is cut off rather than drawn."""
 
 
@@ -34,36 +30,39 @@ class Pose:
     gap_mm: float
     jaw_mm: F64
     """(2,) how far the chin has moved: right, down."""
+    tuck: float
+    """0 .. 1: how far the lower lip lies under the upper teeth, which then stand on it."""
+    tongue: tuple[float, float]
+    """0 .. 1 each: its tip on the upper teeth, and between the teeth."""
 
 
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, basis_mm: F32, template_mm: F64, lids: list[LidPath]) -> None:
+    def __init__(self, neutral: Neutral, shapes_mm: F32, template_mm: F64, lids: list[LidPath]) -> None:
         self._neutral, self._lids = neutral, lids
         width = float(np.linalg.norm(template_mm[topology.MOUTH_LEFT] - template_mm[topology.MOUTH_RIGHT]))
         scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
-        self._basis = (basis_mm.astype(np.float64) * scale).reshape(len(basis_mm), -1)
-        self._brows = np.stack([_brow_weight(template_mm, ids) for ids in (topology.LEFT_BROW, topology.RIGHT_BROW)], 1)
+        self._shapes = (shapes_mm.astype(np.float64) * scale).reshape(len(shapes_mm), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
         self._smile = _SmileGuard(neutral, template_mm) if neutral.smile > 0 else None
 
-    def __call__(self, shape: F32, lip_gap: float, lids: F32, brows: F32) -> Pose:
+    def __call__(self, shape: F32, lip_gap: float, lids: F32) -> Pose:
         """The face for one sample of Motion (the fields of the same names)."""
         lip_gap = min(lip_gap, _WIDEST_MM)
-        shape = np.clip(shape, -_MOST_SHAPE, _MOST_SHAPE)
-        d = _SHAPE_GAIN * np.einsum("k,kn->n", shape, self._basis).reshape(N_SURFACE, 3)
+        shape = np.clip(shape, -_MOST_WEIGHT, _MOST_WEIGHT)
+        d = np.einsum("k,kn->n", shape, self._shapes).reshape(N_SURFACE, 3)
         jaw = d[list(topology.CHIN), :2].mean(0)
         if self._smile:
             self._smile(d)
         self._part_lips(d, lip_gap)
-        d[:, 1] -= _BROW_GAIN * (self._brows @ np.clip(brows.astype(np.float64), -_MOST_BROW_MM, _MOST_BROW_MM))
         points = self._neutral.points_mm + d
         for path, opening in zip(self._lids, lids.tolist(), strict=True):
             path.move(points, d, self._neutral.source_mm, opening)
-        return Pose(points, lip_gap, jaw)
+        tuck, up, out = np.clip(shape[_INSIDE], 0, 1).tolist()
+        return Pose(points, lip_gap, jaw, tuck, (up, out))
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
@@ -99,13 +98,3 @@ class _SmileGuard:
         outward = self._lower_face & (self._side * d[:, 0] > 0)
         d[outward, 0] *= self._keep
         d[self._lip, 1] -= np.minimum(d[self._lip, 1] - self._highest, 0) * self._strength
-
-
-def _brow_weight(template_mm: F64, brow: tuple[int, ...]) -> F64:
-    """(468,) how much each point rises with a brow: a soft bump around it, over to the forehead, not to the lids."""
-    points = template_mm[list(brow), :2]
-    away = np.linalg.norm(template_mm[:, None, :2] - points[None], axis=2).min(1)
-    weight = np.exp(-((away / _BROW_REACH_MM) ** 2))
-    # the lids have their own motion: fade out between the brow and the eye
-    weight *= smoothstep(points[:, 1].max() + 9, points[:, 1].max() + 1, template_mm[:, 1])
-    return np.asarray(weight)

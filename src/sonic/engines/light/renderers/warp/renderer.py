@@ -70,7 +70,7 @@ class Renderer:
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
-        self._deform = Deformer(neutral, model.basis, template, self._paths)
+        self._deform = Deformer(neutral, model.shapes, template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
@@ -98,7 +98,7 @@ class Renderer:
 
         lids = self._lids(motion.lids[i])
         moves = not self._mouth_still
-        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids, motion.brows[i])
+        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
