@@ -23,7 +23,7 @@ import numpy as np
 import sonic
 from sonic.engines import Engine
 from sonic.engines.light.renderers.warp import Renderer
-from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.landmarks import fill_lost, track_face
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
@@ -37,8 +37,8 @@ MAX_SIDE_PX = 384
 MAX_LOST = 0.1
 """Share of frames that may be without a face; FIELD calls such a clip unusable."""
 SOURCE = Path(sonic.__file__).parent
-TRACKING = ("faces/mediapipe.py",)
-RENDERING = (*TRACKING, "engines/light/renderers", "faces", "assets/face_model.npz")
+TRACKING = ("faces/landmarks.py", "faces/boxes.py", "faces/detect.py", "faces/sampling.py")
+RENDERING = (*TRACKING, "engines/light/renderers", "faces", "assets/face_model.npz", "assets/weights/mouth.npz")
 _SECONDS_A_FRAME = 0.04  # first guess of the time left
 
 
@@ -111,7 +111,7 @@ class Studio:
     def _do(self, tasks: list[Task]) -> None:
         began, total, done = time.perf_counter(), sum(t.n_frames for t in tasks), 0
         jobs = min(self._jobs, len(tasks))
-        # A fresh process: a fork of one that has run MediaPipe may hang.
+        # A fresh process: a fork copies the locks of threads that it leaves behind.
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
             futures = [(task, pool.submit(_quietly, task.work, task.arguments)) for task in tasks]
             for i, (task, future) in enumerate(futures):
@@ -210,7 +210,7 @@ def _sources(names: Iterable[str]) -> list[bytes]:
     """The bytes of these files and of all code below these folders, and the version of the tracker."""
     paths = [SOURCE / name for name in names]
     files = [f for p in paths for f in (sorted([*p.rglob("*.py"), *p.rglob("*.c")]) if p.is_dir() else [p])]
-    return [version("mediapipe").encode(), *(f.read_bytes() for f in files)]
+    return [version("onnxruntime").encode(), *(f.read_bytes() for f in files)]
 
 
 def _digest(parts: Iterable[Any]) -> str:
