@@ -6,8 +6,8 @@ TRACKS is a folder of tracked clips (WORK/more/NAME of `sonic train evaluate --m
 sonic/engines/light/lips/articulation.py, both sides together: each shape's weight as rest + slope times the lip gap,
 by least squares, in what the networks expect and in what was filmed, once the clip's own offset is taken out; and how
 much farther people depart from that line: the ratio of the standard deviations about it, after the tracker's noise,
-which closed lips show, is taken from the filmed one. What closed lips seem to show is taken from the filmed rest as well:
-they are the neutral. Nothing of it is learnt from a single clip: it is a dozen means.
+which closed lips show, is taken from the filmed one. What closed lips seem to show is taken from the filmed rest as
+well: they are the neutral. Nothing of it is learnt from a single clip: it is a dozen means.
 """
 
 import sys
@@ -33,7 +33,7 @@ VOICE = 0.6
 def main(folder: Path) -> None:
     """Print the table."""
     clips = list(_clips(Tracks(folder)))
-    expected, gap, seen, seen_gap = (np.concatenate(parts) for parts in zip(*clips, strict=True))
+    gap, seen_gap = (np.concatenate([clip[k] for clip in clips]) for k in (1, 3))
     bend = _opening(gap, seen_gap)
     print(f"# {len(clips)} clips, {len(gap) / 25:.0f} s; gap expected {_about(gap)}, filmed {_about(seen_gap)} mm")
     print(f"# OPENING, BEND = {bend[0]:.3f}, {bend[1]:.2f}")

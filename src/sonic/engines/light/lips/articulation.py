@@ -19,9 +19,11 @@ from sonic.types import F32, F64
 SOUNDS = ("shut", "teeth", "round", "hush", "tip", "between", "voice")
 """What lips.onnx hears besides the motion: posteriors of p b m, of f v, of u o w, of sh ch, of the tongue's tip behind
 the teeth (t d n l) and between them (th), and of any voice."""
-OPENING, BEND = 0.21, 1.4
+OPENING, BEND = 0.45, 1.3
 """Lip gap of people who speak freely, mm: OPENING times the BEND-th power of the gap that the model expects. It learned
 from readers, who part their lips more on the whole and leave none of the small openings out."""
+SEEN = {"mouthSmile": 1 / 0.5, "mouthStretch": 1 / 0.5, "mouthPucker": 1 / 0.5, "mouthFunnel": 1 / 0.5}
+"""HABITS are what a tracker sees; of how far the mesh moves a mouth's corners it sees 0.7."""
 NEAR, FADE = 10, 4
 """Frames around a voice in which lips may move, as they do before and after words, and over which that fades."""
 REACH = NEAR + FADE
@@ -154,7 +156,8 @@ def _habits() -> tuple[F64, F64, F64]:
     """HABITS of the spoken shapes: (rest, slope) expected and filmed, (2, K) each, and spread (K,)."""
     own = [HABITS[bare(SHAPES[k])] for k in COLUMNS]
     expected, filmed = (np.array([getattr(h, name) for h in own]).T for name in ("expected", "filmed"))
-    return expected, filmed, np.array([h.spread for h in own])
+    seen = np.array([SEEN.get(bare(SHAPES[k]), 1.0) for k in COLUMNS])
+    return expected, filmed * seen, np.array([h.spread for h in own]) * seen
 
 
 def _columns(weights: Mapping[str, float]) -> list[tuple[int, float]]:

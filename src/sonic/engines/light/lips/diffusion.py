@@ -39,7 +39,7 @@ Against 50 s in one piece, latents differ by 1e-6 at most; with HALO frames inst
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-CHANCE = 0.25
+CHANCE = 0.15
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 T_FIRST, T_LAST = 0.995, 0.02
 """The sampler's first and last noise level; beyond them the prediction is returned as it is."""
