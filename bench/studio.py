@@ -38,7 +38,14 @@ MAX_LOST = 0.1
 """Share of frames that may be without a face; FIELD calls such a clip unusable."""
 SOURCE = Path(sonic.__file__).parent
 TRACKING = ("faces/landmarks.py", "faces/boxes.py", "faces/detect.py", "faces/sampling.py")
-RENDERING = (*TRACKING, "engines/light/renderers", "faces", "assets/face_model.npz", "assets/weights/mouth.npz")
+RENDERING = (
+    *TRACKING,
+    "engines/light/renderers",
+    "faces",
+    "assets/face_model.npz",
+    "assets/weights/mouth.npz",
+    "assets/weights/rest.npz",
+)
 _SECONDS_A_FRAME = 0.04  # first guess of the time left
 
 
