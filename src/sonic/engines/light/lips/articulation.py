@@ -26,6 +26,8 @@ SEEN = {"mouthSmile": 1 / 0.5, "mouthStretch": 1 / 0.5, "mouthPucker": 1 / 0.5, 
 """HABITS are what a tracker sees; of how far the mesh moves a mouth's corners it sees 0.7."""
 NEAR, FADE = 10, 4
 """Frames around a voice in which lips may move, as they do before and after words, and over which that fades."""
+EASE = 0.5
+"""Share of a sound's gesture in the frame before and after it: lips that shut and part within one look torn."""
 REACH = NEAR + FADE
 """Frames to either side that ``emphasis`` depends on."""
 
@@ -115,6 +117,7 @@ def emphasis(sounds: F32, manner: Manner) -> F32:
     low, high = np.array(manner.least), np.array(manner.sure)
     shown = np.clip((sounds[:, :-1] - low) / (high - low), 0, 1)
     shown = _largest_around(shown, manner.hold)
+    shown = np.maximum(shown, EASE * _largest_around(shown, 1))
     voice = _mean_around(_largest_around(sounds[:, -1:], NEAR), FADE)
     voice = np.clip((voice - VOICE_LEAST) / (VOICE_SURE - VOICE_LEAST), 0, 1)
     return np.asarray(np.hstack([shown, voice]), np.float32)
