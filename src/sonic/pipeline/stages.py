@@ -241,7 +241,7 @@ def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Resu
     holds the notices of ``job``. The file appears under its final name only when it is complete.
     """
     prepared = take.prepared
-    permit = require_consent(permit, prepared.portrait.photo, take.settings)
+    permit = require_consent(permit, prepared.portrait, take.settings)
     clip = _clip_of(take, job)
     _say_if_faint(clip, job)
     with clip.frames:
@@ -257,7 +257,7 @@ def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
 
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
-    permit = require_consent(permit, take.prepared.portrait.photo, take.settings)
+    permit = require_consent(permit, take.prepared.portrait, take.settings)
     clip = _clip_of(take, job)
     _say_if_faint(clip, job)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
