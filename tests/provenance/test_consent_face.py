@@ -1,4 +1,4 @@
-"""A consent is for one face: in a group photo nobody else is animated on it, and no other face in its place."""
+"""A consent is for one person's face: in a group photo nobody else is animated on it."""
 
 import dataclasses
 import hashlib

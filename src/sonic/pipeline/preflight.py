@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sonic.errors import ConsentError
-from sonic.pipeline.write import check_output
+from sonic.pipeline.write import check_output, try_folder
 from sonic.provenance import audit
 from sonic.provenance.aigc import content_producer
 from sonic.provenance.consent import Consent
@@ -51,6 +51,8 @@ def request_permit(
     policy = active()
     policy.check_settings(settings)
     audit.ready()
+    if out is not None:
+        try_folder(out)
     return Permit(policy, signer, content_producer(policy), consent, overwrite)
 
 

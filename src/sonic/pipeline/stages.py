@@ -37,6 +37,7 @@ from sonic.provenance import audit
 from sonic.provenance.label import make_label
 from sonic.provenance.read_back import FAINT_SIDE_PX
 from sonic.provenance.record import Record
+from sonic.provenance.signer import exposed_keys
 from sonic.settings import Settings, settings_table
 from sonic.types import (
     Clip,
@@ -243,7 +244,7 @@ def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Resu
     prepared = take.prepared
     permit = require_consent(permit, prepared.portrait, take.settings)
     clip = _clip_of(take, job)
-    _say_if_faint(clip, job)
+    _say_what_is_weak(clip, job)
     with clip.frames:
         video = write(
             clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,
@@ -259,7 +260,7 @@ def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
     """
     permit = require_consent(permit, take.prepared.portrait, take.settings)
     clip = _clip_of(take, job)
-    _say_if_faint(clip, job)
+    _say_what_is_weak(clip, job)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip
 
@@ -277,8 +278,10 @@ def _record(take: MotionTake, permit: Permit, clip: Clip, job: Job) -> Record:
     )
 
 
-def _say_if_faint(clip: Clip, job: Job) -> None:
+def _say_what_is_weak(clip: Clip, job: Job) -> None:
     """Before the record is made, so that it says so too."""
+    for line in exposed_keys():
+        job.observer.notice(line)
     if min(clip.size_px) < FAINT_SIDE_PX:
         width, height = clip.size_px
         job.observer.notice(
