@@ -1,7 +1,6 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,8 +9,10 @@ from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.head import Head, Rigid
+from sonic.engines.light.renderers.warp.interior import interior, somebody
+from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
-from sonic.engines.light.renderers.warp.mouth import Dentition, Mouth
+from sonic.engines.light.renderers.warp.mouth import Look, Mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
@@ -19,14 +20,11 @@ from sonic.engines.light.renderers.warp.own import own_shapes
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
-from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel, face_model, face_triangles
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
-from sonic.motion import MOUTH, Motion
+from sonic.motion import Motion, scale_mouth
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
-
-if TYPE_CHECKING:
-    from sonic.faces.model import FaceModel
 
 _EDGE_MM = 1.5
 """Over this distance the moving picture passes into that of other people, who stay still."""
@@ -39,13 +37,8 @@ class Renderer:
     ``moving_box_px`` (left, top, right, bottom): pixels outside equal portrait.crop in every frame.
     """
 
-    def __init__(self, portrait: Portrait, model: "FaceModel | None" = None) -> None:
-        from sonic.faces.mediapipe import face_triangles
-
-        if model is None:
-            from sonic.faces.model import face_model
-
-            model = face_model()
+    def __init__(self, portrait: Portrait, model: FaceModel | None = None) -> None:
+        model = model or face_model()
         template = model.template.astype(np.float64)
         rgb = portrait.crop
         points = portrait.face.points_px.astype(np.float64)
@@ -76,24 +69,22 @@ class Renderer:
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
-        self._eyes = eye_layers(
-            self._paths, points, rgb, EyeLook(fit.px_per_mm, colours.lash, softness, glasses), fit, colours
-        )
+        eye_look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
+        self._eyes = eye_layers(self._paths, points, rgb, eye_look, fit, colours)
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
-        upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
-        edge = 1.6 + 0.25 * float(rng.standard_normal())
-        if photo_teeth:
-            edge = photo_teeth.edge_mm
-        blur = max(0.45, 0.16 * fit.px_per_mm, 0.8 * softness)
-        self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
+        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
+        light = estimate_light(rgb, points, face_triangles())
+        look = Look(colours.with_teeth(photo_teeth.colour if photo_teeth else None), light, blur, detail=1.0)
+        self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
     def render(self, pieces: Iterable[Motion]) -> Generator[Frame, None, None]:
         """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
-        moments = ((motion, i) for motion in pieces for i in range(len(motion)))
+        shown = (scale_mouth(motion, 0) for motion in pieces) if self._mouth_still else pieces
+        moments = ((motion, i) for motion in shown for i in range(len(motion)))
         for index, (motion, i) in enumerate(moments):
             yield Frame(self._frame(motion, i, folds, scratch), index)
 
@@ -101,11 +92,7 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        shape, lip_gap = motion.shape[i], float(motion.lip_gap[i])
-        if self._mouth_still:
-            shape, lip_gap = shape.copy(), 0.0
-            shape[MOUTH] = 0
-        pose = self._deform(shape, lip_gap, lids)
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
