@@ -30,7 +30,7 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
 from sonic.faces import topology
 from sonic.faces.eyes import eye_openings, shut_eyes
-from sonic.faces.mediapipe import fill_lost, find_faces, track_face
+from sonic.faces.landmarks import fill_lost, find_faces, track_face
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
