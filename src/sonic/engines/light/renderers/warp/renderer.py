@@ -1,7 +1,6 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from dataclasses import replace
 
 import numpy as np
 
@@ -66,8 +65,8 @@ class Renderer:
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
-        shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
-        self._deform = Deformer(neutral, rest, replace(model, shapes=shapes.astype(np.float32)), self._paths)
+        model = own_shapes(model, rng.spawn(1)[0], glasses=glasses)
+        self._deform = Deformer(neutral, rest, model, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
