@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.colours import face_height, portrait_colours, softness_px
+from sonic.engines.light.renderers.warp.colours import face_height, picture_style, portrait_colours, softness_px
 from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
@@ -81,7 +81,12 @@ class Renderer:
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
         light = estimate_light(rgb, points, face_triangles())
-        look = Look(colours.with_teeth(photo_teeth.colour if photo_teeth else None), light, blur, detail=1.0)
+        look = Look(
+            colours.with_teeth(photo_teeth.colour if photo_teeth else None),
+            light,
+            picture_style(rgb, points, colours.toning),
+            blur,
+        )
         self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
