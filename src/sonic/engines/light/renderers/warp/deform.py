@@ -34,16 +34,18 @@ class Pose:
     """0 .. 1: how far the lower lip lies under the upper teeth, which then stand on it."""
     tongue: tuple[float, float]
     """0 .. 1 each: its tip on the upper teeth, and between the teeth."""
+    narrowed_mm: tuple[float, float]
+    """How far the skin below the (image-left, image-right) eye has pushed its lower lid up."""
 
 
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, shapes_mm: F32, template_mm: F64, lids: list[LidPath]) -> None:
+    def __init__(self, neutral: Neutral, shapes_mm: F64, template_mm: F64, lids: list[LidPath]) -> None:
         self._neutral, self._lids = neutral, lids
         width = float(np.linalg.norm(template_mm[topology.MOUTH_LEFT] - template_mm[topology.MOUTH_RIGHT]))
         scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
-        self._shapes = (shapes_mm.astype(np.float64) * scale).reshape(len(shapes_mm), -1)
+        self._shapes = (shapes_mm * scale).reshape(len(shapes_mm), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
@@ -59,10 +61,12 @@ class Deformer:
             self._smile(d)
         self._part_lips(d, lip_gap)
         points = self._neutral.points_mm + d
-        for path, opening in zip(self._lids, lids.tolist(), strict=True):
+        narrowed = [
             path.move(points, d, self._neutral.source_mm, opening)
+            for path, opening in zip(self._lids, lids.tolist(), strict=True)
+        ]
         tuck, up, out = np.clip(shape[_INSIDE], 0, 1).tolist()
-        return Pose(points, lip_gap, jaw, tuck, (up, out))
+        return Pose(points, lip_gap, jaw, tuck, (up, out), (narrowed[0], narrowed[1]))
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""

@@ -4,17 +4,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.colours import Colours, Style, luminance
+from sonic.engines.light.renderers.warp.colours import Colours, Style, luminance, picture_style
 from sonic.engines.light.renderers.warp.deform import Pose
 from sonic.engines.light.renderers.warp.head import Rigid
-from sonic.engines.light.renderers.warp.interior import CHEEK, GUM, N_ROW, TONGUE, Interior, tongue_field
-from sonic.engines.light.renderers.warp.lighting import Light
+from sonic.engines.light.renderers.warp.interior import (
+    CHEEK,
+    GUM,
+    N_ROW,
+    TONGUE,
+    Interior,
+    interior,
+    somebody,
+    tongue_field,
+)
+from sonic.engines.light.renderers.warp.lighting import Light, estimate_light
 from sonic.engines.light.renderers.warp.mask import Cut, polygon_mask
 from sonic.engines.light.renderers.warp.native import MouthScene, lay, paint_mouth
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, HeadFit, Neutral
-from sonic.engines.light.renderers.warp.smile import SourceTeeth
+from sonic.engines.light.renderers.warp.smile import SourceTeeth, source_teeth
 from sonic.faces import topology
 from sonic.faces.geometry import catmull_rom, smoothstep
+from sonic.faces.model import face_triangles
 from sonic.types import F32, F64, U8
 
 _FADE_FROM_MM, _FADE_TO_MM = 0.25, 0.9
@@ -171,6 +181,29 @@ def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
     edge = np.interp(np.arange(cut.box.left, cut.box.right), upper[order, 0], upper[order, 1])
     below = np.arange(cut.box.top, cut.box.bottom)[:, None] - edge[None]
     return (distance / scale).astype(np.float32), (below / scale).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSetting:
+    """What the renderer knows already of the portrait around a mouth."""
+
+    neutral: Neutral
+    fit: HeadFit
+    colours: Colours
+    softness_px: float
+
+
+def portrait_mouth(rgb: U8, points_px: F64, setting: MouthSetting, rng: np.random.Generator) -> Mouth:
+    """The inside of the mouth of the crop ``rgb`` with these landmarks; ``rng`` gives it teeth of its own."""
+    fit, colours = setting.fit, setting.colours
+    photo_teeth = source_teeth(rgb, points_px, fit, setting.neutral, colours.skin)
+    look = Look(
+        colours.with_teeth(photo_teeth.colour if photo_teeth else None),
+        estimate_light(rgb, points_px, face_triangles()),
+        picture_style(rgb, points_px, colours.toning),
+        blur_px=max(0.4, 0.10 * fit.px_per_mm, 0.65 * setting.softness_px),
+    )
+    return Mouth(setting.neutral, fit, look, somebody(interior(), rng), photo_teeth)
 
 
 def _over_lip(teeth: F32, inside_mm: F32, below_mm: F32, upper: F64, cut: Cut, tuck: float) -> F32:

@@ -1,32 +1,27 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.colours import face_height, picture_style, portrait_colours, softness_px
+from sonic.engines.light.renderers.warp.colours import face_height, portrait_colours, softness_px
 from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.head import Head, Rigid
-from sonic.engines.light.renderers.warp.interior import interior, somebody
-from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
-from sonic.engines.light.renderers.warp.mouth import Look, Mouth
+from sonic.engines.light.renderers.warp.mouth import MouthSetting, portrait_mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
+from sonic.engines.light.renderers.warp.own import own_shapes
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
-from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel, face_model, face_triangles
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
-from sonic.motion import Motion
+from sonic.motion import Motion, scale_mouth
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
-
-if TYPE_CHECKING:
-    from sonic.faces.model import FaceModel
 
 _EDGE_MM = 1.5
 """Over this distance the moving picture passes into that of other people, who stay still."""
@@ -39,13 +34,8 @@ class Renderer:
     ``moving_box_px`` (left, top, right, bottom): pixels outside equal portrait.crop in every frame.
     """
 
-    def __init__(self, portrait: Portrait, model: "FaceModel | None" = None) -> None:
-        from sonic.faces.mediapipe import face_triangles
-
-        if model is None:
-            from sonic.faces.model import face_model
-
-            model = face_model()
+    def __init__(self, portrait: Portrait, model: FaceModel | None = None) -> None:
+        model = model or face_model()
         template = model.template.astype(np.float64)
         rgb = portrait.crop
         points = portrait.face.points_px.astype(np.float64)
@@ -70,31 +60,24 @@ class Renderer:
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
-        self._deform = Deformer(neutral, model.shapes, template, self._paths)
+        rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
+        shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
+        self._deform = Deformer(neutral, shapes, template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
         eye_look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
         self._eyes = eye_layers(self._paths, points, rgb, eye_look, fit, colours)
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
-        photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
-        rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
-        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
-        light = estimate_light(rgb, points, face_triangles())
-        look = Look(
-            colours.with_teeth(photo_teeth.colour if photo_teeth else None),
-            light,
-            picture_style(rgb, points, colours.toning),
-            blur,
-        )
-        self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
+        self._mouth = portrait_mouth(rgb, points, MouthSetting(neutral, fit, colours, softness), rng)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
     def render(self, pieces: Iterable[Motion]) -> Generator[Frame, None, None]:
         """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
-        moments = ((motion, i) for motion in pieces for i in range(len(motion)))
+        shown = (scale_mouth(motion, 0) for motion in pieces) if self._mouth_still else pieces
+        moments = ((motion, i) for motion in shown for i in range(len(motion)))
         for index, (motion, i) in enumerate(moments):
             yield Frame(self._frame(motion, i, folds, scratch), index)
 
@@ -102,8 +85,7 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        moves = not self._mouth_still
-        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids)
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
@@ -111,8 +93,8 @@ class Renderer:
         warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
         soften(view, folds)
         gaze = (self._fit.rotation[:2, :2] @ motion.gaze[i].astype(np.float64)) * self._fit.px_per_mm
-        for eye, opening in zip(self._eyes, lids.tolist(), strict=True):
-            eye.draw(out, points, rigid, opening, gaze)
+        for eye, opening, narrowed in zip(self._eyes, lids.tolist(), pose.narrowed_mm, strict=True):
+            eye.draw(out, points, rigid, opening, gaze, narrowed)
         self._mouth.draw(out, pose, points, rigid)
         if self._photo_share is not None:
             photo, share = self._mesh.box.cut(self._rgb), self._photo_share
