@@ -14,7 +14,7 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces import topology
 from sonic.faces.portrait import analyse_portrait, find_face
 from sonic.media.photo import load_photo
-from sonic.motion import Motion
+from sonic.motion import MOUTH, Motion
 from sonic.settings import Settings
 from sonic.types import F32, U8, Photo, Portrait
 
@@ -151,9 +151,11 @@ def test_a_mouth_that_speaks_is_not_called_covered(portrait: Portrait) -> None:
 def test_nothing_is_drawn_on_what_covers_the_mouth(drawn: Portrait, cover) -> None:
     """Speech moves neither mask nor hand; eyes and head still live."""
     shown = analyse_portrait(photo_of(cover(drawn)), Settings(), lambda _line: None)
+    said = Motion.still(1, FPS).shape
+    said[:, MOUTH] = 0.5
     still, talk, blink = (
         Motion.still(1, FPS),
-        replace(Motion.still(1, FPS), lip_gap=np.array([11], np.float32), shape=np.ones((1, 32), np.float32)),
+        replace(Motion.still(1, FPS), lip_gap=np.array([11], np.float32), shape=said),
         replace(Motion.still(1, FPS), lids=np.zeros((1, 2), np.float32), pose_deg=np.array([[5, 2, 0]], np.float32)),
     )
     renderer = Renderer(shown)

@@ -72,7 +72,8 @@ class EyeLayer:
         self._eye, self._look, self._px_per_mm, self._opened = eye, look, look.px_per_mm, path.opened
         self._ring = [eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1]]
         self._lid = [eye.corners[0], *eye.upper, eye.corners[1]]
-        contour = points_px[self._ring, :2]
+        self._photo_ring = points_px[self._ring]
+        contour = self._photo_ring[:, :2]
         height, width = rgb.shape[:2]
         margin = _MARGIN_MM * look.px_per_mm + 2
         low = np.clip(np.floor(contour.min(0) - margin), 0, [width - 2, height - 2]).astype(int)
@@ -99,20 +100,22 @@ class EyeLayer:
             (_GLASSES_SHUT_FROM, _GLASSES_SHUT_TO) if look.glasses else (_SHUT_FROM, _SHUT_TO)
         )
 
-    def draw(self, out: U8, points: F64, rigid: Rigid, opening: float, gaze_px: F64) -> None:
+    def draw(self, out: U8, points: F64, rigid: Rigid, opening: float, gaze_px: F64, narrowed_mm: float = 0.0) -> None:
         """Draw into ``out``, a view of the picture; ``points`` (468, 3) where the face is now, both in crop px.
 
-        A still eye is left to the warped photo.
+        ``narrowed_mm``: how far the lower lid is pushed up. A still eye is left to the warped photo.
         """
         shut = float(np.clip(1 - opening, 0, 1))
         gaze_mm = float(np.hypot(*gaze_px)) / self._px_per_mm
-        changed = float(max(smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, gaze_mm)))
+        moved = (smoothstep(0.01, 0.08, abs(1 - opening)), smoothstep(0.02, 0.25, max(gaze_mm, narrowed_mm)))
+        changed = float(max(moved))
         if self._opened:
             changed = float(smoothstep(0.02, 0.15, opening))
         back = self._back(rigid)
         strength = float(smoothstep(self._shut_from, self._shut_to, shut))
         if self._closed and strength > 0:
-            self._draw_closed(out, self._closed, points[self._ring, :2], back, strength)
+            # the skin over a shut eye reaches as far as the open one does
+            self._draw_closed(out, self._closed, rigid(self._photo_ring)[:, :2], back, strength)
         if changed > 0 and opening > 0.06:
             self._draw_ball(out, points[self._ring, :2], back, gaze_px, changed)
         if self._opened:

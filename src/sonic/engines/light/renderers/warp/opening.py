@@ -43,19 +43,22 @@ class LidPath:
     follow: float
     """How far the skin around follows: 1 is natural, 0 behind glasses."""
 
-    def move(self, points: F64, d: F64, source: F64, opening: float) -> None:
+    def move(self, points: F64, d: F64, source: F64, opening: float) -> float:
         """Set the eye in ``points`` (468, 3) mm to ``opening``, where ``source`` is the photo's face and ``d`` how far
-        the rest of it has moved."""
+        the rest of it has moved. Returns by how many mm the skin below has narrowed it."""
         r = min(opening, _WIDEST)
         eye, upper, lower = self.eye, list(self.eye.upper), list(self.eye.lower)
-        points[lower] = self.shut_lower + r * (self.open_lower - self.shut_lower)
+        # cheeks that rise push the lower lid up, as far as the upper one leaves room
+        pushed = self.follow * min(r, 1.0) * d[lower]
+        points[lower] = self.shut_lower + r * (self.open_lower - self.shut_lower) + pushed
         points[upper] = self.shut_upper + r * (self.open_upper - self.shut_upper)
         moved = self.follow * (points[upper] - source[upper])
         ring, under = list(eye.upper2), list(eye.lower2)
         points[ring] = source[ring] + d[ring] + _RING2 * moved
         points[list(eye.upper3)] += _RING3 * moved
-        points[under] = source[under] + d[under] + _UNDER * self.follow * (points[lower] - source[lower])
+        points[under] = source[under] + d[under] + _UNDER * self.follow * (points[lower] - pushed - source[lower])
         points[list(eye.corners)] = source[list(eye.corners)]
+        return float(np.abs(pushed[:, 1]).max())
 
 
 def lid_paths(source_mm: F64, template_mm: F64, points_px: F64, px_per_mm: float, *, glasses: bool) -> list[LidPath]:

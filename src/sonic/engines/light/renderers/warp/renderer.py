@@ -15,6 +15,7 @@ from sonic.engines.light.renderers.warp.mouth import Dentition, Mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
+from sonic.engines.light.renderers.warp.own import own_shapes
 from sonic.engines.light.renderers.warp.rest import find_rest
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.smile import source_teeth
@@ -22,7 +23,7 @@ from sonic.engines.light.renderers.warp.source import dense
 from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
-from sonic.motion import Motion
+from sonic.motion import MOUTH, Motion
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
 
 if TYPE_CHECKING:
@@ -70,15 +71,17 @@ class Renderer:
         self._around = self._head.flatten(self._mesh.around_px)
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
-        self._deform = Deformer(neutral, rest, model, self._paths)
+        rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
+        shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
+        self._deform = Deformer(neutral, rest, shapes, template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
-        look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
-        self._eyes = eye_layers(self._paths, points, rgb, look, fit, colours)
+        self._eyes = eye_layers(
+            self._paths, points, rgb, EyeLook(fit.px_per_mm, colours.lash, softness, glasses), fit, colours
+        )
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
-        rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
         edge = 1.6 + 0.25 * float(rng.standard_normal())
         if photo_teeth:
@@ -99,8 +102,11 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        moves = not self._mouth_still
-        pose = self._deform(motion.shape[i] * moves, float(motion.lip_gap[i]) * moves, lids)
+        shape, lip_gap = motion.shape[i], float(motion.lip_gap[i])
+        if self._mouth_still:
+            shape, lip_gap = shape.copy(), 0.0
+            shape[MOUTH] = 0
+        pose = self._deform(shape, lip_gap, lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()
@@ -108,8 +114,8 @@ class Renderer:
         warp(vertices, self._mesh.triangles, self._mesh.n_face, self._source, view, folds=folds, scratch=scratch)
         soften(view, folds)
         gaze = (self._fit.rotation[:2, :2] @ motion.gaze[i].astype(np.float64)) * self._fit.px_per_mm
-        for eye, opening in zip(self._eyes, lids.tolist(), strict=True):
-            eye.draw(out, points, rigid, opening, gaze)
+        for eye, opening, narrowed in zip(self._eyes, lids.tolist(), pose.narrowed_mm, strict=True):
+            eye.draw(out, points, rigid, opening, gaze, narrowed)
         self._mouth.draw(out, pose, points, rigid)
         if self._photo_share is not None:
             photo, share = self._mesh.box.cut(self._rgb), self._photo_share
