@@ -53,6 +53,13 @@ TABLE = {
         _GRID,
         "what the two networks mean by their 32 numbers, in expression shapes",
     ),
+    "mouth": Weights(
+        "weights/mouth.npz",
+        "a567e7d56075492939a98e0f9c512bf16e138c249e015f68efb95e162b393935",
+        "MIT (USC Institute for Creative Technologies)",
+        "the modelled head of ICT-FaceKit light, 2020; no data of people of ours",
+        "teeth, gums, tongue and cheeks as one mesh",
+    ),
     "whisper": Weights(
         "weights/whisper.onnx",
         "0c4dff7d28467d452e7f306a2e486ff0d4cf10acb783cbd9bbfba5290653e4d3",

@@ -10,8 +10,10 @@ from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.head import Head, Rigid
+from sonic.engines.light.renderers.warp.interior import interior, somebody
+from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
-from sonic.engines.light.renderers.warp.mouth import Dentition, Mouth
+from sonic.engines.light.renderers.warp.mouth import Look, Mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
@@ -20,7 +22,6 @@ from sonic.engines.light.renderers.warp.rest import find_rest
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
-from sonic.engines.light.renderers.warp.teeth import tooth_rows
 from sonic.faces.geometry import smoothstep
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
 from sonic.motion import MOUTH, Motion
@@ -82,12 +83,10 @@ class Renderer:
         )
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
-        upper, lower = tooth_rows(photo_teeth.colour if photo_teeth else colours.teeth, colours.gum, rng)
-        edge = 1.6 + 0.25 * float(rng.standard_normal())
-        if photo_teeth:
-            edge = photo_teeth.edge_mm
-        blur = max(0.45, 0.16 * fit.px_per_mm, 0.8 * softness)
-        self._mouth = Mouth(neutral, fit, colours, Dentition(upper, lower, edge, blur), photo_teeth)
+        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
+        light = estimate_light(rgb, points, face_triangles())
+        look = Look(colours.with_teeth(photo_teeth.colour if photo_teeth else None), light, blur, detail=1.0)
+        self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
     def render(self, pieces: Iterable[Motion]) -> Generator[Frame, None, None]:
