@@ -35,11 +35,10 @@ from sonic.errors import SonicError
 from sonic.faces import topology
 from sonic.faces.geometry import similarity
 from sonic.faces.mediapipe import find_faces
-from sonic.faces.model import face_model
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.images import save_picture, tile
 from sonic.media.photo import load_photo
-from sonic.motion import Motion
+from sonic.motion import N_SHAPE, SHAPES, Motion, shape_column
 from sonic.settings import Settings
 from sonic.types import F64, U8, Photo, Portrait
 
@@ -62,7 +61,6 @@ class Pose:
     shapes: dict[str, float] = field(default_factory=dict)
     """Weights of expression shapes."""
     lids: tuple[float, float] = (1.0, 1.0)
-    brows: float = 0.0
     yaw_deg: float = 0.0
     close_up: bool = True
     """The mouth alone, or the whole face."""
@@ -70,48 +68,35 @@ class Pose:
 
 POSES = (
     Pose("closed"),
-    Pose("a", 13.0, {"jawOpen": 0.55}),
-    Pose("i", 4.0, {"jawOpen": 0.1, "mouthStretch": 0.7, "mouthUpperUp": 0.2}),
-    Pose("u", 3.0, {"jawOpen": 0.08, "mouthPucker": 0.8}),
-    Pose("f", 1.5, {"mouthRollLower": 0.6, "mouthUpperUp": 0.35}),
+    Pose("a", 13.0, {"jawOpen": 0.42}),
+    Pose("i", 4.0, {"jawOpen": 0.1, "mouthStretch": 0.6, "mouthUpperUp": 0.2}),
+    Pose("u", 3.0, {"jawOpen": 0.1, "mouthPucker": 0.85}),
+    Pose("f", 2.5, {"mouthRollLower": 0.5, "mouthUpperUp": 0.3}),
     Pose("smile", 4.5, {"mouthSmile": 0.75, "mouthUpperUp": 0.4, "cheekSquint": 0.5}),
-    Pose("surprise", 9.0, {"jawOpen": 0.4, "browInnerUp": 0.9}, lids=(1.12, 1.12), brows=4.0, close_up=False),
+    Pose("surprise", 9.0, {"jawOpen": 0.3, "browInnerUp": 0.9}, lids=(1.12, 1.12), close_up=False),
     Pose("blink", 0.0, lids=(0.0, 0.0), close_up=False),
-    Pose("turned", 6.0, {"jawOpen": 0.25}, yaw_deg=10.0, close_up=False),
+    Pose("turned", 6.0, {"jawOpen": 0.2}, yaw_deg=10.0, close_up=False),
 )
 
 
 def motion_of(poses: Sequence[Pose]) -> Motion:
     """One sample a pose."""
     still = Motion.still(len(poses), Fraction(25))
-    lids, brows = np.array([p.lids for p in poses]), np.array([[p.brows] * 2 for p in poses])
+    lids = np.array([p.lids for p in poses])
     turn = np.array([[p.yaw_deg, 0.0, 0.0] for p in poses])
     gap, shape = np.array([p.gap_mm for p in poses]), np.stack([_shape_row(p.shapes) for p in poses])
-    fields = {"shape": shape, "lip_gap": gap, "lids": lids, "brows": brows, "pose_deg": turn}
+    fields = {"shape": shape, "lip_gap": gap, "lids": lids, "pose_deg": turn}
     rows = {name: np.asarray(value, np.float32) for name, value in fields.items()}
     return Motion(still.fps, gaze=still.gaze, shift=still.shift, **rows)
 
 
-_PULLS = {
-    "jawOpen": {152: (0, 24, 0), 17: (0, 22, 0)}, "mouthPucker": {61: (9, 0, 0), 291: (-9, 0, 0), 0: (0, 0, -3)},
-    "mouthStretch": {61: (-6, 1, 1), 291: (6, 1, 1)}, "mouthSmile": {61: (-7, -5, 3), 291: (7, -5, 3)},
-    "mouthUpperUp": {0: (0, -4, 0)},
-}  # fmt: skip
-"""Where each shape moves a few landmarks, in mm: from the names to a basis of another kind."""
-
-
 def _shape_row(weights: dict[str, float]) -> F64:
-    """Coefficients of the basis that move these landmarks as the named shapes do."""
-    basis = face_model().basis.astype(np.float64)
-    pulls = [(i, weight * np.array(mm)) for name, weight in weights.items() for i, mm in _PULLS.get(name, {}).items()]
-    if not pulls:
-        return np.zeros(len(basis))
-    points = sorted({i for i, _ in pulls} | {61, 291, 152, 0, 17})
-    wanted = np.zeros((len(points), 3))
-    for i, mm in pulls:
-        wanted[points.index(i)] += mm
-    a = basis[:, points].reshape(len(basis), -1).T
-    return np.asarray(np.linalg.solve(a.T @ a + 1.0 * np.eye(len(basis)), a.T @ wanted.ravel()) / 1.5)
+    """A row of Motion.shape; a name without a side means both."""
+    row = np.zeros(N_SHAPE)
+    for name, weight in weights.items():
+        sides = [name] if name in SHAPES else [f"{name}Left", f"{name}Right"]
+        row[[shape_column(side) for side in sides]] = weight
+    return row
 
 
 @dataclass(frozen=True)
@@ -261,7 +246,7 @@ def _still(portrait: Portrait, frame: U8) -> float:
 def flicker(portrait: Portrait, renderer: Renderer) -> float:
     """Second difference in time of the grey levels around the mouth while it opens within two seconds."""
     opening = np.linspace(0.0, 8.0, 50)
-    motion = motion_of([Pose("", g, {"jawOpen": 0.3 * g / 8}) for g in opening])
+    motion = motion_of([Pose("", g, {"jawOpen": 0.25 * g / 8}) for g in opening])
     cells = [_cell(portrait.face.points_px, f.rgb, 30).mean(2) for f in renderer.render([motion])]
     change = np.abs(np.diff(np.stack(cells), 2, axis=0))
     return float(np.median(np.percentile(change, 99, axis=(1, 2))))

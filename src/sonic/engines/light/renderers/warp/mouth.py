@@ -51,8 +51,8 @@ class Mouth:
         self._body = _Body(shape, neutral, fit, source.edge_mm if source else None)
         self._mesh = shape.mesh()
 
-    def draw(self, out: U8, pose: Pose, points: F64, rigid: Rigid, tongue: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Draw into ``out`` (crop px); ``points`` (468, 3) is where the face is now, ``tongue`` (tip up, out)."""
+    def draw(self, out: U8, pose: Pose, points: F64, rigid: Rigid) -> None:
+        """Draw into ``out`` (crop px); ``points`` (468, 3) is where the face is now."""
         shown = float(smoothstep(_FADE_FROM_MM, _FADE_TO_MM, pose.gap_mm))
         if shown <= 0 and not self._source_open:
             return
@@ -66,7 +66,7 @@ class Mouth:
         if cut is None:
             return
         inside_mm, below_mm = _distances(cut, upper, scale)
-        places = self._body.places(pose, rigid, cut, tongue)
+        places = self._body.places(pose, rigid, cut)
         mouth, _ = paint_mouth(
             self._scene(pose, rigid), self._mesh, places, inside_mm=inside_mm, below_mm=below_mm, reach_mm=_REACH_MM
         )
@@ -126,10 +126,10 @@ class _Body:
         )
         self._steady = steady
 
-    def places(self, pose: Pose, rigid: Rigid, cut: Cut, tongue: tuple[float, float]) -> F32:
+    def places(self, pose: Pose, rigid: Rigid, cut: Cut) -> F32:
         """(N, 4) x, y, depth in px of the cut, and light."""
         anchor, drop = self._neutral.anchor_mm, self._drop_mm(pose)
-        at = self._at + drop * self._jaw + self._tongue.displacement(drop, *tongue)
+        at = self._at + drop * self._jaw + self._tongue.displacement(drop, *pose.tongue)
         at[:, 0] += 0.8 * float(pose.jaw_mm[0]) * np.minimum(np.abs(self._jaw[:, 1]), 1)
         px = rigid(self._fit.to_px(at + anchor))
         out = np.empty((len(at), 4), np.float32)

@@ -78,9 +78,8 @@ class Renderer:
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
-        self._eyes = eye_layers(
-            self._paths, points, rgb, EyeLook(fit.px_per_mm, colours.lash, softness, glasses), fit, colours
-        )
+        eye_look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
+        self._eyes = eye_layers(self._paths, points, rgb, eye_look, fit, colours)
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
         photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
         blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)

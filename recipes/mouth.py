@@ -1,8 +1,8 @@
 """Recipe of mouth.npz: teeth, gums, tongue and the socket around them, cut out of a head model and thinned.
 
-    python make_mouth.py FOLDER
+    python -m recipes.mouth HEAD                                in the root of the repository
 
-FOLDER holds the light head of ICT-FaceKit (MIT, USC Institute for Creative Technologies 2020) as
+HEAD holds the light head of ICT-FaceKit (MIT, USC Institute for Creative Technologies 2020) as
 ``ict_facekit_light.npz`` (base (N, 3) cm, faces (M, 4) with -1 for a missing corner, expr (57, N, 3) and expr_names)
 and its ``vertex_indices.json``. The result depends on these two files and on the mean face alone.
 
@@ -10,6 +10,7 @@ The head is laid on the product's mean face, so that the interior is in its mill
 meet. Surfaces that no camera in front of a face can see are left out: backs of teeth, roots, wisdom teeth, the throat.
 """
 
+import hashlib
 import json
 import sys
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sonic.faces.geometry import similarity
 from sonic.faces.model import face_model
 from sonic.types import F64
 
-OUT = Path(__file__).with_name("mouth.npz")
+OUT = Path("src/sonic/assets/weights/mouth.npz")
 I64 = NDArray[np.int64]
 
 _AXES = np.array([10.0, -10.0, -10.0])
@@ -75,6 +76,7 @@ def main(folder: Path) -> None:
     triangles = np.concatenate([p["triangles"] + s for p, s in zip(parts, starts, strict=False)])
     np.savez_compressed(OUT, triangles=triangles.astype(np.uint16), **arrays)
     print(f"{OUT.name}: {len(arrays['at'])} points, {len(triangles)} triangles, {OUT.stat().st_size / 1000:.0f} kB")
+    print(f"{OUT}  {hashlib.sha256(OUT.read_bytes()).hexdigest()}")
 
 
 def _head(folder: Path) -> _Head:
