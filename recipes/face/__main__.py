@@ -25,6 +25,11 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 _LIDS_MM = (6.0, 20.0)
 """From the eyes' contours: lids have motion of their own, so the mouth's shapes fade out towards them."""
 
+_FLANKS_MM, _FLANKS_SHARE = (42.0, 62.0), 0.7
+"""To either side: skin that spreads there goes around the head, out of sight, and must not pass the outline."""
+_SHIFT = ("jaw", "mouthLeft", "mouthRight")
+"""What moves both sides one way does not spread."""
+
 
 def make_shapes(head: IctHead, template: F64, mirror: NDArray[np.intp]) -> F64:
     """(N_SHAPE, 468, 3) mm; both sides of a face move alike."""
@@ -34,6 +39,8 @@ def make_shapes(head: IctHead, template: F64, mirror: NDArray[np.intp]) -> F64:
     nothing = np.zeros_like(template)
     shapes = np.stack([nothing if name.startswith("tongue") else transfer(arkit_shape(head, name)) for name in SHAPES])
     shapes[MOUTH] *= _off_the_lids(template)[:, None]
+    widen = [i for i, name in enumerate(SHAPES) if not name.startswith(_SHIFT)]
+    shapes[widen, :, 0] *= 1 - _FLANKS_SHARE * smoothstep(*_FLANKS_MM, np.abs(template[:, 0]))
     return np.asarray((shapes + shapes[MIRRORED][:, mirror] * _FLIP) / 2)
 
 

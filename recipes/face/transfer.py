@@ -30,6 +30,13 @@ LOWER_LIP = {
     *LOWER_INNER[1:-1], *LOWER_OUTER[1:-1], 15, 16, 85, 86, 315, 316, 180, 179, 404, 403, 90, 89, 320, 319, 77, 96, 307,
     325,
 }
+LIP_ROWS = (
+    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291), (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
+    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292), (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
+    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291), (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
+    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292), (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
+)
+"""Landmarks from corner to corner, outer to inner edge, of the upper and of the lower lip."""
 # fmt: on
 _SHRINKAGE = 30.0
 """Of the identity modes, whose weights have unit variance; mm^2."""
@@ -58,7 +65,11 @@ class Transfer:
 
     def __call__(self, displacement: F64) -> F64:
         """(N_SKIN, 3) mm of the foreign head -> (468, 3) mm of ours."""
-        return np.asarray((self._turned(displacement)[self._ids] * self._shares[..., None]).sum(1))
+        found = (self._turned(displacement)[self._ids] * self._shares[..., None]).sum(1)
+        for row in LIP_ROWS:  # eleven points a lip draw a smooth curve only where they move smoothly
+            ids = list(row)
+            found[ids] = _smoothed(_smoothed(found[ids]))
+        return np.asarray(found)
 
     def _turned(self, vectors: F64) -> F64:
         return np.asarray(self._scale * vectors @ self._rotation.T)
@@ -68,6 +79,12 @@ class Transfer:
         """(N_SKIN,) how much each vertex moves with the jaw; 1 at the middle of the lower lip."""
         moved = np.linalg.norm(head.expressions["jawOpen"], axis=1)
         return np.asarray(moved / moved[head.landmarks[66]])
+
+
+def _smoothed(row: F64) -> F64:
+    """(11, 3) each the mean of itself and its neighbours; the corners stay."""
+    inner = (row[:-2] + 2 * row[1:-1] + row[2:]) / 4
+    return np.vstack([row[:1], inner, row[-1:]])
 
 
 def _interpolated(points: F64, values: F64, at: F64) -> F64:

@@ -66,14 +66,21 @@ TABLE = {
     ),
     "face_model": Weights(
         "face_model.npz",
-        "823e174655955856b3b047b411be0e27dd30064538c9104eff4079be120bd2f2",
+        "0ee372b6dc413ec9680917ca605b8427747408b938601a678bb388fe0a542a06",
         "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
         f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
         "mean face and its 41 expression shapes",
     ),
+    "rest": Weights(
+        "weights/rest.npz",
+        "b9b78758fcd28b174535ea1ed8eb202b8da0e7ac20daeff7c72787e6cbae46cc",
+        "Apache-2.0",
+        "landmarks of 82 people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0)",
+        "how a smiling or open mouth looks at rest",
+    ),
     "components": Weights(
         "weights/components.npz",
-        "725d7314e4310d3295b3996b84431fc4cd76562431f0d2e0f49c722079cc4fc3",
+        "316667dd063907d194ffc1fb472f13e9a0c9cf4323ba86e651ce57564a6d3ad8",
         "Apache-2.0",
         _GRID,
         "what the two networks mean by their 32 numbers, in expression shapes",

@@ -15,6 +15,7 @@ from sonic.engines.light.renderers.warp.native import scratch_floats, soften, wa
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
 from sonic.engines.light.renderers.warp.own import own_shapes
+from sonic.engines.light.renderers.warp.rest import find_rest
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.faces.geometry import smoothstep
@@ -37,19 +38,19 @@ class Renderer:
     def __init__(self, portrait: Portrait, model: FaceModel | None = None) -> None:
         model = model or face_model()
         template = model.template.astype(np.float64)
-        rgb = portrait.crop
+        rgb, others = portrait.crop, portrait.others
         points = portrait.face.points_px.astype(np.float64)
         fit = fit_head(points[:N_SURFACE], template)
         # behind a mask, a hand or a microphone there are no lips to part, and what covers them must not be drawn over
         self._mouth_still = portrait.face.quality.mouth_covered
         mouth_open = not self._mouth_still and neutral_face(fit.to_mm(points)).source_gap_mm >= CLOSED_GAP_MM
+        rest = find_rest(fit.to_mm(points[:N_SURFACE]), fit.yaw_deg, model)
         if mouth_open:
             points = widen_opening(points, fit)
         else:
             points = joined_lips(points) if self._mouth_still else snap_to_seam(points, rgb, fit.px_per_mm)
-        neutral = neutral_face(fit.to_mm(points))
+        neutral = neutral_face(fit.to_mm(points), rest.way_mm)
         self._rgb, self._points, self._fit, self._neutral = rgb, points, fit, neutral
-        others = portrait.others
         self._mesh = build_mesh(
             points[:N_SURFACE], portrait.matte, face_triangles(), mouth_open=mouth_open,
             still=others.still if others else None,
@@ -62,7 +63,7 @@ class Renderer:
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
-        self._deform = Deformer(neutral, shapes, template, self._paths)
+        self._deform = Deformer(neutral, rest, shapes, template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
