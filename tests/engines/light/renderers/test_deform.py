@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from sonic.faces.mediapipe import face_triangles
 
 from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.neutral import Neutral, neutral_face
 from sonic.engines.light.renderers.warp.rest import Rest, find_rest
-from sonic.faces.model import face_model
+from sonic.faces.model import face_model, face_triangles
 from sonic.faces.topology import (
     CHIN_TIP,
     LIP_BOTTOM,
