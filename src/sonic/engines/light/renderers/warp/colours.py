@@ -40,7 +40,7 @@ class Colours:
     def with_teeth(self, seen: F64 | None) -> "Colours":
         """As lit teeth: the photo's own, or lighter than the guess, which is of teeth in the shade of the lips."""
         if seen is not None:
-            return replace(self, teeth=1.15 * seen)
+            return replace(self, teeth=1.25 * seen)
         light = luminance(self.teeth)
         teeth = 1.7 * (0.85 * self.teeth + 0.15 * light)
         return replace(self, teeth=teeth * min(1.0, 0.88 / luminance(teeth)))

@@ -82,8 +82,8 @@ def somebody(shape: Interior, rng: np.random.Generator) -> Interior:
         own = shape.tooth == k
         turn, lean, lift, width, shade = rng.standard_normal(5)
         if own.any():
-            at[own] = _individual(at[own], k, turn_deg=2.0 * turn, lean_deg=0.9 * lean, lift_mm=0.14 * lift,
-                                  width=(1.045 if k < N_ROW else 1.075) + 0.012 * width)  # fmt: skip
+            at[own] = _individual(at[own], k, turn_deg=1.5 * turn, lean_deg=0.6 * lean, lift_mm=0.13 * lift,
+                                  width=1.075 + 0.012 * width)  # fmt: skip
             tone[own] *= np.float32(1 + 0.03 * shade)
     return replace(shape, at=at.astype(np.float32), tone=tone)
 

@@ -83,7 +83,7 @@ class Mouth:
         )
         mouth = self._look.style(self._look.colours.toning(_blurred(mouth, blur_px)))
         if self._source:
-            mouth = self._source.over(mouth, cut.box, inside_mm, rigid, pose.gap_mm)
+            mouth = self._source.over(mouth, teeth, cut.box, inside_mm, rigid, pose)
         open_mm = _opening(cut, upper, lower, scale)
         alpha = cut.alpha * (np.float32(shown) * smoothstep(0.0, 0.8, open_mm).astype(np.float32))
         shade = smoothstep(-1.1, 0.0, inside_mm).astype(np.float32) * (1 - alpha)
