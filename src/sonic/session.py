@@ -46,18 +46,20 @@ class Session:
         consent: Consent,
         job: Job,
         overwrite: bool = False,
+        live: Path | None = None,
     ) -> stages.Result:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
-        earlier output. Raises a SonicError for anything a user can mend.
+        earlier output. ``live`` is a file that can be watched while it grows, a fragmented MP4 with the same marks; the
+        caller removes it. Raises a SonicError for anything a user can mend.
         """
         portrait, speech, out = Path(portrait), Path(speech), Path(out)
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
-        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
+        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job, live=live)
 
     def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.

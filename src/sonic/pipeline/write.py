@@ -30,7 +30,7 @@ from sonic.unfinished import unfinished
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
-def write(
+def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
     clip: Clip,
     out: Path,
     *,
@@ -40,6 +40,7 @@ def write(
     settings: Settings,
     observer: Observer,
     overwrite: bool = False,
+    live: Path | None = None,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
 
@@ -48,13 +49,17 @@ def write(
     with ``overwrite``. clip.frames is closed in any case. The audit log has the video before it has its name.
     ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
     speech's files; label, metadata and signature are read back from what gets the name.
+    ``live`` grows meanwhile and can be watched, see media.encode; it is the caller's to remove.
 
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
     renderer or the sound decoder raise.
     """
     with clip.frames, _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
         with new(".unsigned.mp4") as unsigned:
-            encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=observer.progress)
+            encode(
+                clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=observer.progress,
+                live=live,
+            )  # fmt: skip
             verify(unsigned, clip, record.aigc())
             signed = sign(
                 unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
