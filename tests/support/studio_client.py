@@ -91,6 +91,7 @@ class Client:
 def running(config: Any) -> Iterator[tuple[Client, Any]]:
     """A client of a studio in this process, and the studio."""
     import uvicorn
+
     from sonic.apps.studio.server import application
     from sonic.apps.studio.studio import Studio
 

@@ -26,15 +26,20 @@ class Words:
 @cache
 def setting_words(language: str) -> MappingProxyType[str, Words]:
     """Name of each setting -> its words. Raises KeyError for a language that is not one of LANGUAGES."""
-    if language == "en":
-        return MappingProxyType({name: _english(name, entry) for name, entry in settings_table().items()})
     if language not in LANGUAGES:
         raise KeyError(language)
     file = resources.files("sonic").joinpath("assets", "words", f"settings_{language}.toml")
     texts = tomllib.loads(file.read_text("utf-8"))
+    if language == "en":
+        return MappingProxyType(
+            {n: _english(entry, *texts.get(n, [_label(n)])) for n, entry in settings_table().items()}
+        )
     return MappingProxyType({name: Words(*texts[name]) for name in settings_table()})
 
 
-def _english(name: str, entry: Setting) -> Words:
-    label = name.replace("_", " ").removesuffix(" ms").capitalize()
+def _english(entry: Setting, label: str) -> Words:
     return Words(label, entry.help, entry.outside, entry.unset)
+
+
+def _label(name: str) -> str:
+    return name.replace("_", " ").capitalize()

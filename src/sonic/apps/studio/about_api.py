@@ -15,7 +15,6 @@ from sonic.apps.studio.tokens import LOCAL, has_users
 from sonic.apps.studio.tokens import user_of as user_by
 from sonic.provenance.consent import BASES
 from sonic.provenance.consent import store as machine
-from sonic.provenance.consent.resolve import consent_from
 from sonic.provenance.policy import active
 
 YEAR_S = 365 * 24 * 3600
@@ -84,9 +83,8 @@ async def make(request: Request) -> Response:
 
 def revoke(request: Request) -> Response:
     """POST /consents/{id}/revoke: final."""
-    studio, owner, id_ = studio_of(request), user_of(request), request.path_params["id"]
-    if not (id_.isalnum() and consents.owns(studio.store, owner, id_)):
+    consent = machine.copy_of(request.path_params["id"]) if request.path_params["id"].isalnum() else None
+    if consent is None or not consents.owns(studio_of(request).store, user_of(request), consent.id):
         raise missing("consent")
-    consent = consent_from(id_)
     machine.revoke(consent)
     return JSONResponse(consents.summary(consent))
