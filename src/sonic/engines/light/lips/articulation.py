@@ -22,8 +22,9 @@ the teeth (t d n l) and between them (th), and of any voice."""
 OPENING, BEND = 0.45, 1.3
 """Lip gap of people who speak freely, mm: OPENING times the BEND-th power of the gap that the model expects. It learned
 from readers, who part their lips more on the whole and leave none of the small openings out."""
-SEEN = {"mouthSmile": 1 / 0.5, "mouthStretch": 1 / 0.5, "mouthPucker": 1 / 0.5, "mouthFunnel": 1 / 0.5}
-"""HABITS are what a tracker sees; of how far the mesh moves a mouth's corners it sees 0.7."""
+SEEN = {"mouthSmile": 2.0, "mouthStretch": 2.0, "mouthPucker": 2.0, "mouthFunnel": 2.0}
+"""How much farther the mesh must move a mouth's corners than a tracker then sees: it sees half of what departs from the
+line. What goes with the gap is not raised, or wide openings grin."""
 NEAR, FADE = 10, 4
 """Frames around a voice in which lips may move, as they do before and after words, and over which that fades."""
 EASE = 0.5
@@ -160,7 +161,7 @@ def _habits() -> tuple[F64, F64, F64]:
     own = [HABITS[bare(SHAPES[k])] for k in COLUMNS]
     expected, filmed = (np.array([getattr(h, name) for h in own]).T for name in ("expected", "filmed"))
     seen = np.array([SEEN.get(bare(SHAPES[k]), 1.0) for k in COLUMNS])
-    return expected, filmed * seen, np.array([h.spread for h in own]) * seen
+    return expected, filmed, np.array([h.spread for h in own]) * seen
 
 
 def _columns(weights: Mapping[str, float]) -> list[tuple[int, float]]:
