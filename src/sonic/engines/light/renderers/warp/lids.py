@@ -44,14 +44,15 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     away_mm = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / px_per_mm
     deep_mm = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / px_per_mm
     lid = (
-        lid_behind_glasses(patch, away_mm, deep_mm, px_per_mm)
+        lid_behind_glasses(patch, away_mm, deep_mm, _below(lower, patch.shape), px_per_mm)
         if glasses
         else _bare_lid(patch, upper, lower, away_mm, px_per_mm)
     )
     filled = cv2.GaussianBlur(lid.rgb, (0, 0), max(0.5, 0.5 * px_per_mm))
     shading = _shading(patch.shape, upper, lower, crease=not glasses)
     skin = filled * shading[..., None] + _grain(patch, lid.known)
-    soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.35 if glasses else 1.0) * px_per_mm))
+    soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.7 if glasses else 1.0) * px_per_mm))
+    soft = np.asarray(soft * lid.free, np.float32)
     rgb, cover = np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8)
     return ClosedLid(rgb, cover, lid.closes, lid.wing)
 
@@ -140,7 +141,11 @@ def _shading(shape: tuple[int, ...], upper: F64, lower: F64, *, crease: bool) ->
     tallest = float(np.max(bottom - top))
     down = (y - top) / max(tallest, 1.0)
     ends = smoothstep(0.0, 0.35, (bottom - top) / max(tallest, 1.0))
-    fold = 0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2)) if crease else -0.10 * np.exp(-(((down - 0.4) / 0.3) ** 2))
+    fold = (
+        0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2))
+        if crease
+        else 0.12 * np.exp(-(((down + 0.02) / 0.14) ** 2)) - 0.08 * np.exp(-(((down - 0.45) / 0.25) ** 2))
+    )
     shade = fold + 0.10 * np.exp(-(((y - bottom) / max(tallest, 1.0) / 0.25) ** 2))
     return np.asarray(1 - shade * ends, np.float32)
 
