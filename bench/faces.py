@@ -34,7 +34,7 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
 from sonic.faces import topology
 from sonic.faces.geometry import similarity
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.images import save_picture, tile
 from sonic.media.photo import load_photo

@@ -25,7 +25,7 @@ from report import table
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, HeadFit, fit_head
 from sonic.engines.light.renderers.warp.rest import Rest
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.model import face_model
 from sonic.faces.portrait import analyse_portrait
 from sonic.faces.topology import LIP_BOTTOM, LIP_TOP, LOWER_INNER, LOWER_OUTER, N_SURFACE, UPPER_INNER, UPPER_OUTER

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sonic.engines.light.renderers.warp.neutral import fit_head
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.model import FaceModel, face_model
 from sonic.faces.topology import LOWER_INNER, LOWER_OUTER, N_SURFACE, UPPER_INNER, UPPER_OUTER
 from sonic.media.photo import load_photo

@@ -79,9 +79,7 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     a progress bar, by tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use
     one Session: engines stay warm.
 
-    Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
-    is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
-    threads do not survive a fork, so take multiprocessing.get_context("spawn").
+    Works in any number of threads and processes, spawned or forked, before the first video or after it.
     """
     job = _job(settings_from(settings, changes), on_progress, on_notice, on_frame)
     with Session() as session:

@@ -31,7 +31,39 @@ class Weights:
 
 _GRID = "GRID (Cooke et al. 2006, CC BY 4.0)"
 _ALL = f"{_GRID}, speechocean762 (Zhang et al. 2021), synthetic voices of espeak-ng"
+_MEDIAPIPE = ("Apache-2.0 (The MediaPipe Authors)", "pictures of people that Google chose; not published")
 TABLE = {
+    "face_near": Weights(
+        "weights/face_near.onnx",
+        "a494ea8123df39cb4c78f0304291a6f25f19586ca36b0536994466d61ce2360c",
+        *_MEDIAPIPE,
+        "boxes around faces that are close: BlazeFace, short range",
+    ),
+    "face_far": Weights(
+        "weights/face_far.onnx",
+        "5df812c197f679cc60ac3d93d7a3d50299592465f2891abaf8f872eae65cf3b9",
+        *_MEDIAPIPE,
+        "boxes around faces at any distance: BlazeFace, full range, sparse",
+    ),
+    "face_landmarks": Weights(
+        "weights/face_landmarks.onnx",
+        "131dd4ce8eca34d86935c122fe38396590e401e30b7031e9d8edec31bfed61ec",
+        *_MEDIAPIPE,
+        "478 landmarks of a face: FaceMesh with attention",
+    ),
+    "person": Weights(
+        "weights/person.onnx",
+        "c064ffa4f3640326f2af6187cba5cfe1dfd00c36d3290d4c95a79de11aa3556e",
+        *_MEDIAPIPE,
+        "which pixels belong to a person: selfie segmentation, general model",
+    ),
+    "face_triangles": Weights(
+        "face_triangles.npy",
+        "4ed7a0818b2b898056d1e50188a19a8d0b104d4b47bced2946740009bf031b44",
+        "Apache-2.0 (The MediaPipe Authors)",
+        "none: drawn by hand",
+        "the surface between the landmarks",
+    ),
     "face_model": Weights(
         "face_model.npz",
         "0ee372b6dc413ec9680917ca605b8427747408b938601a678bb388fe0a542a06",
@@ -124,6 +156,7 @@ def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
     options.enable_mem_pattern = False  # keeps a block for every length of a piece: 19 MB
     # Spinning threads take the cores from the renderer that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

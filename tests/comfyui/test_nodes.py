@@ -36,7 +36,7 @@ REACHED = [
     if not {"apps", "training"} & set(path.parts) and path.stem not in ("fetch", "convert")
 ]
 """Modules whose messages can reach a node: not those of commands alone."""
-HEAVY = ("torch", "onnxruntime", "mediapipe", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
+HEAVY = ("torch", "onnxruntime", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
 MAX_LOAD_CPU_S = 0.3
 LOADING = """
 import sys, time, asyncio

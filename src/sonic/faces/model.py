@@ -1,10 +1,11 @@
-"""The mean face of engine light and the expression shapes that deform it."""
+"""The face as a surface: its triangles, the mean face of engine light, and the expression shapes that deform it."""
 
 import io
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sonic.errors import InstallError
 from sonic.faces.topology import N_SURFACE
@@ -37,3 +38,14 @@ def face_model() -> FaceModel:
     for array in (template, shapes):
         array.flags.writeable = False
     return FaceModel(template, shapes)
+
+
+@cache
+def face_triangles() -> NDArray[np.int32]:
+    """(852, 3) triangles of the face surface, named by landmark; the eyes and the inside of the lips are holes.
+
+    Raises InstallError as face_model.
+    """
+    triangles = np.asarray(np.load(io.BytesIO(read("face_triangles")), allow_pickle=False), np.int32)
+    triangles.flags.writeable = False
+    return triangles

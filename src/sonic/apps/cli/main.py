@@ -140,7 +140,7 @@ def _of(error: OSError) -> str:
 
 
 def _install_remedy(error: ImportError) -> str:
-    """MediaPipe pulls in an OpenCV that opens windows; a server has not the system libraries for it."""
+    """Another package's OpenCV, one that opens windows, may lie in place of ours; servers have no libraries for it."""
     if "libGL" in str(error) or "cv2" in str(error):
         return "pip install --force-reinstall --no-deps opencv-python-headless==4.11.0.86"
     return "reinstall sonic-talk"
@@ -166,7 +166,7 @@ def _flush() -> None:
 
 
 def _silence_native_libraries() -> None:
-    """MediaPipe's C++ writes start-up chatter to file descriptor 2 that no setting turns off.
+    """onnxruntime tells file descriptor 2 of devices that it does not find, before any setting of its own can be made.
 
     Python keeps the real stderr under another descriptor, so that our own lines and tracebacks are still seen.
     """

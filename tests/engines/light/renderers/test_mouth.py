@@ -6,8 +6,7 @@ import pytest
 from sonic.engines.light.renderers.warp.interior import N_ROW, TONGUE, interior, somebody, tongue_field
 from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.native import MouthScene, paint_mouth
-from sonic.faces.mediapipe import face_triangles
-from sonic.faces.model import face_model
+from sonic.faces.model import face_model, face_triangles
 
 SIZE = (180, 130)
 PX_PER_MM = 3.0

@@ -13,7 +13,7 @@ from small_videos import PORTRAIT
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.faces import topology
 from sonic.faces.eyes import eye_openings
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion

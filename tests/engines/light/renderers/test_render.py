@@ -16,7 +16,7 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.lids import closed_lid
 from sonic.faces import topology
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.portrait import all_faces, analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import N_SHAPE, Motion, shape_column

@@ -9,6 +9,7 @@ from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.engines.light.renderers.warp.rest import Rest
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel
 from sonic.faces.topology import N_SURFACE
 from sonic.motion import shape_column
 from sonic.types import F32, F64
@@ -52,9 +53,9 @@ class Pose:
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, rest: Rest, shapes_mm: F64, template_mm: F64, lids: list[LidPath]) -> None:
+    def __init__(self, neutral: Neutral, rest: Rest, model: FaceModel, lids: list[LidPath]) -> None:
         self._neutral, self._lids, self._rest = neutral, lids, rest
-        self._shapes = _fitted(shapes_mm, template_mm, neutral).reshape(len(shapes_mm), -1)
+        self._shapes = _fitted(model, neutral).reshape(len(model.shapes), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
@@ -94,11 +95,11 @@ class Deformer:
         d[np.ix_(lower, [0, 2])] -= difference
 
 
-def _fitted(shapes_mm: F64, template_mm: F64, neutral: Neutral) -> F64:
+def _fitted(model: FaceModel, neutral: Neutral) -> F64:
     """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
-    own, mean = neutral.points_mm, template_mm
+    own, mean = neutral.points_mm, model.template.astype(np.float64)
     width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
-    fitted = shapes_mm * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
+    fitted = model.shapes.astype(np.float64) * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
     for name, (outer, inner) in _ROLLS.items():
         height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
         fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)

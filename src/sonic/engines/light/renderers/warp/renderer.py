@@ -1,7 +1,7 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 
@@ -23,12 +23,10 @@ from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_t
 from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel, face_model, face_triangles
 from sonic.faces.topology import EYES, N_SURFACE, OVAL
-from sonic.motion import MOUTH, Motion
+from sonic.motion import Motion, scale_mouth
 from sonic.types import F32, F64, U8, Frame, Others, Portrait
-
-if TYPE_CHECKING:
-    from sonic.faces.model import FaceModel
 
 _EDGE_MM = 1.5
 """Over this distance the moving picture passes into that of other people, who stay still."""
@@ -41,13 +39,8 @@ class Renderer:
     ``moving_box_px`` (left, top, right, bottom): pixels outside equal portrait.crop in every frame.
     """
 
-    def __init__(self, portrait: Portrait, model: "FaceModel | None" = None) -> None:
-        from sonic.faces.mediapipe import face_triangles
-
-        if model is None:
-            from sonic.faces.model import face_model
-
-            model = face_model()
+    def __init__(self, portrait: Portrait, model: FaceModel | None = None) -> None:
+        model = model or face_model()
         template = model.template.astype(np.float64)
         rgb, others = portrait.crop, portrait.others
         points = portrait.face.points_px.astype(np.float64)
@@ -74,7 +67,7 @@ class Renderer:
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
         shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
-        self._deform = Deformer(neutral, rest, shapes, template, self._paths)
+        self._deform = Deformer(neutral, rest, replace(model, shapes=shapes.astype(np.float32)), self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
@@ -92,7 +85,8 @@ class Renderer:
         """The frames of these pieces of motion, in order; each owns its memory."""
         width, height = self._mesh.box.size
         folds, scratch = np.empty((height, width), np.uint8), np.empty(scratch_floats(width), np.float32)
-        moments = ((motion, i) for motion in pieces for i in range(len(motion)))
+        shown = (scale_mouth(motion, 0) for motion in pieces) if self._mouth_still else pieces
+        moments = ((motion, i) for motion in shown for i in range(len(motion)))
         for index, (motion, i) in enumerate(moments):
             yield Frame(self._frame(motion, i, folds, scratch), index)
 
@@ -100,11 +94,7 @@ class Renderer:
         import cv2
 
         lids = self._lids(motion.lids[i])
-        shape, lip_gap = motion.shape[i], float(motion.lip_gap[i])
-        if self._mouth_still:
-            shape, lip_gap = shape.copy(), 0.0
-            shape[MOUTH] = 0
-        pose = self._deform(shape, lip_gap, lids)
+        pose = self._deform(motion.shape[i], float(motion.lip_gap[i]), lids)
         rigid = self._head.rigid(motion.pose_deg[i], motion.shift[i])
         points, vertices = self._place(pose, rigid, self._head.trunk_px(motion.pose_deg[i], motion.shift[i]), lids)
         out = self._rgb.copy()

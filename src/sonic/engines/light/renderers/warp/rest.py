@@ -87,7 +87,7 @@ def find_rest(face_mm: F64, yaw_deg: float, model: FaceModel) -> Rest:
 
 def _bearable(face_mm: F64, way: F64) -> float:
     """The largest share of ``way`` that leaves every triangle of the skin _LEAST_AREA of its size."""
-    from sonic.faces.mediapipe import face_triangles
+    from sonic.faces.model import face_triangles
 
     triangles = face_triangles()
     before = _areas(face_mm, triangles)
