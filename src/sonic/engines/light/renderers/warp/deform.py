@@ -22,6 +22,10 @@ _SPREAD = [shape_column(f"{name}{side}") for name in ("mouthStretch", "mouthDimp
 _RELAXING = [shape_column(name) for name in ("mouthPucker", "mouthFunnel", "jawOpen")]
 _RELAX = np.array([1.0, 1.0, 0.6])
 """A smile with closed lips goes with rounding and with an open jaw, by this share of their weights, and comes back."""
+_LIPS = [np.array(rows)[:, 1:-1] for rows in (topology.LIP_ROWS[:4], topology.LIP_ROWS[4:])]
+"""(4, 9) each: rows of a lip from its outer to its inner edge, without the corners."""
+_THINNING = 0.8
+"""Of what would keep the area of lips that are pulled wider."""
 _ROLLS = {"mouthRollUpper": (0, topology.LIP_TOP), "mouthRollLower": (17, topology.LIP_BOTTOM)}
 """Shape -> middle of the lip's outer and inner edge."""
 _INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
@@ -71,6 +75,7 @@ class Deformer:
             shape[_SPREAD] *= 1 - self._rest.smiling * (1 - relaxed)
         d = np.einsum("k,kn->n", shape, self._shapes).reshape(N_SURFACE, 3) + relaxed * self._rest.left_mm
         jaw = d[list(topology.CHIN), :2].mean(0)
+        self._keep_volume(d)
         self._part_lips(d, lip_gap)
         points = self._neutral.points_mm + d
         narrowed = [
@@ -78,6 +83,17 @@ class Deformer:
             for path, opening in zip(self._lids, lids.tolist(), strict=True)
         ]
         return Pose(points, lip_gap, jaw, tuck, (up, out), tuple(narrowed))
+
+    def _keep_volume(self, d: F64) -> None:
+        """Lips that are pulled wider get thinner: correct ``d`` so that their rows lie closer to the inner edge."""
+        corners = [topology.MOUTH_LEFT, topology.MOUTH_RIGHT]
+        left, right = self._neutral.points_mm[corners, 0] + d[corners, 0]
+        thinner = _THINNING * max(0.0, 1 - self._neutral.mouth_width_mm / (right - left))
+        if thinner <= 0:
+            return
+        for rows in _LIPS:
+            y = self._neutral.points_mm[rows, 1] + d[rows, 1]
+            d[rows[:-1], 1] += thinner * (y[-1] - y[:-1])
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
