@@ -73,7 +73,7 @@ def areas(points: F64) -> F64:
     return np.asarray((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]) / 2
 
 
-@pytest.mark.parametrize("sound", ["a", "o", "u"])
+@pytest.mark.parametrize("sound", ["a", "i", "o", "u", "smile"])
 def test_lips_keep_their_volume(sound: str) -> None:
     neutral, pose = posed(*SOUNDS[sound])
     assert vermilion_mm2(pose.points_mm) == pytest.approx(vermilion_mm2(neutral), rel=0.10)

@@ -22,6 +22,12 @@ _SPREAD = [shape_column(f"{name}{side}") for name in ("mouthStretch", "mouthDimp
 _RELAXING = [shape_column(name) for name in ("mouthPucker", "mouthFunnel", "jawOpen")]
 _RELAX = np.array([1.0, 1.0, 0.6])
 """A smile with closed lips goes with rounding and with an open jaw, by this share of their weights, and comes back."""
+_LIPS = [np.array(rows)[:, 1:-1] for rows in (topology.LIP_ROWS[:4], topology.LIP_ROWS[4:])]
+"""(4, 9) each: rows of a lip from its outer to its inner edge, without the corners."""
+_THINNING = 0.8
+"""Of what would keep the area of lips that are pulled wider."""
+_ROLLS = {"mouthRollUpper": (0, topology.LIP_TOP), "mouthRollLower": (17, topology.LIP_BOTTOM)}
+"""Shape -> middle of the lip's outer and inner edge."""
 _INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
 _OWN_OUTLINE = 0.6
 """How much of an opening's outline is that of its shapes; the rest is a lens, which rounds the corners."""
@@ -53,9 +59,7 @@ class Deformer:
 
     def __init__(self, neutral: Neutral, rest: Rest, model: FaceModel, lids: list[LidPath]) -> None:
         self._neutral, self._lids, self._rest = neutral, lids, rest
-        width = float(np.linalg.norm(model.template[topology.MOUTH_LEFT] - model.template[topology.MOUTH_RIGHT]))
-        scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
-        self._shapes = (model.shapes.astype(np.float64) * scale).reshape(len(model.shapes), -1)
+        self._shapes = _fitted(model, neutral).reshape(len(model.shapes), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
@@ -71,6 +75,7 @@ class Deformer:
             shape[_SPREAD] *= 1 - self._rest.smiling * (1 - relaxed)
         d = np.einsum("k,kn->n", shape, self._shapes).reshape(N_SURFACE, 3) + relaxed * self._rest.left_mm
         jaw = d[list(topology.CHIN), :2].mean(0)
+        self._keep_volume(d)
         self._part_lips(d, lip_gap)
         points = self._neutral.points_mm + d
         narrowed = [
@@ -78,6 +83,17 @@ class Deformer:
             for path, opening in zip(self._lids, lids.tolist(), strict=True)
         ]
         return Pose(points, lip_gap, jaw, tuck, (up, out), tuple(narrowed))
+
+    def _keep_volume(self, d: F64) -> None:
+        """Lips that are pulled wider get thinner: correct ``d`` so that their rows lie closer to the inner edge."""
+        corners = [topology.MOUTH_LEFT, topology.MOUTH_RIGHT]
+        left, right = self._neutral.points_mm[corners, 0] + d[corners, 0]
+        thinner = _THINNING * max(0.0, 1 - self._neutral.mouth_width_mm / (right - left))
+        if thinner <= 0:
+            return
+        for rows in _LIPS:
+            y = self._neutral.points_mm[rows, 1] + d[rows, 1]
+            d[rows[:-1], 1] += thinner * (y[-1] - y[:-1])
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
@@ -93,3 +109,14 @@ class Deformer:
         difference = (d[lower] - d[upper])[:, ::2] * touching
         d[np.ix_(upper, [0, 2])] += difference
         d[np.ix_(lower, [0, 2])] -= difference
+
+
+def _fitted(model: FaceModel, neutral: Neutral) -> F64:
+    """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
+    own, mean = neutral.points_mm, model.template.astype(np.float64)
+    width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
+    fitted = model.shapes.astype(np.float64) * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
+    for name, (outer, inner) in _ROLLS.items():
+        height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
+        fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)
+    return np.asarray(fitted)
