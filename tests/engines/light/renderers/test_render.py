@@ -141,6 +141,26 @@ def test_head_brows_and_gaze_move_the_right_way(portrait, renderer):
     assert looking[iris, 0].mean() > rest[iris, 0].mean() + 1
 
 
+def test_a_smile_on_the_persons_left_is_seen_in_the_right_half_of_the_picture(portrait, renderer):
+    rest = portrait.face.points_px
+    left, right = frames(renderer, moved(shape=[weights(mouthSmileLeft=0.8), weights(mouthSmileRight=0.8)]))
+    rise = {side: rest[[topology.MOUTH_LEFT, topology.MOUTH_RIGHT], 1] for side in ("left", "right")}
+    for side, picture in (("left", left), ("right", right)):
+        rise[side] = rise[side] - find_faces(picture)[0][[topology.MOUTH_LEFT, topology.MOUTH_RIGHT], 1]
+    assert rise["left"][1] > rise["left"][0] + 2
+    assert rise["right"][0] > rise["right"][1] + 2
+
+
+def test_from_rest_to_a_smile_and_back_nothing_jumps(renderer):
+    t = np.concatenate([np.linspace(0, 1, 20), np.linspace(1, 0, 20)])
+    smile = weights(mouthSmileLeft=0.7, mouthSmileRight=0.7, mouthUpperUpLeft=0.4, mouthUpperUpRight=0.4)
+    motion = moved(shape=np.outer(t, smile), lip_gap=np.maximum(6 * t - 1.5, 0))
+    pictures = frames(renderer, motion)
+    steps = [np.abs(b.astype(int) - a).mean() for a, b in pairwise(pictures)]
+    assert max(steps) < 2.5 * np.median(steps)
+    assert (pictures[0] == pictures[-1]).all()
+
+
 def test_the_same_motion_gives_the_same_frames(portrait, renderer):
     motion = moved(lip_gap=[6, 2], pose_deg=[(3, 2, 1), (1, 2, 3)], lids=[(0.4, 0.5), (1, 1)])
     first, second = frames(renderer, motion), frames(Renderer(portrait), motion)

@@ -65,7 +65,7 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
     eyes = eye_pixels(rgb, points_px)
     teeth = _teeth(skin, _sclera(linear[eyes], skin))
-    tongue = 0.55 * lips + 0.45 * np.array([1.55, 0.55, 0.50]) * luminance(skin)
+    tongue = 0.55 * lips + 0.35 * np.array([1.55, 0.55, 0.50]) * luminance(skin)
     lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
     gum = (0.5 * lips + 0.5 * skin) * [0.95, 0.60, 0.63]
     cavity = lips * [0.17, 0.08, 0.08] + 0.0015
