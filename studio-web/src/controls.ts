@@ -80,6 +80,6 @@ function words(entry: Setting, id: string): Input {
 
 function choice(entry: Setting, id: string): Input {
   const options = entry.name === "engine" ? page.catalogue.engines : entry.choices
-  const input = h("select", { id, "aria-describedby": `${id}-hint`, onchange: () => set(entry, input.value) }, options.map((each) => h("option", { value: each }, each)))
+  const input = h("select", { id, "aria-describedby": `${id}-hint`, onchange: () => set(entry, input.value) }, options.map((each) => h("option", { value: each }, told(`choice_${each}`, each))))
   return { element: input, show: (now) => (input.value = String(now)) }
 }
