@@ -1,43 +1,22 @@
 """generate(), stream() and preview(): one job in a session of its own, from what a program has at hand."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO, overload
 
-from sonic.errors import OutputError
-from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
+from sonic.media.inputs import PathInput, PictureInput, SoundInput
 from sonic.notebook import progress_bar
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
-from sonic.provenance.consent.resolve import ConsentInput, consent_from
-from sonic.session import Session
+from sonic.provenance.consent.resolve import ConsentInput
+from sonic.session import Delivered, Session
 from sonic.settings import Settings
 from sonic.settings.presets import settings_from
-from sonic.types import Clip, Frame, Frames, Observer, OnFrame, OnNotice, OnProgress
+from sonic.types import Frame, Frames, Observer, OnFrame, OnNotice, OnProgress, ignore
 
 __all__ = ["Delivered", "Result", "generate", "preview", "stream"]
 
 SettingsInput = Settings | Mapping[str, Any] | PathInput | None
 """Settings, a dict of them, the name or the TOML file of a preset, or None for the defaults."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A video that was made without a file of its own."""
-
-    video: bytes | None
-    """The MP4; None where a file object took it."""
-    record: str
-    """JSON, what would lie beside a file: keep it with the video, sonic.verify looks for it there."""
-    duration_s: float
-    n_frames: int
-    size_px: tuple[int, int]
-    notices: tuple[str, ...]
 
 
 @overload
@@ -69,9 +48,9 @@ def generate(
     **changes: Any,
 ) -> Delivered: ...
 def generate(  # noqa: PLR0913 - the one function of the library: what to make, how, and who observes it
-    portrait: PictureInput,
-    speech: SoundInput,
-    out: PathInput | BinaryIO | None = None,
+    portrait: Any,
+    speech: Any,
+    out: Any = None,
     *,
     consent: ConsentInput,
     settings: SettingsInput = None,
@@ -96,38 +75,18 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     is a video whose hash the record beside it names; any other file is kept, and raises OutputError, unless
     ``overwrite`` is true. With a file object, or without ``out``, the result is Delivered.
 
-    ``on_frame`` sees each labelled frame on its way there. Without ``on_progress`` a notebook shows a progress bar, by
-    tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use one Session: engines
-    stay warm.
+    ``on_frame`` sees a read-only copy of each labelled frame on its way there. Without ``on_progress`` a notebook shows
+    a progress bar, by tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use
+    one Session: engines stay warm.
 
-    Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
-    is forked after it (the default of multiprocessing on Linux before Python 3.14) gets a SonicError: MediaPipe's
-    threads do not survive a fork, so take multiprocessing.get_context("spawn").
+    Works in any number of threads and processes, spawned or forked, before the first video or after it.
     """
-    grounds = consent_from(consent)
     job = _job(settings_from(settings, changes), on_progress, on_notice, on_frame)
-    with Session() as session, as_files(portrait, speech) as (photo, sound):
-        if isinstance(out, str | os.PathLike):
-            return session.generate(photo, sound, Path(out), consent=grounds, job=job, overwrite=overwrite)
-        if out is not None and not hasattr(out, "write"):
-            raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None for bytes")
-        with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
-            made = session.generate(photo, sound, Path(folder) / "video.mp4", consent=grounds, job=job)
-            return _delivered(made, out)
-
-
-def _delivered(made: Result, out: BinaryIO | None) -> Delivered:
-    """Hand over what was made in a folder that is about to vanish."""
-    record, video = made.record.read_text(encoding="utf-8"), None
-    if out is None:
-        video = made.video.read_bytes()
-    else:
-        try:
-            with made.video.open("rb") as file:
-                shutil.copyfileobj(file, out)
-        except (OSError, TypeError, ValueError) as error:
-            raise OutputError(f"the video cannot be written to {out!r} ({error}); open it with mode 'wb'") from error
-    return Delivered(video, record, made.duration_s, made.n_frames, made.size_px, made.notices)
+    with Session() as session:
+        made: Result | Delivered = session.generate(
+            portrait, speech, out, consent=consent, job=job, overwrite=overwrite
+        )
+        return made
 
 
 def stream(
@@ -148,50 +107,27 @@ def stream(
 
     Takes what ``generate`` takes. Sound is not part of the stream: frame i belongs to the sound from i / fps.
     """
-    grounds = consent_from(consent)
     job = _job(settings_from(settings, changes), on_progress, on_notice)
-    with ExitStack() as stack:
-        photo, sound = stack.enter_context(as_files(portrait, speech))
-        frames = stack.enter_context(Session().stream(photo, sound, consent=grounds, job=job))
-        return _Streamed(frames, stack.pop_all())
-
-
-class _Streamed(Frames):
-    """Frames, and the files that they are made from, which go with them."""
-
-    def __init__(self, frames: Frames, behind: ExitStack) -> None:
-        self._frames, self._behind = frames, behind
-
-    def __next__(self) -> Frame:
-        try:
-            return next(self._frames)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Stop the work and remove the files."""
-        self._behind.close()
+    return Session().stream(portrait, speech, consent=consent, job=job)
 
 
 def preview(
-    portrait: str | Path,
-    speech: str | Path,
+    portrait: PictureInput,
+    speech: SoundInput,
     *,
-    longest_s: float,
-    settings: Settings | None = None,
+    n_pictures: int = 8,
+    settings: SettingsInput = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
-) -> Clip:
-    """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-    job = _job(settings or Settings(), on_progress, on_notice)
-    return Session().preview(portrait, speech, longest_s=longest_s, job=job)
+    **changes: Any,
+) -> tuple[Frame, ...]:
+    """Labelled frames of the opening of a video, to look at before there is consent: as Session.preview."""
+    job = _job(settings_from(settings, changes), on_progress, on_notice)
+    with Session() as session:
+        return session.preview(portrait, speech, n_pictures=n_pictures, job=job)
 
 
 def _job(
     settings: Settings, on_progress: OnProgress | None, on_notice: OnNotice | None, on_frame: OnFrame | None = None
 ) -> Job:
-    def ignore(report: object) -> None:
-        """Nobody observes."""
-
     return Job(settings, Observer(on_progress or progress_bar() or ignore, on_notice or ignore, on_frame or ignore))

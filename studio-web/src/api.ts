@@ -17,7 +17,7 @@ export interface Setting {
   name: string; label: string; help: string; outside: string; unset: string; kind: "number" | "text"; whole: boolean; default: Value
   low: number | null; high: number | null; step: number | null; unit: string; choices: string[]; recommended: [number, number] | null; engine: string; phase: string
 }
-export interface Platform { id: string; name: string; title: string; width: number; height: number; safe_area: [number, number, number, number]; settings: Values }
+export interface Platform { id: string; title: string; declare: string; width: number; height: number; safe_area: [number, number, number, number]; settings: Values }
 export interface Catalogue { settings: Setting[]; engines: string[]; presets: Record<string, Values>; platforms: Platform[] }
 export interface Inspection {
   size_px: [number, number]; n_faces: number; video_px: [number, number] | null; notices: string[]; faces_px: number[][]

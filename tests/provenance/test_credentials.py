@@ -35,7 +35,10 @@ from sonic.provenance.c2pa import credentials, signing, toolkit
 from sonic.provenance.c2pa.claims import DISCLOSURE, TRAINING, consent_sha256
 from sonic.provenance.c2pa.credentials import Credentials, read_credentials
 from sonic.provenance.c2pa.jumbf import signer_certificate
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
+
+BOTH = ReadBack(label=True, watermark=True)
 
 
 def read(path: Path) -> Credentials:
@@ -204,8 +207,8 @@ def test_a_certificate_that_is_not_valid_now_signs_nothing(tmp_path: Path, days:
     (tmp_path / "in.mp4").write_bytes(Job(tmp_path).write(tmp_path / "out.mp4").read_bytes())
     with pytest.raises(OutputError, match="Content Credentials cannot be written") as caught:
         signing.sign(
-            tmp_path / "in.mp4", tmp_path / "signed.mp4", record=job.record, photo_file=job.photo_file, title="x",
-            signer=signer, on_notice=print,
+            tmp_path / "in.mp4", tmp_path / "signed.mp4", record=job.record, marks=BOTH,
+            photo_file=job.photo_file, title="x", signer=signer, on_notice=print,
         )  # fmt: skip
     assert "\n" not in str(caught.value)
 
@@ -317,6 +320,7 @@ import sys
 from pathlib import Path
 from small_videos import Job
 from sonic.provenance.c2pa.credentials import read_credentials
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
 from sonic.provenance.c2pa.signing import sign
 def peak_kb():
@@ -325,7 +329,8 @@ folder = Path(sys.argv[1])
 job = Job(folder, duration_s=0.1)
 small, large, signed = job.write(folder / "small.mp4"), folder / "large.mp4", folder / "signed.mp4"
 def embed(video):
-    sign(video, signed, record=job.record, photo_file=job.photo_file, title="x", signer=identity(), on_notice=print)
+    rest = {"photo_file": job.photo_file, "title": "x", "signer": identity(), "on_notice": print}
+    sign(video, signed, record=job.record, marks=ReadBack(label=True, watermark=True), **rest)
     found = read_credentials(signed)
     assert found.content_ok, found
 embed(small)
@@ -343,7 +348,8 @@ print(peak_kb() - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PEAK, str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    places = (str(Path(__file__).parents[1] / "support"), os.environ.get("PYTHONPATH", ""))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 40_000, "KB more for 60 MB"

@@ -30,7 +30,7 @@ from sonic.evaluation.metrics import (
     measure,
     mouth_distance,
 )
-from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.landmarks import fill_lost, track_face
 from sonic.media.images import check_picture_name, save_picture
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video, video_format

@@ -22,11 +22,16 @@ from sonic.media.encode import encode
 from sonic.provenance.audit import entered
 from sonic.provenance.c2pa.signing import sign, verify_signature
 from sonic.provenance.keys import Identity
+from sonic.provenance.read_back import read_back
 from sonic.provenance.record import Record, is_record
 from sonic.settings import Settings
 from sonic.types import Clip, Observer
 from sonic.unfinished import unfinished
 
+UNREADABLE = (
+    "the invisible watermark cannot be read in the encoded video, and its record says so; a larger picture or a lower "
+    "crf keeps it"
+)
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 
 
@@ -48,7 +53,7 @@ def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
     earlier video and record of these names are replaced, but only by complete ones; another file (see is_foreign) only
     with ``overwrite``. clip.frames is closed in any case. The audit log has the video before it has its name.
     ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
-    speech's files; label, metadata and signature are read back from what gets the name.
+    speech's files; label, watermark, metadata and signature are read back from what gets the name.
     ``live`` grows meanwhile and can be watched, see media.encode; it is the caller's to remove.
 
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
@@ -61,15 +66,18 @@ def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
                 live=live,
             )  # fmt: skip
             verify(unsigned, clip, record.aigc())
+            marks = read_back(unsigned, clip)
+            if not marks.watermark:
+                observer.notice(UNREADABLE)
             signed = sign(
-                unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
-                on_notice=observer.notice,
+                unsigned, video, record=record, marks=marks, photo_file=photo_file, title=_readable(out.name),
+                signer=signer, on_notice=observer.notice,
             )  # fmt: skip
         verify(video, clip, record.aigc())
         verify_signature(video, signed)
         with _writing(out):
             sha256 = sha256_of_file(video)
-            beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
+            beside.write_text(record.to_json(_readable(out.name), sha256, marks, signed.to_dict()), encoding="utf-8")
         check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
         with entered(record, _readable(out.name), sha256), _writing(out):
             _publish(video, beside, out)
@@ -116,7 +124,7 @@ def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
         if not overwrite and is_foreign(out):
             raise OutputError(
                 f"{str(out)!r} exists and is not an earlier output with its record; give another name, or replace it "
-                "with --force (in Python: overwrite=True)"
+                "with --overwrite (in Python: overwrite=True)"
             )
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")

@@ -166,6 +166,9 @@ def _log(found: Findings) -> _Told:
 
 def _watermark(found: Findings) -> _Told:
     mark = found.watermark
+    if mark is None and found.faint:
+        what = f"content id {found.signed_id[:12]}, too faint to be found without knowing it"
+        return "found", what, "the pattern is public", {"content_id": found.signed_id[:12]}
     if mark is None:
         return "absent", "none found", "it may never have been there, or be too damaged", {}
     facts = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
 
@@ -95,7 +96,7 @@ def _with_help(parent: Any, name: str, help_: str, epilog: str) -> argparse.Argu
 
 def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
     command = _with_help(parent, name, help_, epilog)
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -115,7 +116,7 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
         raise ConsentError(message)
     confirm(arguments, statement(unsigned))
     consent = unsigned.bound_to(photo).signed(identity())
-    store.keep(consent)
+    consent = store.keep(consent)
     out = _write_new(consent, arguments.out, arguments.photo)
     reporter.result(
         f"{printable(str(out))}  consent {consent.id[:12]} of {consent.subject}, {consent.basis}, signed\n"
@@ -127,10 +128,11 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent show``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent.revocation import revocation_of
 
     consent = _found(arguments.consent)
-    values = consent.summary() | {"revoked_at": store.revoked_at(consent.id)}
+    ended = revocation_of(consent)
+    values = consent.summary() | {"revoked_at": ended.at if ended else None, "revoked_by": ended.by if ended else None}
     reporter.result("\n".join(f"{name:16} {_shown(name, value)}" for name, value in values.items()), **values)
 
 
@@ -156,7 +158,7 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent revoke``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent import revocation, store
 
     consent = _found(arguments.consent)
     if not consent.is_signed():
@@ -165,8 +167,11 @@ def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
         )
     confirm(arguments, f"Consent {consent.id[:12]} of {consent.subject} will be revoked; that is final.")
     store.keep(consent)
-    at = store.revoke(consent)
-    text = f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made on it here"
+    at = revocation.revoke(consent)
+    text = (
+        f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made here "
+        "of this photo and subject on what was given before"
+    )
     reporter.result(text, id=consent.id, revoked_at=at)
 
 
@@ -195,7 +200,7 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
     from sonic.hashing import sha256_of_file
     from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
 
-    basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
+    basis = arguments.basis or _basis(arguments)
     subject = arguments.subject or ""
     if not subject and basis != "synthetic":
         subject = _needed(arguments, "--subject", "Who is in the photo?")
@@ -220,6 +225,16 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
         purposes=_list(arguments.purposes),
         confirmed_at=now_text(),
     )
+
+
+def _basis(arguments: argparse.Namespace) -> str:
+    """Which of the grounds it is, each explained; asked until it is one of them."""
+    from sonic.provenance.consent import BASES
+
+    question = "\n".join(["On what grounds may this person be animated?", *(f"  {n:10} {BASES[n]}" for n in BASES)])
+    while (answer := _needed(arguments, "--basis", f"{question}\nWhich one?").casefold()) not in BASES:
+        question = f"{answer!r} is none of {', '.join(BASES)}."
+    return answer
 
 
 def _needed(arguments: argparse.Namespace, option: str, question: str) -> str:
@@ -281,5 +296,11 @@ def _limits(consent: "Consent") -> str:
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
-        return {"languages": "any", "purposes": "any", "expires_on": "never", "revoked_at": "no"}.get(name, "none")
+        return {
+            "languages": "any",
+            "purposes": "any",
+            "expires_on": "never",
+            "revoked_at": "no",
+            "revoked_by": "nobody",
+        }.get(name, "none")
     return ", ".join(value) if isinstance(value, list) else str(value)

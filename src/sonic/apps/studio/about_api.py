@@ -15,6 +15,7 @@ from sonic.apps.studio.tokens import LOCAL, has_users
 from sonic.apps.studio.tokens import user_of as user_by
 from sonic.provenance.consent import BASES
 from sonic.provenance.consent import store as machine
+from sonic.provenance.consent.revocation import revoke as revoke_consent
 from sonic.provenance.policy import active
 
 YEAR_S = 365 * 24 * 3600
@@ -86,5 +87,5 @@ def revoke(request: Request) -> Response:
     consent = machine.copy_of(request.path_params["id"]) if request.path_params["id"].isalnum() else None
     if consent is None or not consents.owns(studio_of(request).store, user_of(request), consent.id):
         raise missing("consent")
-    machine.revoke(consent)
+    revoke_consent(consent)
     return JSONResponse(consents.summary(consent))
