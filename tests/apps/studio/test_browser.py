@@ -259,6 +259,43 @@ def test_fifty_jobs_long_names_and_an_empty_list(chromium: Any, client: Client, 
         assert client.get(f"jobs/{done['id']}/video").status == 200
 
 
+def test_several_recordings_become_several_videos(chromium: Any, client: Client, tmp_path: Path) -> None:
+    sounds = [tmp_path / f"lesson {n}.flac" for n in range(3)]
+    for path in sounds:
+        path.write_bytes(demo.SPEECH.read_bytes())
+    with visitor(chromium, client.port) as visit:
+        page = visit.page
+        visit.go()
+        visit.press("Try the example")
+        page.wait_for_selector(".waveform canvas")
+        with page.expect_file_chooser() as chooser:
+            visit.press("Add recordings")
+        chooser.value.set_files(sounds)
+        page.get_by_text("Generate 4 videos").wait_for()
+        page.locator("#generate").click()
+        page.wait_for_url("**#/videos")
+        visit.until("document.querySelectorAll('.job').length === 4")
+        for job in client.get("jobs").json["jobs"]:
+            client.post(f"jobs/{job['id']}/cancel")
+
+
+def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, client: Client, axe: str) -> None:
+    platforms = client.get("settings").json["platforms"]
+    if not platforms:
+        pytest.skip("there are no platforms in this version")
+    with visitor(chromium, client.port, color_scheme="dark") as visit:
+        page = visit.page
+        visit.go()
+        visit.press("Try the example")
+        page.wait_for_selector(".photo .outline")
+        page.locator(".card[data-step='4'] select").first.select_option("douyin")
+        page.wait_for_selector(".photo .safe")
+        page.get_by_text("1080 × 1920", exact=True).wait_for()
+        page.get_by_text("内容由AI生成").first.wait_for()
+        accessible(visit, axe)
+        visit.picture("en-dark-platform")
+
+
 def test_by_keyboard_alone(chromium: Any, client: Client) -> None:
     with visitor(chromium, client.port) as visit:
         page = visit.page
