@@ -179,7 +179,7 @@ class Create {
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })
     const make = async () => {
-      const consent = await stateConsent(photo).catch((error) => (tell(error), null))
+      const consent = await stateConsent(photo, faceNumber()).catch((error) => (tell(error), null))
       if (consent) change({ consent })
     }
     const others = list.filter((each) => each.id !== current?.id).slice(0, 3)
@@ -203,7 +203,7 @@ class Create {
     const changed = Object.keys(draft.settings).length
     replace(this.look,
       h("div", { class: "field" }, h("span", { class: "label" }, t("preset")), segmented(t("preset"), usable, draft.preset, (preset) => change({ preset }))),
-      platforms.length ? h("label", { class: "field" }, h("span", { class: "label" }, t("platform")), h("select", { onchange: (event: Event) => change({ platform: (event.target as HTMLSelectElement).value }) }, h("option", { value: "" }, t("platform_none")), platforms.map((each) => h("option", { value: each.id, selected: each.id === draft.platform }, `${each.name} · ${each.width} × ${each.height}`)))) : null,
+      platforms.length ? h("label", { class: "field" }, h("span", { class: "label" }, t("platform")), h("select", { onchange: (event: Event) => change({ platform: (event.target as HTMLSelectElement).value }) }, h("option", { value: "" }, t("platform_none")), platforms.map((each) => h("option", { value: each.id, selected: each.id === draft.platform }, `${each.title} · ${each.width} × ${each.height}`))), platform()?.declare ? h("small", {}, platform()?.declare) : null) : null,
       h("div", { class: "controls" }, mainControls(chosenEngine)), all,
       changed ? button(t("reset_all"), () => { change({ settings: {} }); this.showLook() }, { icon: "reset", kind: "quiet" }) : null)
   }
@@ -312,6 +312,11 @@ class Create {
     cuts.set(key, made)
     return made
   }
+}
+
+const faceNumber = (): number | null => {
+  const face = entry("face")
+  return face ? (value(face) as number | null) : null
 }
 
 const cuts = new Map<string, string>()

@@ -44,5 +44,6 @@ export const zh: Record<Key, string> = {
   token_title: "需要令牌", token_hint: "由管理者创建：sonic studio --add-token NAME", token: "令牌", enter: "进入", leave: "退出",
   offline: "工作室没有响应。它还在运行吗？", back_online: "工作室已恢复响应。", error_kind: "未能完成", camera_none: "无法使用摄像头（{why}）。", mic_none: "无法使用麦克风（{why}）。", shoot: "拍照", too_large: "{name} 为 {size}；最多 {most}。",
   kind_PhotoError: "照片无法使用", kind_SpeechError: "录音无法使用", kind_FaceError: "无法驱动这张脸", kind_ConsentError: "没有有效的授权", kind_SettingError: "设置不合适", kind_OutputError: "无法写入", kind_InstallError: "缺少组件", kind_QueueFull: "队列已满", kind_TooLarge: "文件太大", kind_DiskFull: "磁盘已满", kind_MediaError: "文件无法使用", kind_NotFound: "已不存在",
+  "choice_natural": "自然", "choice_clear": "清晰", "choice_auto": "自动", "choice_throughout": "全程", "choice_opening": "开头", "choice_top-left": "左上", "choice_top-right": "右上", "choice_bottom-left": "左下", "choice_bottom-right": "右下", "choice_neutral": "中性", "choice_friendly": "友好", "choice_serious": "严肃", "choice_lively": "活泼",
   not_found: "这里没有这个视频", not_found_hint: "它已被删除，或属于别人。", to_jobs: "全部视频", wait_first: "上传尚未完成", busy: "请稍候",
 }

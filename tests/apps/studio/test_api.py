@@ -251,6 +251,23 @@ def test_controls_and_words_come_from_the_table(client: Client) -> None:
     assert client.get("settings?language=xx").status == 422
 
 
+def test_a_platform_is_its_size_rate_and_safe_area(client: Client, example: dict[str, Any]) -> None:
+    from sonic.apps.studio.catalogue import _platform
+
+    values = {
+        "title": {"en": "Clips", "zh": "片"},
+        "width": 1080,
+        "height": 1920,
+        "fps": "25",
+        "safe_area": [0, 0, 1, 0.5],
+    }
+    shown = _platform("clips", values, "zh")
+    assert (shown["title"], shown["safe_area"]) == ("片", [0, 0, 1, 0.5])
+    assert {"framing": "9:16", "min_resolution": 1080, "fps": 25.0}.items() <= shown["settings"].items()
+    request = {kind: example[kind]["id"] for kind in ("photo", "speech", "consent")}
+    assert client.post("jobs", **request, settings={"platform": "/etc/passwd"}).status == 422
+
+
 def test_every_route_is_described_and_answers_failures_as_json(client: Client) -> None:
     assert client.get("openapi.json").json == description()
     for route in ROUTES:

@@ -9,6 +9,7 @@ from sonic.apps.studio.problems import Refused
 from sonic.apps.studio.store import Row, Store
 from sonic.apps.studio.tokens import LOCAL
 from sonic.errors import ConsentError
+from sonic.faces.portrait import find_face
 from sonic.media.photo import load_photo
 from sonic.provenance.consent import Consent, store
 from sonic.provenance.consent.check import problems, scope_message
@@ -21,19 +22,20 @@ from sonic.settings import Settings
 
 _FIELDS = frozenset((
     "subject", "basis", "evidence", "evidence_file", "languages", "purposes", "given_on", "expires_on", "photo",
-    "confirmed",
+    "confirmed", "face",
 ))  # fmt: skip
 
 
 def made(notes: Store, owner: str, photo: Path, form: dict[str, Any], evidence: Row | None) -> Consent:
-    """The signed consent of a form, for this photo, kept on this machine. Raises ConsentError."""
+    """The signed consent of a form, for this photo, kept on this machine. Raises ConsentError and FaceError."""
     if form.get("confirmed") is not True:
         raise ConsentError("nobody confirmed that this is true; nothing is made without it: confirmed")
     unsigned = _stated(form, evidence)
     if message := active().consent_problem(unsigned):
         raise ConsentError(message)
-    consent = unsigned.bound_to(load_photo(photo)).signed(identity())
-    return kept(notes, owner, consent)
+    picture = load_photo(photo)
+    find_face(picture, form.get("face"))  # of several faces one has to be chosen
+    return kept(notes, owner, unsigned.bound_to(picture).signed(identity()))
 
 
 def of_demo(notes: Store, owner: str) -> Consent:
@@ -47,7 +49,7 @@ def of_demo(notes: Store, owner: str) -> Consent:
 
 def kept(notes: Store, owner: str, consent: Consent) -> Consent:
     """The signed consent, on this machine and as one of this user's."""
-    store.keep(consent)
+    consent = store.keep(consent)
     notes.add("consents", id=consent.id, owner=owner)
     return consent
 
@@ -93,6 +95,8 @@ def summary(consent: Consent) -> dict[str, Any]:
 
 
 def _stated(form: dict[str, Any], evidence: Row | None) -> Consent:
+    if form.get("face") is not None and type(form["face"]) is not int:
+        raise Refused(422, "BadRequest", "face must be a whole number, counted from the left")
     if unknown := form.keys() - _FIELDS:
         raise Refused(422, "ConsentError", f"a consent has no {', '.join(sorted(unknown))[:99]}")
     return Consent(

@@ -168,6 +168,7 @@ ROUTES = (
             purposes={"type": "array", "items": TEXT},
             given_on=TEXT,
             expires_on=TEXT,
+            face=WHOLE,
             confirmed={"type": "boolean"},
         ),
         errors=(404, 422),
