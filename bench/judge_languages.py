@@ -48,6 +48,7 @@ def languages(bench: Bench, grid: Path | None) -> list[Target]:
     except SonicError as error:
         return [Target("lag, every language", None, note=str(error))]
     found = _of_voices(bench, recordings)
+    clear = _of_voices(bench, recordings, articulation="clear")
     people = _of_people(bench, grid) if bench.recogniser and grid else []
     kinds = {kind: [j for j in found if j.language == kind] for kind in dict.fromkeys(j.language for j in found)}
     rows = [_row(kind, own) for kind, own in kinds.items()]
@@ -57,15 +58,16 @@ def languages(bench: Bench, grid: Path | None) -> list[Target]:
     return [
         *(_lag_target(kind, own) for kind, own in kinds.items()),
         *(shown_target(name, found, "synthetic voices") for name in SHOWN),
+        *(shown_target(name, clear, "synthetic voices, articulation clear") for name in SHOWN),
     ]
 
 
-def _of_voices(bench: Bench, recordings: Sequence[Spoken]) -> list[Judged]:
+def _of_voices(bench: Bench, recordings: Sequence[Spoken], articulation: str = "natural") -> list[Judged]:
     portrait = portrait_of(load_photo(PORTRAIT))
     tasks, voices = [], []
     for recording in recordings:
         speech = load_speech(recording.path, lambda line: None)
-        motion = driven(bench.engine, portrait, speech, speech.duration_s)
+        motion = driven(bench.engine, portrait, speech, speech.duration_s, articulation=articulation)
         tasks.append(rendered(f"{recording.language}, {recording.voice}", portrait, motion))
         voices.append(prosody(speech.samples, FPS).loudness)
     tracks = bench.studio.track(tasks)

@@ -12,7 +12,7 @@ from sonic.faces.model import face_model
 from sonic.motion import BROWS, Motion
 from sonic.speech.encoders.whisper import WhisperListener, shipped_encode
 from sonic.speech.prosody import Prosody
-from sonic.training.face import canonical_clip, mouth_weights
+from sonic.training.face import canonical_clip, shape_weights
 from sonic.training.phones import INDEX, PHONES
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Waveform
 
@@ -66,7 +66,8 @@ def redrawn(model: Motion, points: F64) -> Motion | None:
     clip = canonical_clip(points.astype(np.float32), face.template.astype(np.float64))
     if clip is None:
         return None
-    shape = np.hstack([mouth_weights(clip, face), model.shape[:, BROWS]])
+    shape = shape_weights(clip, face)
+    shape[:, BROWS] = model.shape[:, BROWS]
     return replace(model, shape=shape, lip_gap=clip.lip_gap)
 
 

@@ -37,8 +37,15 @@ MAX_SIDE_PX = 384
 MAX_LOST = 0.1
 """Share of frames that may be without a face; FIELD calls such a clip unusable."""
 SOURCE = Path(sonic.__file__).parent
-TRACKING = ("landmarks.py",)
-RENDERING = (*TRACKING, "render", "facemesh.py", "geometry.py", "assets/face_model.npz")
+TRACKING = ("faces/landmarks.py", "faces/boxes.py", "faces/detect.py", "faces/sampling.py")
+RENDERING = (
+    *TRACKING,
+    "engines/light/renderers",
+    "faces",
+    "assets/face_model.npz",
+    "assets/weights/mouth.npz",
+    "assets/weights/rest.npz",
+)
 _SECONDS_A_FRAME = 0.04  # first guess of the time left
 
 
@@ -156,9 +163,9 @@ def portrait_of(photo: Photo) -> Portrait:
     return analyse_portrait(photo, Settings(min_resolution=side), lambda line: None)
 
 
-def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float) -> Motion:
-    """The product's own motion with the default settings, whole."""
-    return join(list(engine.drive(portrait, speech, Settings(fps=FPS), seconds, Observer())))
+def driven(engine: Engine[Any], portrait: Portrait, speech: Speech, seconds: float, **changes: Any) -> Motion:
+    """The product's own motion, whole; with the default settings but for ``changes``."""
+    return join(list(engine.drive(portrait, speech, Settings(fps=FPS, **changes), seconds, Observer())))
 
 
 def _track_rendered(portrait: Portrait, motion: Motion) -> list[F32 | None]:
@@ -209,7 +216,7 @@ def _read(file: Path) -> Track:
 def _sources(names: Iterable[str]) -> list[bytes]:
     """The bytes of these files and of all code below these folders, and the version of the tracker."""
     paths = [SOURCE / name for name in names]
-    files = [f for p in paths for f in (sorted([*p.glob("*.py"), *p.glob("*.c")]) if p.is_dir() else [p])]
+    files = [f for p in paths for f in (sorted([*p.rglob("*.py"), *p.rglob("*.c")]) if p.is_dir() else [p])]
     return [version("onnxruntime").encode(), *(f.read_bytes() for f in files)]
 
 

@@ -12,13 +12,13 @@ DEPTH_WEIGHT = 0.3
 _SWEEPS = 100
 
 
-def coefficients(displacement: F64, shapes: F64) -> F32:
+def coefficients(displacement: F64, shapes: F64, shrinkage_mm2: F64 | float = SHRINKAGE_MM2) -> F32:
     """(T, K) weights, none below 0, with which (K, 468, 3) shapes come closest to (T, 468, 3) displacements, in mm.
 
-    Frame by frame: a row depends on no other.
+    ``shrinkage_mm2`` (K,) is what a weight of 1 costs. Frame by frame: a row depends on no other.
     """
     flat = weighted(shapes)
-    return nonnegative(flat @ flat.T, weighted(displacement) @ flat.T)
+    return nonnegative(flat @ flat.T, weighted(displacement) @ flat.T, shrinkage_mm2)
 
 
 def weighted(displacement: F64) -> F64:
@@ -26,12 +26,12 @@ def weighted(displacement: F64) -> F64:
     return np.asarray((displacement * [1, 1, DEPTH_WEIGHT]).reshape(len(displacement), -1))
 
 
-def nonnegative(gram: F64, linear: F64) -> F32:
-    """(T, K) weights >= 0 that minimise w' (gram + SHRINKAGE_MM2) w / 2 - linear' w, row by row of (T, K) ``linear``.
+def nonnegative(gram: F64, linear: F64, shrinkage_mm2: F64 | float = SHRINKAGE_MM2) -> F32:
+    """(T, K) weights >= 0 that minimise w' (gram + shrinkage) w / 2 - linear' w, row by row of (T, K) ``linear``.
 
     Coordinate descent from 0, the same number of sweeps for every row.
     """
-    stiff = gram + SHRINKAGE_MM2 * np.eye(len(gram))
+    stiff = gram + shrinkage_mm2 * np.eye(len(gram))
     weights = np.zeros_like(linear)
     for _ in range(_SWEEPS):
         for k, row in enumerate(stiff):

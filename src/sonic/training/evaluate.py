@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonic.engines.light.lips.diffusion import FPS, Networks, speech_latents
-from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.engines.light.lips.latents import N_LATENT, weights_of_latents
 from sonic.errors import MediaError
 from sonic.evaluation.metrics import best_lag, closes, correlation, lag_curve
 from sonic.faces.model import face_model
 from sonic.faces.topology import CHIN_TIP, MOUTH_LEFT, MOUTH_RIGHT
-from sonic.motion import MOUTH
 from sonic.signals import runs
 from sonic.training.clean import loudness
 from sonic.training.clips import find_clips
@@ -71,7 +70,7 @@ class Score:
 
 
 def score(name: str, group: str, *, clip: CanonicalClip, samples: F32, latents: F32, labels: U8 | None) -> Score:
-    """Judge (T, 33) predicted latents of one clip."""
+    """Judge predicted latents of one clip, (T, N_LATENT) or more: what else is heard follows them."""
     n = min(len(latents), len(clip.lip_gap))
     made, real = _made(latents[:n]), _tracked(clip, n)
     curves = [lag_curve(a, b, FPS)[1] for a, b in zip(made, real, strict=True)]
@@ -93,9 +92,10 @@ def score(name: str, group: str, *, clip: CanonicalClip, samples: F32, latents: 
 
 def _made(latents: F32) -> tuple[F64, F64, F64]:
     """Lip gap, mouth width and jaw of latents, mm."""
-    shapes, weights = face_model().shapes[MOUTH].astype(np.float64), latents[:, :-1].astype(np.float64)
-    gap = np.maximum(latents[:, -1].astype(np.float64) * GAP_SCALE_MM, 0)
-    return gap, weights @ (shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0]), weights @ shapes[:, CHIN_TIP, 1]
+    weights, gap = weights_of_latents(latents[:, :N_LATENT])
+    shapes = face_model().shapes.astype(np.float64)
+    width, jaw = shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0], shapes[:, CHIN_TIP, 1]
+    return gap.astype(np.float64), weights @ width, weights @ jaw
 
 
 def _tracked(clip: CanonicalClip, n: int) -> tuple[F64, F64, F64]:

@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sonic.engines.light.lips.latents import MIRROR_ORDER, N_LATENT
 from sonic.training.config import Recipe
 from sonic.training.hear import Heard
-from sonic.training.latents import MIRROR_ORDER, Latents
-from sonic.training.networks import CLOSED, N_LATENT
+from sonic.training.latents import Latents
+from sonic.training.networks import CLOSED
 from sonic.training.recogniser import Source
 from sonic.training.sound import is_test
 from sonic.types import F32
@@ -28,7 +29,7 @@ class Batch:
     features: Tensor
     """(B, 2 T, W)"""
     latents: Tensor
-    """(B, T, 33)"""
+    """(B, T, N_LATENT)"""
     weight: Tensor
     """(B, T) 0 where the motion is not known."""
 
@@ -44,7 +45,7 @@ class Item:
     heard: Heard
     index: int
     latents: F32 | None
-    """(T, 33), or None: no voice, closed lips."""
+    """(T, N_LATENT), or None: no voice, closed lips."""
 
 
 class Examples:

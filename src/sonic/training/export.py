@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 from sonic.engines.light.lips.diffusion import Networks, speech_latents
+from sonic.engines.light.lips.latents import N_LATENT
 from sonic.errors import SonicError
 from sonic.speech.encoders import Listener
 from sonic.speech.encoders.whisper import WIDTH, WhisperListener, shipped_encode
 from sonic.training.motion import load_motion
-from sonic.training.networks import N_LATENT, Denoiser, Hearing
+from sonic.training.networks import Denoiser, Hearing
 from sonic.training.recogniser import load_recogniser
 from sonic.training.sampler import onnx_networks
 from sonic.training.workspace import Workspace

@@ -4,18 +4,35 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sonic.engines.light.lips.latents import COLUMNS, SPOKEN, bare
 from sonic.faces.geometry import pose_from_rotation, similarity, smoothstep
 from sonic.faces.model import FaceModel
 from sonic.faces.projection import coefficients
-from sonic.faces.topology import LIP_BOTTOM, LIP_TOP, N_SURFACE, STABLE
-from sonic.motion import MOUTH
+from sonic.faces.topology import (
+    LIP_BOTTOM,
+    LIP_TOP,
+    LOWER_INNER,
+    LOWER_OUTER,
+    N_SURFACE,
+    STABLE,
+    UPPER_INNER,
+    UPPER_OUTER,
+)
+from sonic.motion import N_SHAPE
 from sonic.types import F32, F64
 
+_RELUCTANT = {"mouthShrugUpper": 6.0, "mouthLowerDown": 3.0, "mouthFrown": 2.0}
 DEAD_ZONE_MM = 0.6
 """Openings below this are the tracker's noise on closed lips: they become exactly 0."""
 CLOSED_PERCENTILE = 8
 MAX_CLOSED_MM = 3.0
 """A clip whose smallest openings exceed this never closes its lips and has no neutral."""
+LIP_COUNTS, CORNER_COUNTS = 3.0, 18.0
+"""How much more than another landmark those of the lips and of the mouth's corners count: the corners are few, and
+without that the shapes explain but half of how wide a mouth is."""
+CORNERS = (61, 291, 76, 306, 62, 292, 78, 308)
+RELUCTANCE_MM2 = 40.0 * np.array([_RELUCTANT.get(bare(name), 1.0) for name in SPOKEN])
+"""What a weight of 1 costs (faces.projection): most for what looks odd where another shape explains it as well."""
 SMOOTH = np.array([-3, 12, 17, 12, -3]) / 35
 """Savitzky-Golay, five frames, second order: takes the tracker's jitter, keeps closures."""
 _STABLE = list(STABLE)
@@ -80,8 +97,14 @@ def displacement(clip: CanonicalClip, weight: F64) -> F64:
     return np.asarray((clip.points - clip.closed) * weight[:, None])
 
 
-def mouth_weights(clip: CanonicalClip, model: FaceModel) -> F32:
-    """(T, len(MOUTH_SHAPES)) weights of the mouth's expression shapes that come closest to what was seen."""
-    weight = lower_face_weight(model.template.astype(np.float64))
-    shapes = model.shapes[MOUTH].astype(np.float64) * weight[:, None]
-    return coefficients(displacement(clip, weight), shapes)
+def shape_weights(clip: CanonicalClip, model: FaceModel) -> F32:
+    """(T, N_SHAPE) weights of SPOKEN shapes, with which the lower face comes closest to what was seen."""
+    moving = lower_face_weight(model.template.astype(np.float64))
+    counts = np.ones(N_SURFACE)
+    counts[[*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER]] = LIP_COUNTS
+    counts[list(CORNERS)] = CORNER_COUNTS
+    weight = np.sqrt(counts * moving)[:, None]
+    shapes = model.shapes[COLUMNS].astype(np.float64) * weight
+    out = np.zeros((len(clip.points), N_SHAPE), np.float32)
+    out[:, COLUMNS] = coefficients(displacement(clip, moving) * weight, shapes, RELUCTANCE_MM2)
+    return out

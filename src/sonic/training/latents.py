@@ -5,33 +5,29 @@ from pathlib import Path
 
 import numpy as np
 
-from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.engines.light.lips.latents import latents_of_weights
 from sonic.errors import MediaError
 from sonic.faces.model import FaceModel, face_model
-from sonic.motion import MIRRORED, MOUTH
-from sonic.training.face import canonical_clip, mouth_weights
-from sonic.training.networks import CLOSED, N_LATENT
+from sonic.training.face import canonical_clip, shape_weights
 from sonic.training.shards import INDEX
+from sonic.training.sound import tracked_utterances
+from sonic.training.sung import HELD, held_motion
 from sonic.training.tracks import Tracks
 from sonic.training.workspace import Workspace, build, fingerprint
 from sonic.types import F32, Observer
 from sonic.weights import TABLE
 
-MIRROR_ORDER = np.append(MIRRORED[MOUTH], N_LATENT - 1)
-"""(33,) ``latents[:, MIRROR_ORDER]`` are those of the mirror image."""
-
 
 def latents_of(points_px: F32, face: FaceModel) -> F32 | None:
-    """(T, 478, 3) px -> (T, 33) latents, or None if the lips never close."""
+    """(T, 478, 3) px -> (T, N_LATENT) latents, or None if the lips never close."""
     clip = canonical_clip(points_px, face.template.astype(np.float64))
     if clip is None:
         return None
-    gap = np.where(clip.lip_gap > 0, clip.lip_gap / GAP_SCALE_MM, CLOSED)
-    return np.asarray(np.concatenate([mouth_weights(clip, face), gap[:, None]], 1), np.float32)
+    return latents_of_weights(shape_weights(clip, face), clip.lip_gap)
 
 
 class Latents:
-    """(T, 33) latents by the key of a tracked clip: mapped, not loaded."""
+    """(T, N_LATENT) latents by the key of a tracked clip: mapped, not loaded."""
 
     def __init__(self, folder: Path) -> None:
         self._values = np.load(folder / "latents.npy", mmap_mode="r")
@@ -47,7 +43,7 @@ class Latents:
 
 
 def write_latents(workspace: Workspace, observer: Observer) -> None:
-    """The latents of every tracked clip; nothing to do if that was done with the same inputs.
+    """The latents of every tracked clip and of its held vowels; nothing to do if that was done with the same inputs.
 
     Raises MediaError if no clip has closed lips.
     """
@@ -62,9 +58,11 @@ def write_latents(workspace: Workspace, observer: Observer) -> None:
 
 def _found(workspace: Workspace) -> dict[str, F32]:
     face, tracks = face_model(), Tracks(workspace.tracks)
-    used = [(k, row["key"]) for k, row in enumerate(tracks.rows) if row["key"] not in tracks.apart]
-    every = ((key, latents_of(tracks.points(k), face)) for k, key in used)
-    found = {key: latents for key, latents in every if latents is not None}
+    found: dict[str, F32] = {}
+    for k, clip in enumerate(tracked_utterances(tracks)):
+        latents = None if clip.key in tracks.apart else latents_of(tracks.points(k), face)
+        if latents is not None:
+            found |= {clip.key: latents, clip.key + HELD: held_motion(clip, latents)}
     if not found:
         raise MediaError(f"no clip in {workspace.tracks} has closed lips, from which motion is measured; add clips")
     return found

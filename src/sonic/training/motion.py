@@ -7,13 +7,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from sonic.engines.light.lips.latents import N_LATENT
 from sonic.errors import SettingError
 from sonic.training.config import ExpectationRecipe, Recipe
 from sonic.training.curves import Curves
 from sonic.training.examples import Batch, Examples
 from sonic.training.latents import Latents, write_latents
 from sonic.training.loop import Plan, train
-from sonic.training.networks import N_LATENT, Denoiser, Expectation
+from sonic.training.networks import Denoiser, Expectation
 from sonic.training.recogniser import sources
 from sonic.training.workspace import Workspace, fingerprint, made_from
 from sonic.types import Observer

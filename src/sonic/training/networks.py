@@ -10,18 +10,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sonic.engines.light.lips.latents import CLOSED_MM, GAP_SCALE_MM
-from sonic.motion.shapes import MOUTH_SHAPES
+from sonic.engines.light.lips.latents import CLOSED_MM, GAP_SCALE_MM, N_LATENT
 from sonic.speech.encoders.whisper import WIDTH
-from sonic.training.phones import BILABIALS, LIP_TEETH, PHONES, ROUND_VOWELS, SILENCE
+from sonic.training.phones import BILABIALS, HUSHING, LIP_TEETH, PHONES, ROUND_VOWELS, SILENCE, TIP_DOWN, TIP_UP
 
 if TYPE_CHECKING:
     from sonic.training.hear import Heard
 
 CLOSED = CLOSED_MM / GAP_SCALE_MM
 """The last latent of closed lips."""
-N_LATENT = len(MOUTH_SHAPES) + 1
-"""Shape coefficients and the scaled lip gap."""
 N_WAVES = 16
 """Sine and cosine pairs that describe the diffusion time."""
 KERNEL = 5
@@ -29,8 +26,8 @@ LARGEST = 8.0
 """Standard deviations beyond which a feature is cut off."""
 SAMPLES = 200
 """Utterances of each source from which features are standardised."""
-HEARD_AS = (BILABIALS, LIP_TEETH, ROUND_VOWELS)
-"""Phones of the first three of sonic.motion.SOUNDS; the fourth is any of a voice."""
+HEARD_AS = (BILABIALS, LIP_TEETH, ROUND_VOWELS, HUSHING, TIP_UP, TIP_DOWN)
+"""Phones of lips.articulation.SOUNDS but the last, which is any of a voice."""
 
 
 class Block(nn.Module):  # type: ignore[misc]  # torch is not checked
@@ -91,7 +88,7 @@ class Recogniser(nn.Module):  # type: ignore[misc]  # torch is not checked
 
 
 class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Features -> the mean of all motion that fits the sound: (B, 2 T, W) at 50 Hz -> (B, T, 33) at 25 Hz.
+    """Features -> the mean of all motion that fits the sound: (B, 2 T, W) at 50 Hz -> (B, T, N_LATENT) at 25 Hz.
 
     In training a share ``dropout`` of the features is not heard: the network must not lean on a single one.
     """
@@ -113,7 +110,7 @@ class Expectation(nn.Module):  # type: ignore[misc]  # torch is not checked
 
 
 class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """What lips.onnx holds: features (B, 2 N, W) -> (B, N, 33 + 4), the expected motion and the posteriors of SOUNDS.
+    """What lips.onnx holds: features (B, 2 N, W) -> (B, N, N_LATENT + 7), expected motion and posteriors of SOUNDS.
 
     Of the two inner frames of each frame the one counts that says it louder; for the voice, both together.
     """
@@ -132,7 +129,7 @@ class Hearing(nn.Module):  # type: ignore[misc]  # torch is not checked
 
 
 class Denoiser(nn.Module):  # type: ignore[misc]  # torch is not checked
-    """Predicts clean motion latents from noisy ones: x (B, T, 33), t (B,) in [0, 1], expected (B, T, 33) -> (B, T, 33).
+    """Predicts clean motion latents from noisy ones: x (B, T, N_LATENT), t (B,) in [0, 1], expected as x -> as x.
 
     The network knows noise and motion only as their difference to what is expected from the sound (residual diffusion,
     Mardani et al. 2023), so all that it adds is what the sound leaves open.

@@ -15,6 +15,12 @@ BILABIALS = tuple(INDEX[p] for p in ("P", "B", "M"))
 LIP_TEETH = tuple(INDEX[p] for p in ("F", "V"))
 ROUND_VOWELS = tuple(INDEX[p] for p in ("UW", "UH", "OW", "OY", "W"))
 """u, o and w, of which lips make a small round."""
+HUSHING = tuple(INDEX[p] for p in ("SH", "ZH", "CH", "JH"))
+"""Lips come forward as a funnel."""
+TIP_UP = tuple(INDEX[p] for p in ("T", "D", "N", "L"))
+"""The tip of the tongue is behind the upper teeth ..."""
+TIP_DOWN = tuple(INDEX[p] for p in ("TH", "DH"))
+"""... and between the teeth."""
 ROUNDED = tuple(INDEX[p] for p in ("UW", "OW", "AO", "UH", "W", "OY", "R", "SH", "ZH", "CH", "JH"))
 OPEN_VOWELS = tuple(INDEX[p] for p in ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW", "OY"))
 

@@ -16,6 +16,7 @@ from sonic.training.noises import noises
 from sonic.training.offsets import APART, Offset, estimate, write_offsets
 from sonic.training.shards import INDEX, read_index
 from sonic.training.sound import TABLE, Utterance, spoken_utterances, tracked_utterances, utterance_table, write_cache
+from sonic.training.sung import held_utterances
 from sonic.training.tracks import Tracks, rejected, track_all
 from sonic.training.workspace import Workspace, build, fingerprint
 from sonic.types import Observer, Progress
@@ -111,6 +112,8 @@ def derive(workspace: Workspace, *, speech: Path | None, observer: Observer) -> 
     known = fingerprint(workspace.tracks / INDEX, recipe.held_out)
     of_clips = tracked_utterances(tracks, recipe.held_out)
     build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), observer))
+    held = held_utterances(tracked_utterances(tracks, recipe.held_out))
+    build(workspace.sound / "sung", known, lambda out: _write(held, out, len(tracks), observer))
     if speech:
         recordings, n = spoken_utterances(speech, recipe.recordings), recipe.recordings
         build(

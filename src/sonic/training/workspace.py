@@ -40,8 +40,8 @@ class Workspace:
 
     @property
     def sounds(self) -> tuple[Path, ...]:
-        """The sound caches that exist: of the clips, of recordings, of synthetic voices, of no voice at all."""
-        found = (self.sound / name for name in ("clips", "speech", "voices", "noise"))
+        """The sound caches that exist: of clips, of their held vowels, of recordings, of made voices, of no voice."""
+        found = (self.sound / name for name in ("clips", "sung", "speech", "voices", "noise"))
         return tuple(folder for folder in found if (folder / MADE_FROM).exists())
 
     @property

@@ -34,10 +34,11 @@ _MODEL_LEAD_S = 0.005
 """Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
 _WANTED_LEAD_S = 0.01
 """How much earlier people like lips to be; they notice late lips more than early ones."""
-_CLOSE_S, _OPEN_S = 0.2, 0.3
-"""Within which the lips close after speech, and from which they may open before it, as filmed lips do."""
-_MARGIN = 50
-"""Frames around a sample that its shaping depends on: offset 14, silence 8, smoothing 15, retiming 9, in all 46."""
+_CLOSE_S, _OPEN_S = 0.2, 0.8
+"""Within which the lips close after speech, and from which they may open before it: the networks know better than a
+rule when they do."""
+_MARGIN = 60
+"""Frames around a sample that its shaping depends on: offset 14, silence 20, smoothing 15, retiming 9, in all 58."""
 
 
 def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:

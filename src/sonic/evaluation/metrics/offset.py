@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.engines.light.lips.former import N_COMPONENTS, measures
+from sonic.engines.light.lips.latents import N_LATENT, weights_of_latents
 from sonic.evaluation.metrics.eyes import eye_distance
+from sonic.faces.model import face_model
 from sonic.faces.topology import CHIN_TIP, LIP_BOTTOM, LIP_TOP, MOUTH_LEFT, MOUTH_RIGHT, NOSE_ROOT
 from sonic.signals import REACH_S, best_lag, lag_curve
 from sonic.speech.encoders.whisper import WhisperListener, shipped_encode
@@ -72,12 +73,13 @@ def seen_mouth(points: F32 | F64) -> F64:
 def expected_mouth(samples: Samples, n: int) -> F64:
     """(n, 3) opening, width and jaw in mm at 25 fps that the shipped networks expect of this sound."""
     listener, network = WhisperListener(samples, shipped_encode()), session("lips")
-    pieces = [np.zeros((0, N_COMPONENTS + 1), np.float32)]
+    pieces = [np.zeros((0, N_LATENT), np.float32)]
     for first in range(0, n, _PIECE):
         last = min(first + _PIECE, n)
         features = listener.frames(INNER * (first - _MARGIN), INNER * (last + _MARGIN))
         heard = network.run(None, {"features": features[None]})[0][0]
-        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first, : N_COMPONENTS + 1]))
-    latents = np.concatenate(pieces).astype(np.float64)
-    width, jaw = measures()[:2] @ latents[:, :N_COMPONENTS].T
-    return np.stack([np.maximum(latents[:, N_COMPONENTS], 0), width, jaw], 1)
+        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first, :N_LATENT]))
+    shape, gap = weights_of_latents(np.concatenate(pieces))
+    shapes = face_model().shapes.astype(np.float64)
+    width, jaw = shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0], shapes[:, CHIN_TIP, 1]
+    return np.stack([gap, shape @ width, shape @ jaw], 1)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from talking import talk
 
-from sonic.engines.light.nonverbal.breath import breathe, parted_lips
+from sonic.engines.light.nonverbal.breath import BREATH_MM, breathe, parted_lips
 from sonic.motion import Motion, scale_mouth
 from sonic.speech.prosody import Prosody
 
@@ -45,7 +45,7 @@ def test_lips_close_after_speech_and_part_before_the_next_words(seed: int) -> No
     onsets = np.flatnonzero(~voice.speaking[:-1] & voice.speaking[1:]) + 1
     assert max(parted[end : end + 5].max() for end in ends) < 0.5  # 200 ms
     breaths = np.array([parted[onset - 9 : onset].max() for onset in onsets])
-    assert (breaths > 1.5).mean() > 0.7
+    assert (breaths > BREATH_MM / 2).mean() > 0.7
     assert breaths.max() < 11
     assert parted[onsets - 1].max() < 0.6 * breaths.max()
 

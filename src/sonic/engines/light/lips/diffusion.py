@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonic.counts import covering_frames
-from sonic.engines.light.lips.former import N_COMPONENTS
+from sonic.engines.light.lips.latents import N_LATENT
 from sonic.speech.encoders import FEATURE_HZ, Listener
 from sonic.speech.encoders.whisper import WhisperListener, encode_with
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
@@ -39,7 +39,7 @@ Against 50 s in one piece, latents differ by 1e-6 at most; with HALO frames inst
 PIECE = 300
 """Frames that become final together: 12 s. Longer pieces waste less on halos but need more memory and a longer wait."""
 
-CHANCE = 0.25
+CHANCE = 0.15
 """How much of a sample's own variation is kept: less follows the sound better, and 0 gives every seed the same lips."""
 T_FIRST, T_LAST = 0.995, 0.02
 """The sampler's first and last noise level; beyond them the prediction is returned as it is."""
@@ -108,7 +108,7 @@ def networks_of(encoder: "InferenceSession", lips: "InferenceSession", denoiser:
         listen=lambda samples: WhisperListener(samples, encode_with(encoder)),
         hear=lambda features: np.asarray(lips.run(None, {"features": features[None]})[0][0], np.float32),
         denoise=denoise,
-        channels=N_COMPONENTS + 1,
+        channels=N_LATENT,
     )
 
 

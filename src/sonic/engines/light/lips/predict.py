@@ -7,12 +7,9 @@ import numpy as np
 
 from sonic.engines.light.lips.articulation import MANNERS, articulated, emphasis
 from sonic.engines.light.lips.diffusion import PIECE, networks_of, speech_latents
-from sonic.engines.light.lips.former import N_COMPONENTS, shapes_of
-from sonic.engines.light.lips.latents import GAP_SCALE_MM
+from sonic.engines.light.lips.latents import N_LATENT, weights_of_latents
 from sonic.types import F32, Samples
 from sonic.weights import session
-
-N_LATENT = N_COMPONENTS + 1
 
 
 def lips_from_speech(
@@ -31,6 +28,4 @@ def lips_from_speech(
         return np.hstack([heard[:, :N_LATENT], emphasis(heard[:, N_LATENT:], manner)])
 
     for piece_ in speech_latents(samples, replace(networks, hear=hear), steps=steps, seed=seed, piece=piece):
-        gap = np.float32(GAP_SCALE_MM) * piece_[:, N_COMPONENTS]
-        components, gap = articulated(piece_[:, :N_COMPONENTS], gap, piece_[:, N_LATENT:], manner)
-        yield shapes_of(components), gap
+        yield articulated(*weights_of_latents(piece_[:, :N_LATENT]), piece_[:, N_LATENT:], manner)

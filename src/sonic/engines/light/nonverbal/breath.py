@@ -16,8 +16,9 @@ from sonic.motion import Motion
 from sonic.speech.prosody import Prosody
 from sonic.types import F32, F64
 
-BREATH_MM = 4.6
-"""Median opening of a breath between two phrases of some 2 s."""
+BREATH_MM = 2.0
+"""Median opening of a breath between two phrases of some 2 s that nothing says: filmed free speech has 4.6 mm, but most
+of that is where the next words begin, which the lips' networks hear themselves."""
 BREATH_S = 0.8
 """Median length of a breath where the pause has room for it."""
 REST_MM, REST_S = 1.8, 1.2
