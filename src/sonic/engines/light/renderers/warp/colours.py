@@ -99,7 +99,7 @@ def _teeth(skin: F64, sclera: F64) -> F64:
     light = float(np.clip(light, 0.05, 0.72))
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
     white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
-    colour = np.array([1.03, 1.0, 0.92]) * tint**0.36 * white**0.30
+    colour = np.array([1.03, 1.0, 0.92]) * tint**0.22 * white**0.20
     return np.asarray(colour / luminance(colour) * light)
 
 
