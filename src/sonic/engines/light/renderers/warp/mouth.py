@@ -113,7 +113,7 @@ class Mouth:
             teeth_rgb=tuple(colours.teeth), gum_rgb=tuple(colours.gum), tongue_rgb=tuple(colours.tongue),
             cheek_rgb=tuple(0.55 * colours.gum), cavity_rgb=tuple(colours.cavity), light=tuple(towards),
             half=tuple(half), viewer=tuple(viewer), wrap=light.wrap, detail=detail,
-            gloss=0.26 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
+            gloss=0.32 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
             lip_light=0.76, lip_reach_mm=2.0 * (0.45 + 0.55 * open_share),
         )  # fmt: skip
 
@@ -210,7 +210,7 @@ def portrait_mouth(rgb: U8, points_px: F64, setting: MouthSetting, rng: np.rando
         colours.with_teeth(photo_teeth.colour if photo_teeth else None),
         estimate_light(rgb, points_px, face_triangles()),
         picture_style(rgb, points_px, colours.toning),
-        blur_px=max(0.4, 0.10 * fit.px_per_mm, 0.65 * setting.softness_px),
+        blur_px=max(0.35, 0.08 * fit.px_per_mm, 0.55 * setting.softness_px),
     )
     return Mouth(setting.neutral, fit, look, somebody(interior(), rng), photo_teeth)
 
