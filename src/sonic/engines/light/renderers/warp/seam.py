@@ -11,7 +11,7 @@ _STEP_MM = 0.2
 _N_COLUMNS = 41
 _JUMP_COST = 6.0
 _CENTRE_COST = 1.5
-_RIM_MM = 0.6
+_RIM_MM = 0.3
 _CORNER_SHARE = 0.85
 _HALF_GAP_MM = 0.12
 """The inner lip points are laid this far above and below the line, so that the two lips do not share pixels."""
