@@ -87,10 +87,10 @@ class Deformer:
     def _keep_volume(self, d: F64) -> None:
         """Lips that are pulled wider get thinner: correct ``d`` so that their rows lie closer to the inner edge."""
         corners = [topology.MOUTH_LEFT, topology.MOUTH_RIGHT]
-        left, right = self._neutral.points_mm[corners, 0] + d[corners, 0]
-        thinner = _THINNING * max(0.0, 1 - self._neutral.mouth_width_mm / (right - left))
-        if thinner <= 0:
+        before, now = (float(np.ptp(x[corners, 0])) for x in (self._neutral.points_mm, self._neutral.points_mm + d))
+        if now <= before:
             return
+        thinner = _THINNING * (1 - before / now)
         for rows in _LIPS:
             y = self._neutral.points_mm[rows, 1] + d[rows, 1]
             d[rows[:-1], 1] += thinner * (y[-1] - y[:-1])
