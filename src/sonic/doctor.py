@@ -23,7 +23,7 @@ from sonic.provenance.signer import exposed_keys
 from sonic.settings import Settings
 from sonic.weights import TABLE, read
 
-PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "mediapipe", "opencv-python-headless", "torch")
+PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "opencv-python-headless", "torch")
 CODECS = ("libx264", "aac", "mp3", "opus", "flac", "vorbis")
 N_TIMED = 50
 

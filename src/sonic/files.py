@@ -81,6 +81,14 @@ def cache_folder() -> Path:
     return folder if folder.is_absolute() else Path.home() / ".cache" / _APP_NAME
 
 
+def config_folder() -> Path:
+    """Where programs keep what a user chose; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_config_path(_APP_NAME, appauthor=False)
+    return folder if folder.is_absolute() else Path.home() / ".config" / _APP_NAME
+
+
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A new empty file beside ``path``, of the same suffix, that takes its name at the end of the block.

@@ -40,7 +40,7 @@ _MAX_RECORD_BYTES = 4 * 1024 * 1024
 _TRIED_BYTES = 256 * 1024
 
 
-def write(
+def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
     clip: Clip,
     out: Path,
     *,
@@ -50,6 +50,7 @@ def write(
     settings: Settings,
     observer: Observer,
     overwrite: bool = False,
+    live: Path | None = None,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
 
@@ -57,7 +58,8 @@ def write(
     earlier video and record of these names are replaced, but only by complete ones; another file (see is_foreign) only
     with ``overwrite``. clip.frames is closed in any case. The audit log has the video before it has its name.
     ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
-    speech's files; label, watermark, metadata and signature are read back from what gets the name.
+    speech's files; label, watermark, metadata and signature are read back from what gets the name. ``live`` grows
+    meanwhile and can be watched, see media.encode; it is the caller's to remove.
 
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
     renderer or the sound decoder raise.
@@ -70,7 +72,7 @@ def write(
                 os.replace(kept[1], beside)
             observer.notice(TAKEN_UP)
         else:
-            work = _Work(clip, record, photo_file, out, signer, settings, observer)
+            work = _Work(clip, record, photo_file, out, signer, settings, observer, live)
             work.make(place, video, beside)
         check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
         _name(place, video, beside, out, record)
@@ -88,6 +90,7 @@ class _Work:
     signer: Identity
     settings: Settings
     observer: Observer
+    live: Path | None
 
     def make(self, place: "_Place", video: Path, beside: Path) -> None:
         """The signed video and its record under these names, both read back."""
@@ -97,8 +100,10 @@ class _Work:
             Input.now("recording", clip.sound.source, record.audio_sha256),
         )
         with place.new(".unsigned.mp4") as unsigned:
-            metadata = _metadata(record, self.out)
-            encode(clip, unsigned, settings=self.settings, metadata=metadata, on_progress=observer.progress)
+            encode(
+                clip, unsigned, settings=self.settings, metadata=_metadata(record, self.out),
+                on_progress=observer.progress, live=self.live,
+            )  # fmt: skip
             verify(unsigned, clip, record.aigc())
             marks = read_back(unsigned, clip)
             if not marks.watermark:
@@ -163,7 +168,7 @@ def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
         if not overwrite and is_foreign(out):
             raise OutputError(
                 f"{str(out)!r} exists and is not an earlier output with its record; give another name, or replace it "
-                "with --force (in Python: overwrite=True)"
+                "with --overwrite (in Python: overwrite=True)"
             )
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
 
@@ -104,7 +105,7 @@ def _with_help(parent: Any, name: str, help_: str, epilog: str) -> argparse.Argu
 
 def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
     command = _with_help(parent, name, help_, epilog)
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -219,7 +220,7 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
     from sonic.hashing import sha256_of_file
     from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
 
-    basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
+    basis = arguments.basis or _basis(arguments)
     subject = arguments.subject or ""
     if not subject and basis != "synthetic":
         subject = _needed(arguments, "--subject", "Who is in the photo?")
@@ -244,6 +245,16 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
         purposes=_list(arguments.purposes),
         confirmed_at=now_text(),
     )
+
+
+def _basis(arguments: argparse.Namespace) -> str:
+    """Which of the grounds it is, each explained; asked until it is one of them."""
+    from sonic.provenance.consent import BASES
+
+    question = "\n".join(["On what grounds may this person be animated?", *(f"  {n:10} {BASES[n]}" for n in BASES)])
+    while (answer := _needed(arguments, "--basis", f"{question}\nWhich one?").casefold()) not in BASES:
+        question = f"{answer!r} is none of {', '.join(BASES)}."
+    return answer
 
 
 def _needed(arguments: argparse.Namespace, option: str, question: str) -> str:
@@ -291,10 +302,9 @@ def _quoted(path: Path) -> str:
 
 def _found(text: str) -> "Consent":
     """The consent in a file of that name, or of this machine with such an id."""
-    from sonic.provenance.consent import Consent, store
+    from sonic.provenance.consent.resolve import consent_from
 
-    path = Path(text)
-    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or os.path.exists(path) else store.find(text)
+    return consent_from(text)
 
 
 def _limits(consent: "Consent") -> str:

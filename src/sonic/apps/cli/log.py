@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
-from sonic.apps.cli.ask import add_force, day, may_replace
+from sonic.apps.cli.ask import day, may_replace
+from sonic.apps.cli.options import add_overwrite, add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import MediaError, OutputError, SettingError, SonicError
 from sonic.unfinished import unfinished
@@ -53,12 +54,12 @@ def add_log(parent: Any) -> None:
     _add_filters(command)
     command.add_argument("--csv", action="store_true", help="CSV instead of JSON")
     command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: print it)")
-    add_force(command)
+    add_overwrite(command)
 
 
 def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = parent.add_parser(name, help=help_, description=help_)
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -123,7 +124,7 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
         return
     out, _ = names.named(arguments.out, ("sonic-log",), ".csv" if arguments.csv else ".json")
     if os.path.lexists(out) and not may_replace(arguments, out, foreign=True):
-        raise OutputError(f"{str(out)!r} exists and is kept; give another name, or add --force")
+        raise OutputError(f"{str(out)!r} exists and is kept; give another name, or add --overwrite")
     try:
         with unfinished(out.parent) as place, place.file(".log") as part:
             with part.open("w", encoding="utf-8", newline="") as file:

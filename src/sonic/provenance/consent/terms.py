@@ -18,7 +18,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +64,8 @@ class Consent:
     """Who is in the photo: a name or another handle that the grounds can be found by; synthetic needs none: NOBODY."""
     basis: str
     """self | written | licensed | synthetic; see BASES."""
-    given_on: date
-    """Day on which it was given."""
+    given_on: date = field(default_factory=date.today)
+    """Day on which it was given; today if not said."""
     expires_on: date | None = None
     """Last day on which it holds; None is without end."""
     evidence: str | None = None
@@ -93,7 +93,7 @@ class Consent:
     """None until signed; another value in any other field makes it false."""
 
     def __post_init__(self) -> None:
-        values = checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        values = checked({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
         for name, value in values.items():
             object.__setattr__(self, name, value)
         if not self.subject and self.basis == "synthetic":
@@ -229,7 +229,7 @@ class Consent:
 
         ``where`` names the origin in messages. Raises ConsentError for anything else than that.
         """
-        names = {field.name for field in dataclasses.fields(cls)}
+        names = {each.name for each in dataclasses.fields(cls)}
         if not isinstance(values, dict):
             raise ConsentError(f"{where} must hold a JSON object as `sonic consent new` writes it")
         if values.get("signature") is None:
