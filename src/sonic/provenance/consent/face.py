@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.provenance.likeness import MAX_PART, Box, Likeness
+from sonic.provenance.likeness import MAX_FACE, Box, Likeness
 from sonic.types import Photo, Portrait
 
 MAX_SHIFT = 0.3
@@ -56,7 +56,7 @@ def is_same_place(one: Box, other: Box, photo: Photo) -> bool:
 
 def is_same_face(photo: Photo, box: Box, likeness: str) -> bool:
     """Whether this place of a photo shows what the likeness is of."""
-    return Likeness.from_text(likeness).face_disagreement(photo.rgb, box) <= MAX_PART
+    return Likeness.from_text(likeness).face_disagreement(photo.rgb, box) <= MAX_FACE
 
 
 def _measured(box: Box, photo: Photo) -> tuple[float, float, float]:
