@@ -13,7 +13,7 @@ export function consentCard(consent: Consent, action: Node | null): HTMLElement 
 }
 
 /** The consents that hold for this photo today. */
-export const offered = async (photo: Media): Promise<Consent[]> => (await get<{ consents: Consent[] }>(`consents?photo=${photo.id}`)).consents
+export const offered = async (photo: Media, face: number | null): Promise<Consent[]> => (await get<{ consents: Consent[] }>(`consents?photo=${photo.id}${face ? `&face=${face}` : ""}`)).consents
 
 /** The form; the signed consent, or null. */
 export async function stateConsent(photo: Media, face: number | null): Promise<Consent | null> {

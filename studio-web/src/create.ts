@@ -35,6 +35,7 @@ class Create {
   private analysis = true
   private live = localStorage.getItem("live_preview") !== "off"
   private timer = 0
+  private face: number | null = null
   private asked = 0
 
   constructor(private readonly go: (hash: string) => void, private readonly signal: AbortSignal) {
@@ -55,6 +56,7 @@ class Create {
     if (what.has("photo")) this.photoChanged()
     if (what.has("speech") || what.has("others")) this.showRecording()
     if (what.has("consent")) void this.showConsents()
+    if (what.has("settings") && faceNumber() !== this.face) void this.showConsents()
     if (what.has("preset") || what.has("platform")) this.showLook()
     if (what.has("settings") || what.has("preset") || what.has("platform")) void this.inspect()
     this.showOrder()
@@ -174,7 +176,7 @@ class Create {
   private async showConsents(): Promise<void> {
     const photo = draft.photo
     if (!photo) return replace(this.consents, h("p", { class: "quiet" }, t("missing_photo")))
-    const list = await offered(photo).catch(() => [])
+    const list = await offered(photo, (this.face = faceNumber())).catch(() => [])
     if (draft.photo?.id !== photo.id) return
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })

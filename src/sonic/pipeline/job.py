@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from pathlib import Path
 
 from sonic.errors import Cancelled
 from sonic.settings import Settings
@@ -22,16 +21,9 @@ class Job:
     Observers run in the thread that does the work; an exception that one raises stops the job.
     """
 
-    def __init__(
-        self, settings: Settings, *observers: Observer, earlier: Iterable[str] = (), live: Path | None = None
-    ) -> None:
-        """``earlier``: notices of steps whose results are used again, for the record; they are not passed on.
-
-        ``live``: a file to be watched while it grows, a fragmented MP4 with the marks of the video, encoded in haste;
-        whoever names it removes it.
-        """
+    def __init__(self, settings: Settings, *observers: Observer, earlier: Iterable[str] = ()) -> None:
+        """``earlier``: notices of steps whose results are used again, for the record; they are not passed on."""
         self.settings = settings
-        self.live = live
         self.notices = list(earlier)
         """Everything that a person should read about this job, once each."""
         self.observer = Observer(self._progress, self._notice, self._frame)

@@ -235,24 +235,25 @@ def _clip_of(take: MotionTake, job: Job | None) -> Clip:
     return dataclasses.replace(clip, frames=_Observed(clip.frames, job.observer.frame))
 
 
-def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
+def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job, live: Path | None = None) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
     An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
-    holds the notices of ``job``. The file appears under its final name only when it is complete.
+    holds the notices of ``job``. The file appears under its final name only when it is complete; ``live`` is a file
+    that can be watched meanwhile, see media.encode.
     """
     prepared = take.prepared
     permit = require_consent(permit, prepared.portrait, take.settings)
     clip = _clip_of(take, job)
     _say_what_is_weak(clip, job)
     record = _record(take, permit, clip, job)
-    if job.live is not None:  # it is seen before the video has its own entry, or gets none
+    if live is not None:  # seen before the video has its own entry, and even if it never gets one
         audit.append("stream", audit.facts_of(record))
     with clip.frames:
         video = write(
             clip, Path(out), record=record, photo_file=prepared.photo_file,
             signer=permit.signer, settings=take.settings, observer=job.observer, overwrite=permit.overwrite,
-            live=job.live,
+            live=live,
         )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 

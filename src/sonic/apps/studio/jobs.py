@@ -200,7 +200,7 @@ class Queue:
 
     def _do(self, row: Row) -> None:
         live = self.live(row["id"])
-        place = work.Place(self._session, self._library, self._store, self._folder / row["id"])
+        place = work.Place(self._session, self._library, self._store, self._folder / row["id"], live)
         try:
             shutil.rmtree(place.folder, ignore_errors=True)
             place.folder.mkdir()
@@ -247,8 +247,7 @@ class Queue:
                 last_s = time.monotonic()
                 self._told(row["id"])
 
-        live = self.live(row["id"]) if row["request"].get("live") else None
-        job = Job(work.settings_of(row), Observer(report), live=live)
+        job = Job(work.settings_of(row), Observer(report))
         self._running[row["id"]] = (job, progress)
         if row["id"] in self._unwanted:
             job.cancel()

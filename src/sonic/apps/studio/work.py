@@ -40,6 +40,8 @@ class Place:
     store: Store
     folder: Path
     """Of this job's files; it exists."""
+    live: Path
+    """What can be watched while the video is made."""
 
 
 def settings_of(row: Row) -> Settings:
@@ -60,6 +62,7 @@ def video(row: Row, job: Job, place: Place) -> Result:
         consent=consents.for_job(place.store, owner, request["consent"]),
         job=job,
         overwrite=True,  # of this folder alone: what a kill left
+        live=place.live if request.get("live") else None,
     )
     if row["kind"] == "video":
         _save_pictures(out, place.folder)

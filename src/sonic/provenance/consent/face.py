@@ -35,6 +35,13 @@ def shown_in(portrait: Portrait, face: int | None) -> ShownFace:
     return ShownFace(as_shares(box, portrait.photo), lambda: face is None or len(all_faces(portrait.photo)) == 1)
 
 
+def chosen_in(photo: Photo, number: int | None) -> ShownFace:
+    """The face of this number, counted from the left, or the only one. Raises FaceError as faces.portrait.find_face."""
+    from sonic.faces.portrait import find_face
+
+    return ShownFace(as_shares(find_face(photo, number).box_px, photo), lambda: number is None)
+
+
 def as_shares(box_px: tuple[float, ...], photo: Photo) -> Box:
     """A box in px of the photo as shares of its sides, rounded as a consent keeps it."""
     left, top, right, bottom = (round(float(n) / side, 5) for n, side in zip(box_px, photo.size_px * 2, strict=True))
