@@ -16,7 +16,7 @@ import av
 import av.error
 
 from sonic.errors import OutputError
-from sonic.files import read_small
+from sonic.files import read_small, rename_over
 from sonic.hashing import sha256_of_file
 from sonic.media.encode import encode
 from sonic.provenance.audit import entered
@@ -169,9 +169,9 @@ def verify(video: Path, clip: Clip, aigc: str) -> None:
 
 def _publish(video: Path, beside: Path, out: Path) -> None:
     """Give both files their names; the record first, so that a video never stands without one."""
-    os.replace(beside, record_path(out))
+    rename_over(beside, record_path(out))
     try:
-        os.replace(video, out)
+        rename_over(video, out)
     except OSError:
         record_path(out).unlink(missing_ok=True)
         raise
