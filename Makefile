@@ -8,7 +8,7 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test test-comfyui check format bench docs weights clean
+.PHONY: setup demo test test-comfyui comfyui-pack check format bench docs weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
@@ -28,6 +28,11 @@ test-comfyui: setup $(FRONT_ENDS:%=.tools/front-ends/%)  ## the nodes in a Comfy
 	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) \
 	COMFYUI_FRONT_ENDS=$(abspath .tools/front-ends) COMFYUI_PICTURES=$(abspath build/comfyui) \
 	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/comfyui
+
+comfyui-pack: setup  ## the nodes as a ZIP for ComfyUI's custom_nodes, with this platform's wheel: dist/sonic-talk-nodes.zip
+	rm -rf dist
+	$(UV) build --quiet --wheel --out-dir dist
+	$(PYTHON) recipes/comfyui/make_pack.py dist/sonic-talk-nodes dist/*.whl
 
 .tools/front-ends/%:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ comfyui-frontend-package==$*

@@ -172,6 +172,7 @@ def signed(video: Path, folder: Path) -> None:
     """Sign a copy as <folder>/signed.mp4, with the demo's photo and recording as what it was made from."""
     consent = Terms(subject="bench", basis="synthetic", given_on=date(2026, 1, 1))
     record = mock.Mock(consent=consent, watermark="0" * 12, produce_id="0" * 32, weights={}, photo_sha256="0" * 64)
+    record.log_head = "0" * 64
     record.audio_sha256, record.settings.engine, record.core_sha256.return_value = "0" * 64, "light", "0" * 64
     record.made_at.strftime.return_value = "2026-01-01T00:00:00Z"
     record.clip.sound.source = DEMO / "speech.flac"

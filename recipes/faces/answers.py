@@ -2,9 +2,9 @@
 
     uv run --no-project --python 3.12 --with mediapipe==0.10.21 --with pillow python -m recipes.faces.answers [FOLDER]
 
-Without FOLDER: in those of tests/support/face_pictures.py, for tests/data/mediapipe.npz. With it, for bench/faces.py:
-in every FOLDER/NAME.npy, a picture (h, w, 3) or a video (t, h, w, 3), for FOLDER/answers.npz, and how much processor
-time it takes, with the graph made anew for each picture.
+Without FOLDER: in those of tests/support/face_pictures.py, for tests/data/mediapipe.npz. With it, for
+bench/landmarks.py: in every FOLDER/NAME.npy, a picture (h, w, 3) or a video (t, h, w, 3), for FOLDER/answers.npz, and
+how much processor time it takes, with the graph made anew for each picture.
 """
 
 import sys

@@ -66,10 +66,31 @@ TABLE = {
     ),
     "face_model": Weights(
         "face_model.npz",
-        "af6075d4471e8ec43cf4eb6589f3758f4a3b3feca2cb71d953086b9e0c48a78b",
+        "0ee372b6dc413ec9680917ca605b8427747408b938601a678bb388fe0a542a06",
+        "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
+        f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
+        "mean face and its 41 expression shapes",
+    ),
+    "rest": Weights(
+        "weights/rest.npz",
+        "b9b78758fcd28b174535ea1ed8eb202b8da0e7ac20daeff7c72787e6cbae46cc",
+        "Apache-2.0",
+        "landmarks of 82 people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0)",
+        "how a smiling or open mouth looks at rest",
+    ),
+    "components": Weights(
+        "weights/components.npz",
+        "316667dd063907d194ffc1fb472f13e9a0c9cf4323ba86e651ce57564a6d3ad8",
         "Apache-2.0",
         _GRID,
-        "mean face and 32 deformations of its lower half",
+        "what the two networks mean by their 32 numbers, in expression shapes",
+    ),
+    "mouth": Weights(
+        "weights/mouth.npz",
+        "a567e7d56075492939a98e0f9c512bf16e138c249e015f68efb95e162b393935",
+        "MIT (USC Institute for Creative Technologies)",
+        "the modelled head of ICT-FaceKit light, 2020; no data of people of ours",
+        "teeth, gums, tongue and cheeks as one mesh",
     ),
     "whisper": Weights(
         "weights/whisper.onnx",

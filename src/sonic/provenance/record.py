@@ -14,6 +14,7 @@ SHA-256 in hexadecimal.
     photo, audio    {"name", "sha256"} of the input files, names without folders
     video           {"name", "sha256", "width", "height", "fps" as a fraction's text, "n_frames", "duration_s",
                     "read_back": {"label", "watermark"}: whether each was read in the encoded file}
+    log_head        hash of the last line of this machine's audit log before the video was made
     engine          name of the engine that made it
     weights         {file: sha256} of the weights it used
     seed            the seed
@@ -37,6 +38,8 @@ from typing import Any
 
 from sonic.hashing import sha256_of
 from sonic.provenance.aigc import aigc_json
+from sonic.provenance.audit import chain as audit_log
+from sonic.provenance.audit.head import GENESIS
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
 from sonic.provenance.read_back import ReadBack
@@ -66,6 +69,7 @@ class Record:
     weights: Mapping[str, str]
     """File name -> SHA-256."""
     clip: Clip
+    log_head: str
     notices: tuple[str, ...]
 
     @property
@@ -102,6 +106,7 @@ class Record:
             settings=settings,
             weights=dict(weights or {}),
             clip=clip,
+            log_head=last.hash if (last := audit_log.last()) else GENESIS,
             notices=notices,
         )
 
@@ -152,6 +157,7 @@ class Record:
             "consent": self.consent.summary(),
             "photo": {"name": _text(self.photo_name), "sha256": self.photo_sha256},
             "audio": {"name": _text(self.audio_name), "sha256": self.audio_sha256},
+            "log_head": self.log_head,
             "engine": self.settings.engine,
             "weights": dict(self.weights),
             "seed": self.settings.seed,

@@ -21,10 +21,28 @@ def identity() -> Identity:
     timestamp_url = _timestamp_url()
     paths = os.environ.get(CERTIFICATE_VARIABLE), os.environ.get(KEY_VARIABLE)
     if not any(paths):
-        return certificates.local_identity(home() / "keys", timestamp_url)
+        return local_identity(timestamp_url)
     if not (paths[0] and paths[1]):
         raise SettingError(f"only one of {CERTIFICATE_VARIABLE} and {KEY_VARIABLE} is set; set both, or neither")
     return certificates.own_identity(Path(paths[0]), Path(paths[1]), timestamp_url)
+
+
+def local_identity(timestamp_url: str | None = None) -> Identity:
+    """The local key, whatever certificate is set; made on first use. Raises as ``identity``."""
+    from sonic.provenance import certificates
+    from sonic.provenance.audit import chain
+
+    if not os.path.lexists(home() / "keys"):
+        with chain.opened():
+            pass  # it needs a key, and makes one under its lock
+    return certificates.local_identity(home() / "keys", timestamp_url)
+
+
+def local_fingerprint() -> str | None:
+    """Of the local key; None if there is none that can be read."""
+    from sonic.provenance import certificates
+
+    return next(iter(certificates.fingerprints_at(home() / "keys", None)), None)
 
 
 def our_fingerprints() -> frozenset[str]:

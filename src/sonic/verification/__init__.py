@@ -65,7 +65,7 @@ def verify(
         beside=local_records.read_beside(file, found.sha256),
     )
     found = _with_pixels(found, file, skipped, on_progress, longest_s)
-    found = replace(found, logged=_or_skipped(skipped, "log", lambda: local_records.find_logged(found)))
+    found = _or_skipped(skipped, "log", lambda: local_records.with_log(found)) or found
     try:
         found = replace(found, permission=local_records.find_permission(found))
     except ConsentError as error:  # those of this machine cannot be read

@@ -109,6 +109,10 @@ class Findings:
     """The watermark of signed_id is there, though too faint to be found by who does not know it."""
     label: LabelSeen | None = None
     logged: Logged | None = None
+    by_local_key: bool = False
+    """Signed by the key that was made on this machine; a certificate of the user's own may sign elsewhere too."""
+    log_forgot: bool = False
+    """The log of this machine lacks the line that the signed statement says was its last before the video."""
     permission: Permission | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
 

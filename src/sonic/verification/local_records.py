@@ -13,12 +13,15 @@ from sonic.media.container import read_file
 from sonic.pipeline.write import record_path
 from sonic.provenance import audit
 from sonic.provenance.audit import Entry
+from sonic.provenance.audit.head import GENESIS
 from sonic.provenance.c2pa.claims import consent_sha256
 from sonic.provenance.consent import Consent, store
 from sonic.provenance.consent.check import problems
+from sonic.provenance.consent.revocation import revoked
 from sonic.provenance.policy import active
 from sonic.provenance.record import core_digest, is_record
-from sonic.verification.findings import Beside, Findings, Logged, Permission, is_id
+from sonic.provenance.signer import local_fingerprint
+from sonic.verification.findings import Beside, Findings, Logged, Permission, is_id, text
 
 MAX_RECORD_BYTES = 4 * 1024**2
 _DIGITS = frozenset("0123456789abcdef")
@@ -39,6 +42,15 @@ def read_beside(path: Path, sha256: str) -> Beside | None:
     video = values.get("video")
     named = video.get("sha256") if isinstance(video, dict) else None
     return Beside(beside.name, values, core_digest(values), named == sha256)
+
+
+def with_log(found: Findings) -> Findings:
+    """With what this machine's log knows of the file, and whether it should know it. Raises OutputError."""
+    signed = found.credentials
+    by_us = signed is not None and bool(signed.made) and signed.fingerprint == local_fingerprint() is not None
+    before = text(signed.made.get("log_head")) if by_us and signed is not None else ""
+    forgot = before not in ("", GENESIS) and all(entry.hash != before for entry in audit.entries())
+    return replace(found, logged=find_logged(found), by_local_key=by_us, log_forgot=forgot)
 
 
 def find_logged(found: Findings) -> Logged | None:
@@ -95,8 +107,9 @@ def _known(permission: Permission, is_it: Callable[[Consent], bool]) -> Permissi
         told = tuple((one.kind, one.message) for one in problems(copy, policy=active(), today=date.today()))
         return replace(permission, consent=copy, problems=told)
     name = permission.stated.get("id")
-    at = store.revoked_at(name) if isinstance(name, str) and _is_hash(name) else None
-    return replace(permission, problems=(("revoked", f"it was revoked on {at}"),) if at else ())
+    ended = revoked(name) if isinstance(name, str) and _is_hash(name) else None
+    told = (("revoked", f"it was revoked on {ended.to_text()}"),) if ended else ()
+    return replace(permission, problems=told)
 
 
 def _belongs(found: Findings) -> bool:

@@ -42,10 +42,14 @@ def conflicts(found: Findings) -> tuple[str, ...]:
         ("the watermark names", found.watermark_id),
     )
     known = [(who, made) for who, made in ids if made]
-    return _broken_promises(found) + tuple(
-        f"{who} video {made[:SHOWN_DIGITS]}, {other} {other_made[:SHOWN_DIGITS]}"
-        for (who, made), (other, other_made) in itertools.combinations(known, 2)
-        if not (made.startswith(other_made) or other_made.startswith(made))
+    return (
+        _broken_promises(found)
+        + _forgotten(found)
+        + tuple(
+            f"{who} video {made[:SHOWN_DIGITS]}, {other} {other_made[:SHOWN_DIGITS]}"
+            for (who, made), (other, other_made) in itertools.combinations(known, 2)
+            if not (made.startswith(other_made) or other_made.startswith(made))
+        )
     )
 
 
@@ -60,6 +64,20 @@ def _broken_promises(found: Findings) -> tuple[str, ...]:
     if promised.get("watermark") and not (found.watermark or found.faint) and "watermark" not in found.skipped:
         told.append("the signed statement says that the watermark is in it, and it is not")
     return tuple(told)
+
+
+def _forgotten(found: Findings) -> tuple[str, ...]:
+    """What the log of this machine should know of a video that this machine's key signed."""
+    if not found.by_local_key or "log" in found.skipped:
+        return ()
+    if found.logged is None:
+        return (
+            "this machine's key signed it, and this machine's log has no entry of it: the log was cut or replaced, or "
+            "the key signs elsewhere",
+        )
+    if found.log_forgot:
+        return ("it was made after an entry that this machine's log does not have: the log was cut or replaced",)
+    return ()
 
 
 def states_ai(found: Findings) -> bool:

@@ -278,7 +278,7 @@ def test_a_folder_of_consents_that_may_not_be_read_is_called_that(
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr("sonic.provenance.consent.store.read_small", denied)
+    monkeypatch.setattr("sonic.provenance.consent.revocation.read_small", denied)
     line = refused(capsys, ["consent", "check", "a.consent.json"], 5)
     assert "cannot be read (Permission denied)" in line and "revoked" not in line
     monkeypatch.setattr("sonic.provenance.consent.store.os.listdir", denied)

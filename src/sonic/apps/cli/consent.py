@@ -116,7 +116,7 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
         raise ConsentError(message)
     confirm(arguments, statement(unsigned))
     consent = unsigned.bound_to(photo).signed(identity())
-    store.keep(consent)
+    consent = store.keep(consent)
     out = _write_new(consent, arguments.out, arguments.photo)
     reporter.result(
         f"{printable(str(out))}  consent {consent.id[:12]} of {consent.subject}, {consent.basis}, signed\n"
@@ -128,10 +128,11 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent show``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent.revocation import revocation_of
 
     consent = _found(arguments.consent)
-    values = consent.summary() | {"revoked_at": store.revoked_at(consent.id)}
+    ended = revocation_of(consent)
+    values = consent.summary() | {"revoked_at": ended.at if ended else None, "revoked_by": ended.by if ended else None}
     reporter.result("\n".join(f"{name:16} {_shown(name, value)}" for name, value in values.items()), **values)
 
 
@@ -157,7 +158,7 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent revoke``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent import revocation, store
 
     consent = _found(arguments.consent)
     if not consent.is_signed():
@@ -166,8 +167,11 @@ def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
         )
     confirm(arguments, f"Consent {consent.id[:12]} of {consent.subject} will be revoked; that is final.")
     store.keep(consent)
-    at = store.revoke(consent)
-    text = f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made on it here"
+    at = revocation.revoke(consent)
+    text = (
+        f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made here "
+        "of this photo and subject on what was given before"
+    )
     reporter.result(text, id=consent.id, revoked_at=at)
 
 
@@ -292,5 +296,11 @@ def _limits(consent: "Consent") -> str:
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
-        return {"languages": "any", "purposes": "any", "expires_on": "never", "revoked_at": "no"}.get(name, "none")
+        return {
+            "languages": "any",
+            "purposes": "any",
+            "expires_on": "never",
+            "revoked_at": "no",
+            "revoked_by": "nobody",
+        }.get(name, "none")
     return ", ".join(value) if isinstance(value, list) else str(value)

@@ -49,7 +49,7 @@ def add_log(parent: Any) -> None:
     command.add_argument("-n", "--last", metavar="N", type=int, help="only the last N")
     command = _action(actions, "show", "Print one entry with all that it holds.", show)
     command.add_argument("entry", metavar="VIDEO|ID|N", help="a video file, the beginning of a content id, or a number")
-    help_ = "Say whether the log is as it was written; exit code 1 if a line was changed or is missing."
+    help_ = "Say whether the log is as it was written and fits the consents; exit code 1 if it is not."
     _action(actions, "verify", help_, verify)
     command = _action(actions, "export", "Write entries as JSON, or as CSV for spreadsheets.", export)
     _add_filters(command)
@@ -68,7 +68,9 @@ def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentPa
 def _add_filters(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", metavar="DATE", help="from this day on (UTC), YYYY-MM-DD")
     command.add_argument("--until", metavar="DATE", help="up to and with this day (UTC), YYYY-MM-DD")
-    command.add_argument("--kind", metavar="KIND", help="video, stream, unpublished, consent, revocation or repair")
+    command.add_argument(
+        "--kind", metavar="KIND", help="video, stream, unpublished, consent, revocation, repair or key"
+    )
     command.add_argument("--hash", metavar="HEX", help="where a content id, consent or SHA-256 begins with this")
 
 
@@ -94,22 +96,25 @@ def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def verify(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic log verify``"""
     from sonic.provenance import audit
+    from sonic.provenance.consent.crosscheck import faults
 
     found = audit.verify()
-    for line in found.notices:
+    more, notices = faults()
+    problems, notices = (*found.problems, *more), (*found.notices, *notices)
+    for line in notices:
         reporter.notice(line)
-    state = "as they were written" if not found.problems else f"{len(found.problems)} problems"
-    lines = [*found.problems, f"{found.n_entries} entries, {state}; last hash {found.head}"]
+    state = "as they were written" if not problems else f"{len(problems)} problems"
+    lines = [*problems, f"{found.n_entries} entries, {state}; last hash {found.head}"]
     reporter.result(
         "\n".join(lines),
-        intact=not found.problems,
+        intact=not problems,
         entries=found.n_entries,
         head=found.head,
-        problems=found.problems,
-        notices=found.notices,
+        problems=problems,
+        notices=notices,
     )
-    if found.problems:
-        raise SonicError(f"the audit log is not as it was written: {found.problems[0]}; restore it from a copy")
+    if problems:
+        raise SonicError(f"the audit log is not as it was written: {problems[0]}; restore it from a copy")
 
 
 def export(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -5,7 +5,7 @@
     c2pa.ai-disclosure      the kind and the name of the model (C2PA 2.4)
     cawg.training-mining    no training and no mining: the consent is for this video
     c2pa.soft-binding       the content id that the watermark carries
-    org.sonic-talk.made     {"produce_id", "record_sha256", "engine", "weights": [{"name", "sha256"}],
+    org.sonic-talk.made     {"produce_id", "record_sha256", "log_head", "engine", "weights": [{"name", "sha256"}],
                             "photo": {"sha256"}, "speech": {"sha256"}, "read_back": {"label", "watermark"}}
     org.sonic-talk.consent  {"sha256", "basis", "given_on", "expires_on", "languages", "purposes"}
 
@@ -110,6 +110,7 @@ def _made(record: Record) -> dict[str, Any]:
     return {
         "produce_id": record.produce_id,
         "record_sha256": record.core_sha256(),
+        "log_head": record.log_head,
         "engine": record.settings.engine,
         "weights": [{"name": name, "sha256": sha256} for name, sha256 in sorted(record.weights.items())],
         "photo": {"sha256": record.photo_sha256},

@@ -1,10 +1,13 @@
 """Whether a consent holds: for this photo, today, for what is being made, on this machine."""
 
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sonic.errors import ConsentError
+from sonic.provenance import audit
 from sonic.provenance.consent import store, validators
+from sonic.provenance.consent.revocation import revocation_of
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
 from sonic.provenance.keys import Identity
 from sonic.provenance.policy import Policy, scope_problem
@@ -54,8 +57,7 @@ def authorise(
         raise ConsentError(problem.message)
     if message := scope_message(consent, language, purpose):
         raise ConsentError(message)
-    store.keep(consent)
-    return consent
+    return store.keep(consent)
 
 
 def problems(
@@ -63,13 +65,19 @@ def problems(
 ) -> list[Problem]:
     """Everything that keeps this signed consent from holding, the gravest first; without a photo that is not asked.
 
+    ``today`` is the local date, or that of the log's last entry where the clock is behind it.
+
     What it may be used for is asked by ``scope_message``.
     """
-    today = today or date.today()
+    today = today or _today()
     found = _signature_problems(consent, policy)
-    if at := store.revoked_at(consent.id):
-        found.append(Problem("revoked", f"{_who(consent)} was revoked on {at}; that is final, ask for a new one"))
+    if ended := revocation_of(consent, photo):
+        which = "" if ended.consent_id == consent.id else " with an earlier one for the same photo and subject"
+        text = f"{_who(consent)} was revoked{which} on {ended.to_text()}; that is final, ask for a new one"
+        found.append(Problem("revoked", text))
     if message := consent.date_problem(today):
+        if today > date.today():
+            message += f" (the clock says {date.today()}, the last entry of the audit log is of {today})"
         found.append(Problem("not given yet" if consent.given_on > today else "expired", message))
     if photo is not None and (message := consent.photo_problem(photo)):
         found.append(Problem("not matching", message))
@@ -81,6 +89,15 @@ def problems(
 def scope_message(consent: Consent, language: str | None, purpose: str | None) -> str | None:
     """Why this consent does not cover a video in this language for this purpose; None if it does."""
     return scope_problem(_who(consent), consent.languages, consent.purposes, language, purpose)
+
+
+def _today() -> date:
+    """The local date; where the audit log has been later already, the clock is wrong, and its last entry counts."""
+    last = audit.last()
+    if last is not None:
+        with suppress(ValueError):
+            return max(date.today(), datetime.fromisoformat(last.at).astimezone().date())
+    return date.today()
 
 
 def _signed(bound: Consent, signer: Identity) -> Consent:

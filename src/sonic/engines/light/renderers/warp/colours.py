@@ -1,6 +1,6 @@
 """Colours of the parts that a closed mouth hides, guessed from skin, lips and eyes. Linear RGB throughout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,14 @@ class Colours:
     skin: F64
     toning: Toning
     """For what is painted with these, once it is lit."""
+
+    def with_teeth(self, seen: F64 | None) -> "Colours":
+        """As lit teeth: the photo's own, or lighter than the guess, which is of teeth in the shade of the lips."""
+        if seen is not None:
+            return replace(self, teeth=1.15 * seen)
+        light = luminance(self.teeth)
+        teeth = 1.55 * (0.85 * self.teeth + 0.15 * light)
+        return replace(self, teeth=teeth * min(1.0, 0.80 / luminance(teeth)))
 
 
 def luminance(rgb: F64) -> float:

@@ -1,6 +1,6 @@
 """Recipe of example_workflows/*.json: what each holds, laid out for the canvas by what a running ComfyUI says of nodes.
 
-python comfyui/make_workflows.py http://127.0.0.1:8188
+python recipes/comfyui/make_workflows.py http://127.0.0.1:8188
 
 Presets come from sonic.settings.preset(): the widgets of "fast" are those of `--preset fast`.
 """
@@ -14,7 +14,7 @@ from typing import Any
 
 from sonic.settings.presets import preset
 
-FOLDER = Path(__file__).with_name("example_workflows")
+FOLDER = Path(__file__).parents[2] / "comfyui" / "example_workflows"
 COLUMN_PX, ROW_PX, GAP_PX = 400, 26, 60
 UPLOADS = {"LoadImage": "image", "LoadAudio": "audio"}
 """Nodes whose upload button counts as a last widget."""

@@ -1,6 +1,6 @@
 """Recipe of the tables of knobs in docs/comfyui.md and docs/comfyui.zh-CN.md, from sonic.settings and words_zh.toml.
 
-python comfyui/make_pages.py
+python recipes/comfyui/make_pages.py
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from sonic.settings import DEFAULTS, Setting, settings_table
 
 HERE = Path(__file__).parent
-DOCS = HERE.parent / "docs"
+DOCS = HERE.parents[1] / "docs"
 HEADS = {
     "comfyui.md": "| setting | default | range | recommended | too much, too little | what it does |",
     "comfyui.zh-CN.md": "| 参数 | 默认 | 范围 | 推荐 | 过大或过小的后果 | 作用 |",

@@ -1,6 +1,6 @@
 """Recipe of locales: English from the nodes as a running ComfyUI knows them, Chinese from words_zh.toml.
 
-python comfyui/make_locales.py http://127.0.0.1:8188
+python recipes/comfyui/make_locales.py http://127.0.0.1:8188
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Any
 
 from sonic.settings import settings_table
 
-FOLDER = Path(__file__).with_name("locales")
+FOLDER = Path(__file__).parents[2] / "comfyui" / "locales"
 WORDS_ZH = tomllib.loads(Path(__file__).with_name("words_zh.toml").read_text(encoding="utf-8"))
 
 

@@ -1,6 +1,6 @@
 """Recipe of icon.png: parted lips between two sound waves, drawn by this file alone.
 
-python comfyui/make_icon.py
+python recipes/comfyui/make_icon.py
 """
 
 from pathlib import Path
@@ -34,4 +34,4 @@ def icon() -> Image.Image:
 
 
 if __name__ == "__main__":
-    icon().save(Path(__file__).with_name("icon.png"), optimize=True)
+    icon().save(Path(__file__).parents[2] / "comfyui" / "icon.png", optimize=True)

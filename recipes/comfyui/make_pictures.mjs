@@ -1,7 +1,7 @@
 // Recipe of docs/pictures/comfyui-*.jpg: each example workflow, run in a real server and seen in headless Chromium.
 //
 //   npm install playwright-core
-//   node comfyui/make_pictures.mjs http://127.0.0.1:8188 docs/pictures [NAME ...]     CHROMIUM=/usr/bin/chromium
+//   node recipes/comfyui/make_pictures.mjs http://127.0.0.1:8188 docs/pictures [NAME ...]     CHROMIUM=/usr/bin/chromium
 //
 // A workflow that cannot run here (no weights, no GPU) is shown with what it says about that.
 import { readFileSync, readdirSync } from 'node:fs'

@@ -1,6 +1,6 @@
 """Recipe of example_workflows/*.jpg: stills of the videos that the workflows themselves made, for the templates.
 
-python comfyui/make_thumbnails.py OUTPUT_FOLDER/sonic
+python recipes/comfyui/make_thumbnails.py OUTPUT_FOLDER/sonic
 
 Frames for other nodes are no file: what its report measured, temp/sonic/video-*.mp4, is copied there as
 frames-for-other-nodes_1.mp4.
@@ -17,7 +17,7 @@ from sonic.media.images import tile
 from sonic.media.video import decode_video
 from sonic.types import U8
 
-FOLDER = Path(__file__).with_name("example_workflows")
+FOLDER = Path(__file__).parents[2] / "comfyui" / "example_workflows"
 HEIGHT_PX = 360
 STILLS = {"sonic-high-quality": 2, "sonic-many-languages": 3}
 """Stills side by side; else one."""
