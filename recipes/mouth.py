@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     gums = np.arange(*_GUMS)
     z = head.at[:, 2]
     parts.append(_part(head, gums[~is_tongue], GUM, keep=(z < 46) & (_outward(head) > -0.2), cell_mm=1.3))
-    parts.append(_part(head, gums[is_tongue], TONGUE, keep=(z < 70) & (head.normal[:, 1] < 0.35), cell_mm=1.6))
+    parts.append(_part(head, gums[is_tongue], TONGUE, keep=z < 66, cell_mm=1.6))
     parts.append(
         _part(head, np.arange(*_SOCKET), CHEEK, keep=(z > 22) & (z < 80) & (head.normal[:, 2] < 0.2), cell_mm=5.5)
     )

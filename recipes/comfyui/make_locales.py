@@ -1,4 +1,5 @@
-"""Recipe of locales: English from the nodes as a running ComfyUI knows them, Chinese from words_zh.toml.
+"""Recipe of locales: English from the nodes as a running ComfyUI knows them, Chinese from words_zh.toml and
+sonic.settings.words.
 
 python recipes/comfyui/make_locales.py http://127.0.0.1:8188
 """
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.settings import settings_table
+from sonic.settings.words import setting_words
 
 FOLDER = Path(__file__).parents[2] / "comfyui" / "locales"
 WORDS_ZH = tomllib.loads(Path(__file__).with_name("words_zh.toml").read_text(encoding="utf-8"))
@@ -33,14 +35,14 @@ def chinese(about: dict[str, Any]) -> dict[str, Any]:
 
 def tooltip_zh(name: str) -> str:
     """As schemas.tooltip."""
-    entry, (_, help_, outside, unset) = settings_table()[name], (*WORDS_ZH["settings"][name], "", "")[:4]
-    parts = [help_]
+    entry, words = settings_table()[name], setting_words("zh")[name]
+    parts = [words.help]
     if entry.unset:
         shown = "留空" if entry.kind is str else "0" if entry.low is None or entry.low > 0 else "-1"
-        parts.append(f"{shown}：{unset}。")
+        parts.append(f"{shown}：{words.unset}。")
     if entry.recommended:
         low, high = (f"{bound:g}" for bound in entry.recommended)
-        parts.append(f"推荐 {low} 至 {high}{'毫秒' if entry.unit == 'ms' else ''}；{outside}。")
+        parts.append(f"推荐 {low} 至 {high}{'毫秒' if entry.unit == 'ms' else ''}；{words.outside}。")
     if entry.engine:
         parts.append(f"仅对引擎 {entry.engine} 有效。")
     return "".join(parts)
@@ -52,7 +54,7 @@ def _input_en(name: str, options: dict[str, Any]) -> tuple[str, str]:
 
 def _input_zh(name: str, options: dict[str, Any]) -> tuple[str, str]:
     if name in settings_table():
-        return WORDS_ZH["settings"][name][0], tooltip_zh(name)
+        return setting_words("zh")[name].label, tooltip_zh(name)
     shown, tip = WORDS_ZH["inputs"][name]
     return shown, tip
 

@@ -1,13 +1,13 @@
-"""Recipe of the tables of knobs in docs/comfyui.md and docs/comfyui.zh-CN.md, from sonic.settings and words_zh.toml.
+"""Recipe of the tables of knobs in docs/comfyui.md and docs/comfyui.zh-CN.md, from sonic.settings.
 
 python recipes/comfyui/make_pages.py
 """
 
 import re
-import tomllib
 from pathlib import Path
 
 from sonic.settings import DEFAULTS, Setting, settings_table
+from sonic.settings.words import setting_words
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"
@@ -35,9 +35,9 @@ def filled(page: str, text: str) -> str:
 def _row(page: str, name: str, entry: Setting) -> str:
     label, help_, outside, unset = f"`{name}`", entry.help, entry.outside, entry.unset
     if page == "comfyui.zh-CN.md":
-        words = tomllib.loads((HERE / "words_zh.toml").read_text(encoding="utf-8"))["settings"]
-        shown, help_, outside, unset = (*words[name], "", "")[:4]
-        label = f"`{name}` {shown}"
+        words = setting_words("zh")[name]
+        help_, outside, unset = words.help, words.outside, words.unset
+        label = f"`{name}` {words.label}"
     default = unset if DEFAULTS[name] is None else f"{DEFAULTS[name]}"
     unit = f" {entry.unit}" if entry.unit else ""
     bounds = ", ".join(entry.choices)

@@ -74,6 +74,7 @@ class Session:
         consent: ConsentInput,
         job: Job,
         overwrite: bool = False,
+        live: Path | None = None,
     ) -> Result: ...
     @overload
     def generate(
@@ -85,6 +86,7 @@ class Session:
         consent: ConsentInput,
         job: Job,
         overwrite: bool = False,
+        live: Path | None = None,
     ) -> Delivered: ...
     def generate(
         self,
@@ -95,30 +97,40 @@ class Session:
         consent: ConsentInput,
         job: Job,
         overwrite: bool = False,
+        live: Path | None = None,
     ) -> Result | Delivered:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
-        earlier output. A file object gets the video instead; without ``out`` it is returned. Raises a SonicError for
-        anything a user can mend.
+        earlier output. A file object gets the video instead; without ``out`` it is returned. ``live`` is a file that
+        can be watched while it grows, a fragmented MP4 with the same marks; the audit log has an entry for it, and the
+        caller removes it. Raises a SonicError for anything a user can mend.
         """
         grounds = consent_from(consent)
         with as_files(portrait, speech) as (photo, sound):
             if isinstance(out, str | os.PathLike):
-                return self._made(photo, sound, Path(out), grounds, job, overwrite=overwrite)
+                return self._made(photo, sound, Path(out), grounds, job, overwrite=overwrite, live=live)
             if out is not None and not hasattr(out, "write"):
                 raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None")
             with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
                 return _delivered(self._made(photo, sound, Path(folder) / "video.mp4", grounds, job), out)
 
     def _made(
-        self, portrait: Path, speech: Path, out: Path, consent: Consent, job: Job, *, overwrite: bool = False
+        self,
+        portrait: Path,
+        speech: Path,
+        out: Path,
+        consent: Consent,
+        job: Job,
+        *,
+        overwrite: bool = False,
+        live: Path | None = None,
     ) -> Result:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
-        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
+        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job, live=live)
 
     def plan(
         self,

@@ -87,7 +87,7 @@ TABLE = {
     ),
     "mouth": Weights(
         "weights/mouth.npz",
-        "a567e7d56075492939a98e0f9c512bf16e138c249e015f68efb95e162b393935",
+        "3aefc495ffa05a44244b67fd129a0a087c829663b8b5d611d97836326df526b7",
         "MIT (USC Institute for Creative Technologies)",
         "the modelled head of ICT-FaceKit light, 2020; no data of people of ours",
         "teeth, gums, tongue and cheeks as one mesh",

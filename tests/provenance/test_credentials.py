@@ -37,6 +37,7 @@ from sonic.provenance.c2pa.credentials import Credentials, read_credentials
 from sonic.provenance.c2pa.jumbf import signer_certificate
 from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
+from sonic.verification import verify
 
 BOTH = ReadBack(label=True, watermark=True)
 
@@ -291,6 +292,23 @@ def test_a_time_is_only_as_good_as_its_authority(tmp_path: Path, monkeypatch: py
     assert json.loads(record_path(out).read_text(encoding="utf-8"))["credentials"]["timestamp"] == address
     found = read(out)
     assert (found.state, found.time_attested) == ("valid", False), "nobody vouches for this authority"
+
+
+def test_a_trusted_authority_attests_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tsa").mkdir()
+    with authority(tmp_path / "tsa") as address:
+        monkeypatch.setenv("SONIC_TIMESTAMP_URL", address)
+        out = Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4")
+    monkeypatch.delenv("SONIC_TIMESTAMP_URL")
+    monkeypatch.setenv("SONIC_TRUST_LIST", str(tmp_path / "tsa" / "chain.pem"))
+    found = read(out)
+    assert (found.state, found.time_attested, found.trusted) == ("valid", True, False)
+    assert found.signed_at is not None and abs(found.signed_at.timestamp() - time.time()) < 60
+    shown = verify(out, longest_s=0).layer("credentials")
+    assert shown.facts["time_attested"] is True and "an authority attests" in shown.found
+    own_files(tmp_path / "other", signer="Example Time", purpose=ExtendedKeyUsageOID.TIME_STAMPING)
+    monkeypatch.setenv("SONIC_TRUST_LIST", str(tmp_path / "other" / "chain.pem"))
+    assert read(out).time_attested is False, "another authority that has the same name"
 
 
 def test_an_authority_that_spoils_the_signature_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

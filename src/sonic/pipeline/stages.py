@@ -37,6 +37,7 @@ from sonic.provenance import audit
 from sonic.provenance.label import make_label
 from sonic.provenance.read_back import FAINT_SIDE_PX
 from sonic.provenance.record import Record
+from sonic.provenance.signer import exposed_keys
 from sonic.settings import Settings, settings_table
 from sonic.types import (
     Clip,
@@ -234,20 +235,25 @@ def _clip_of(take: MotionTake, job: Job | None) -> Clip:
     return dataclasses.replace(clip, frames=_Observed(clip.frames, job.observer.frame))
 
 
-def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
+def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job, live: Path | None = None) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
     An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
-    holds the notices of ``job``. The file appears under its final name only when it is complete.
+    holds the notices of ``job``. The file appears under its final name only when it is complete; ``live`` is a file
+    that can be watched meanwhile, see media.encode.
     """
     prepared = take.prepared
-    permit = require_consent(permit, prepared.portrait.photo, take.settings)
+    permit = require_consent(permit, prepared.portrait, take.settings)
     clip = _clip_of(take, job)
-    _say_if_faint(clip, job)
+    _say_what_is_weak(clip, job)
+    record = _record(take, permit, clip, job)
+    if live is not None:  # seen before the video has its own entry, and even if it never gets one
+        audit.append("stream", audit.facts_of(record))
     with clip.frames:
         video = write(
-            clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,
+            clip, Path(out), record=record, photo_file=prepared.photo_file,
             signer=permit.signer, settings=take.settings, observer=job.observer, overwrite=permit.overwrite,
+            live=live,
         )  # fmt: skip
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
@@ -257,9 +263,9 @@ def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
 
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
-    permit = require_consent(permit, take.prepared.portrait.photo, take.settings)
+    permit = require_consent(permit, take.prepared.portrait, take.settings)
     clip = _clip_of(take, job)
-    _say_if_faint(clip, job)
+    _say_what_is_weak(clip, job)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip
 
@@ -277,8 +283,10 @@ def _record(take: MotionTake, permit: Permit, clip: Clip, job: Job) -> Record:
     )
 
 
-def _say_if_faint(clip: Clip, job: Job) -> None:
+def _say_what_is_weak(clip: Clip, job: Job) -> None:
     """Before the record is made, so that it says so too."""
+    for line in exposed_keys():
+        job.observer.notice(line)
     if min(clip.size_px) < FAINT_SIDE_PX:
         width, height = clip.size_px
         job.observer.notice(

@@ -116,7 +116,7 @@ class Record:
 
     def core_sha256(self) -> str:
         """The hash by which the video names its record: of all that is known before it is written."""
-        return sha256_of(self._core())
+        return sha256_of(self.core())
 
     def to_dict(
         self, video_name: str, video_sha256: str, marks: ReadBack, credentials: Mapping[str, str | None]
@@ -133,7 +133,7 @@ class Record:
             "duration_s": round(self.clip.duration_s, 6),
             "read_back": marks.to_dict(),
         }
-        return self._core() | {
+        return self.core() | {
             "video": video,
             "aigc": json.loads(self.aigc()),
             "credentials": dict(credentials),
@@ -146,7 +146,8 @@ class Record:
         values = self.to_dict(video_name, video_sha256, marks, credentials)
         return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
-    def _core(self) -> dict[str, Any]:
+    def core(self) -> dict[str, Any]:
+        """All that is known before the video is written."""
         label = self.clip.label
         return {
             "record": RECORD_KIND,

@@ -1,6 +1,7 @@
 """Who signs on this machine: the local key made on first use, or the user's own certificate."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,6 +51,18 @@ def our_fingerprints() -> frozenset[str]:
     from sonic.provenance import certificates
 
     return certificates.fingerprints_at(home() / "keys", os.environ.get(CERTIFICATE_VARIABLE))
+
+
+def exposed_keys() -> tuple[str, ...]:
+    """One line for each private key that others on this machine can read; raises nothing. Windows: not looked at."""
+    named = os.environ.get(KEY_VARIABLE)
+    own, local = [Path(named)] if named else [], [home() / "keys" / name for name in ("leaf.key", "ca.key")]
+    told = []
+    for path in own or local:
+        with suppress(OSError, ValueError):
+            if os.name == "posix" and path.stat().st_mode & 0o077:
+                told.append(f"the signing key {str(path)!r} can be read by others, who can sign as you; chmod 600 it")
+    return tuple(told)
 
 
 def _timestamp_url() -> str | None:

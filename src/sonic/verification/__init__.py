@@ -28,6 +28,7 @@ from sonic.verification import verdict as judge
 from sonic.verification.findings import Findings, is_id, text
 from sonic.verification.messages import layers
 from sonic.verification.metadata import PICTURES, TAGGED, read_tag
+from sonic.verification.outside import unsigned_bytes
 from sonic.verification.report import STATES, VERDICTS, Layer, Verification
 
 __all__ = ["MAX_BYTES", "STATES", "VERDICTS", "Layer", "Verification", "verify"]
@@ -62,8 +63,10 @@ def verify(
         found,
         credentials=read_credentials(file),
         tag=_or_skipped(skipped, "metadata", lambda: read_tag(file, found.kind)),
-        beside=local_records.read_beside(file, found.sha256),
+        beside=local_records.read_beside(file, found.sha256) if kind == "MP4" else None,
     )
+    if found.is_sealed and kind == "MP4":
+        found = replace(found, n_outside=unsigned_bytes(file, MAX_BYTES))
     found = _with_pixels(found, file, skipped, on_progress, longest_s)
     found = _or_skipped(skipped, "log", lambda: local_records.with_log(found)) or found
     try:

@@ -105,6 +105,8 @@ class Findings:
     tag: Tag | None = None
     beside: Beside | None = None
     watermark: Found | None = None
+    n_outside: int = 0
+    """Bytes in the file that a signature of this kind does not cover."""
     faint: bool = False
     """The watermark of signed_id is there, though too faint to be found by who does not know it."""
     label: LabelSeen | None = None
@@ -125,6 +127,11 @@ class Findings:
     def is_sealed(self) -> bool:
         """Whether the content is bound by a signature that fits, whoever signed."""
         return self.credentials is not None and self.credentials.signature_ok and self.credentials.content_ok
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether a known key signed this very content: what it names is no stronger than that."""
+        return self.is_sealed and self.credentials is not None and (self.credentials.ours or self.credentials.trusted)
 
     @property
     def promised(self) -> Mapping[str, bool]:

@@ -21,6 +21,7 @@ from sonic.provenance.consent.revocation import revoked
 from sonic.provenance.policy import active
 from sonic.provenance.record import core_digest, is_record
 from sonic.provenance.signer import local_fingerprint
+from sonic.unfinished import standing
 from sonic.verification.findings import Beside, Findings, Logged, Permission, is_id, text
 
 MAX_RECORD_BYTES = 4 * 1024**2
@@ -33,8 +34,9 @@ def read_beside(path: Path, sha256: str) -> Beside | None:
     if beside == path or not os.path.exists(beside):  # unlike Path.exists, False for a name that is too long
         return None
     try:
-        data = read_file(beside, MAX_RECORD_BYTES, "record")
-    except MediaError:
+        counts = standing(beside)
+        data = read_file(counts, MAX_RECORD_BYTES, "record") if counts else b""
+    except (MediaError, OSError):
         return Beside(beside.name)
     if not is_record(data):
         return Beside(beside.name)

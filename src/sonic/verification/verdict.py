@@ -211,6 +211,7 @@ def facts_of_credentials(found: Findings) -> Mapping[str, Any]:
         return {}
     return {
         "signature_ok": signed.signature_ok,
+        "bytes_not_covered": found.n_outside,
         "content_ok": signed.content_ok,
         "trusted": signed.trusted,
         "this_machine": signed.ours,

@@ -17,10 +17,13 @@ from sonic.errors import ConsentError, OutputError
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
+    from sonic.provenance.consent.face import ShownFace
+    from sonic.types import Photo
 
 GROUP = """\
-A consent says who may be animated, on what grounds, for what and until when. It belongs to one photo, of which saved,
-scaled and slightly trimmed copies are recognised, and is signed with this machine's key: a changed word ends it.
+A consent says who may be animated, on what grounds, for what and until when. It belongs to one face of one photo, of
+which saved, scaled and slightly trimmed copies are recognised, and is signed with this machine's key: a changed word
+ends it.
 
   sonic consent new portrait.jpg                        asks what it needs to know, writes portrait.consent.json
   sonic generate portrait.jpg speech.mp3 --consent portrait.consent.json
@@ -40,7 +43,7 @@ examples:
 """
 CHECK = """\
 Says valid, or every reason why not: signature broken, signed by another key, revoked, not given yet, expired, not
-matching (another photo), out of scope, against policy. Exit code 0 for valid, 5 otherwise.
+matching (another photo), another face, out of scope, against policy. Exit code 0 for valid, 5 otherwise.
 """
 SUFFIX = ".consent.json"
 STATEMENTS = {
@@ -63,6 +66,9 @@ def add_consent(parent: Any) -> None:
     command = _action(actions, "check", "Say whether a consent holds.", check, CHECK)
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
     command.add_argument("photo", metavar="PHOTO", nargs="?", help="whether it is for this photo, or a copy of it")
+    command.add_argument(
+        "--face", metavar="N", type=int, help="whether it is for this face of the photo, from the left"
+    )
     command.add_argument("--language", metavar="TAG", help="whether it covers a video in this language, such as en")
     command.add_argument("--purpose", metavar="WORD", help="whether it covers this purpose, such as education")
     command = _action(actions, "revoke", "End a consent on this machine, for good.", revoke)
@@ -73,6 +79,9 @@ def add_consent(parent: Any) -> None:
 
 def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("photo", metavar="PHOTO", type=Path, help="the photo that it is for")
+    command.add_argument(
+        "--face", metavar="N", type=int, help="which face, counted from the left, where there are several"
+    )
     command.add_argument("--subject", help="the person in the photo; not needed for synthetic")
     command.add_argument("--basis", choices=tuple(STATEMENTS), help="the grounds, see below")
     command.add_argument("--evidence", metavar="TEXT", help="where the permission can be found")
@@ -109,13 +118,14 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.provenance.signer import identity
 
     photo = load_photo(arguments.photo)
+    face = _face(photo, arguments.face)
     unsigned = _asked(arguments)
     if arguments.out and not names.is_folder(arguments.out) and os.path.lexists(arguments.out):
         raise OutputError(f"{arguments.out!r} exists and is kept; give another name with --out")
     if message := active().consent_problem(unsigned):
         raise ConsentError(message)
     confirm(arguments, statement(unsigned))
-    consent = unsigned.bound_to(photo).signed(identity())
+    consent = unsigned.bound_to(photo, face=face).signed(identity())
     consent = store.keep(consent)
     out = _write_new(consent, arguments.out, arguments.photo)
     reporter.result(
@@ -144,7 +154,8 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     consent = _found(arguments.consent)
     photo = load_photo(Path(arguments.photo)) if arguments.photo else None
-    found = [(p.kind, p.message) for p in problems(consent, policy=active(), photo=photo)]
+    face = _face(photo, arguments.face) if photo is not None and arguments.face is not None else None
+    found = [(p.kind, p.message) for p in problems(consent, policy=active(), photo=photo, face=face)]
     asked = arguments.language or arguments.purpose
     if asked and (message := scope_message(consent, arguments.language, arguments.purpose)):
         found.append(("out of scope", message))
@@ -187,6 +198,15 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
         rows.append(consent.summary() | {"state": state})
     lines = [f"{r['id'][:12]}  {r['given_on']}  {r['basis']:9}  {r['state']:9}  {r['subject']}" for r in rows]
     reporter.result("\n".join(lines) or "no consents yet; make one: sonic consent new PHOTO", consents=rows)
+
+
+def _face(photo: "Photo", number: int | None) -> "ShownFace":
+    """The face of this number, or the only one. Raises FaceError."""
+    from sonic.faces.portrait import find_face
+    from sonic.provenance.consent.face import ShownFace, as_shares
+
+    face = find_face(photo, number)
+    return ShownFace(as_shares(face.box_px, photo), lambda: number is None)
 
 
 def statement(consent: "Consent") -> str:
@@ -303,4 +323,4 @@ def _shown(name: str, value: Any) -> str:
             "revoked_at": "no",
             "revoked_by": "nobody",
         }.get(name, "none")
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

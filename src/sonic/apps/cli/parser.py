@@ -12,6 +12,7 @@ from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.generate import generate
 from sonic.apps.cli.log import add_log
 from sonic.apps.cli.options import add_overwrite, add_reporting
+from sonic.apps.cli.studio import add_studio
 from sonic.apps.cli.train import add_train
 from sonic.apps.cli.usage import Parser
 from sonic.apps.cli.verify import add_verify
@@ -33,6 +34,7 @@ One portrait and one speech recording become a labelled video of the portrait sp
 
   sonic demo                                        make a first video, of a fictional person
   sonic generate portrait.jpg speech.mp3 --consent self --subject "Ada Example"
+  sonic studio                                      the same in the browser
   sonic inspect portrait.jpg                        would another photo be better?
   sonic verify video.mp4                            what is this video?
 
@@ -77,6 +79,7 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     add_verify(commands_)
     add_consent(commands_)
     add_log(commands_)
+    add_studio(commands_)
     add_train(commands_)
     add_weights(commands_)
     return parser

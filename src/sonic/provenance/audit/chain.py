@@ -4,6 +4,7 @@ A last line that is not JSON counts as torn, not only one without a line feed: p
 order. One that is JSON and was changed is kept and followed; ``verify`` finds it.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -80,6 +81,16 @@ class Log:
         return entry
 
     def _write(self, entry: Entry) -> None:
+        """The entry on the disk, if need be in the room that ``ready`` kept for it."""
+        try:
+            self._put(entry)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not (self._folder / RESERVE).exists():
+                raise
+            (self._folder / RESERVE).unlink()
+            self._put(entry)
+
+    def _put(self, entry: Entry) -> None:
         """The line on the disk, then the head; if either fails, the log is as it was."""
         line = json.dumps(entry.to_dict(), separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
         if len(line) > MAX_LINE:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import OutputError
+from sonic.files import open_regular
 from sonic.media.sniff import sniff_file
 from sonic.provenance.c2pa import claims, toolkit
 from sonic.provenance.c2pa.credentials import read_credentials
@@ -143,7 +144,7 @@ def _add(builder: Any, one: _Input) -> str | None:
 
     kind, reason = "unknown", "that kind of file holds none"
     try:
-        with one.path.open("rb") as file:
+        with open_regular(one.path) as file:
             kind = sniff_file(file)
             if media_type := toolkit.MEDIA_TYPES.get(kind):
                 builder.add_ingredient(_description(one, kind), media_type, file)

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sonic.errors import ConsentError
 from sonic.provenance import audit
 from sonic.provenance.consent import store, validators
+from sonic.provenance.consent.face import ShownFace
 from sonic.provenance.consent.revocation import revocation_of
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
 from sonic.provenance.keys import Identity
@@ -21,6 +22,7 @@ PROBLEMS = {
     "not given yet": "its date lies after today",
     "expired": "its last day is over",
     "not matching": "it was given for another photo",
+    "another face": "it was given for another face of the photo, or names none where there are several",
     "out of scope": "it does not cover this language or purpose",
     "against policy": "this machine's policy asks for more",
 }
@@ -38,32 +40,54 @@ class Problem:
 
 
 def authorise(
-    consent: object, photo: Photo, *, language: str | None, purpose: str | None, policy: Policy, signer: Identity
+    consent: object,
+    photo: Photo,
+    *,
+    face: ShownFace | None = None,
+    language: str | None,
+    purpose: str | None,
+    policy: Policy,
+    signer: Identity,
 ) -> Consent:
-    """The signed consent on which this photo is animated, kept in the local store.
+    """The signed consent on which this face of the photo is animated, kept in the local store.
 
-    One without a signature, which a program or `sonic generate --consent BASIS` states, is bound to the photo and
-    signed by ``signer``. Raises ConsentError, with the remedy, unless it holds.
+    One without a signature, which a program or `sonic generate --consent BASIS` states, is bound to the photo and the
+    face, and signed by ``signer``. Raises ConsentError, with the remedy, unless it holds.
     """
+    consent = examine(consent, photo, language=language, purpose=purpose, policy=policy)
+    if consent.signature is None:
+        consent = _signed(consent.bound_to(photo, face=face), signer)
+    for problem in problems(consent, policy=policy, photo=photo, face=face):
+        raise ConsentError(problem.message)
+    return store.keep(consent)
+
+
+def examine(consent: object, photo: Photo, *, language: str | None, purpose: str | None, policy: Policy) -> Consent:
+    """The consent, as it is, if nothing but the face can still keep it from holding. Raises ConsentError."""
     if not isinstance(consent, Consent):
         raise ConsentError(f"consent is {consent!r}; every video needs grounds, give a sonic.Consent")
     if language is not None:
         validators.language("language", language)
     if purpose is not None:
         validators.purpose("purpose", purpose)
-    if consent.signature is None:
-        consent = _signed(consent.bound_to(photo), signer)
     for problem in problems(consent, policy=policy, photo=photo):
-        raise ConsentError(problem.message)
+        if consent.signature is not None or problem.kind != "signature broken":
+            raise ConsentError(problem.message)
     if message := scope_message(consent, language, purpose):
         raise ConsentError(message)
-    return store.keep(consent)
+    return consent
 
 
 def problems(
-    consent: Consent, *, policy: Policy, photo: Photo | None = None, today: date | None = None
+    consent: Consent,
+    *,
+    policy: Policy,
+    photo: Photo | None = None,
+    face: ShownFace | None = None,
+    today: date | None = None,
 ) -> list[Problem]:
-    """Everything that keeps this signed consent from holding, the gravest first; without a photo that is not asked.
+    """Everything that keeps this signed consent from holding, the gravest first; without photo or face they are not
+    asked.
 
     ``today`` is the local date, or that of the log's last entry where the clock is behind it.
 
@@ -81,6 +105,8 @@ def problems(
         found.append(Problem("not given yet" if consent.given_on > today else "expired", message))
     if photo is not None and (message := consent.photo_problem(photo)):
         found.append(Problem("not matching", message))
+    elif photo is not None and face is not None and (message := consent.face_problem(photo, face)):
+        found.append(Problem("another face", message))
     if message := policy.consent_problem(consent):
         found.append(Problem("against policy", message))
     return found

@@ -1,4 +1,5 @@
-"""The end of a consent on this machine, for good: for its photo and its subject, whatever is stated later.
+"""The end of a consent on this machine, for good: for its photo and its subject or face, whatever is
+stated later.
 
 Two places know of it: ``consents/<id>.revoked.json`` beside the copy of the consent, and an entry of the audit log.
 Either is enough, so removing one of them changes nothing (and `sonic log verify` misses it).
@@ -23,6 +24,7 @@ from sonic.files import read_small
 from sonic.hashing import canonical, sha256_of
 from sonic.provenance import audit
 from sonic.provenance.consent import store, validators
+from sonic.provenance.consent.face import is_same_place
 from sonic.provenance.consent.terms import Consent, now_text
 from sonic.provenance.keys import fingerprint_of, signed_by
 from sonic.provenance.signer import identity
@@ -80,7 +82,7 @@ def revocation_of(consent: Consent, photo: Photo | None = None) -> Revocation | 
     if own := revoked(consent.id):
         return own
     for one in logged():
-        if _later(consent, one) or not _same_subject(consent, one):
+        if _later(consent, one) or not (_same_subject(consent, one) or _same_face(consent, one, photo)):
             continue
         if consent.photo_sha256 == one.photo_sha256 or (photo is not None and _is_copy(one, photo)):
             return one
@@ -141,6 +143,14 @@ def _later(consent: Consent, one: Revocation) -> bool:
 
 def _same_subject(consent: Consent, one: Revocation) -> bool:
     return one.who is not None and _who(one.photo_sha256, consent.subject) == one.who
+
+
+def _same_face(consent: Consent, one: Revocation, photo: Photo | None) -> bool:
+    """Whether both are for one face, whatever it is called; asked where the photo is at hand."""
+    revoked = store.copy_of(one.consent_id)
+    if photo is None or revoked is None or revoked.face_box is None or consent.face_box is None:
+        return False
+    return is_same_place(revoked.face_box, consent.face_box, photo)
 
 
 def _is_copy(one: Revocation, photo: Photo) -> bool:

@@ -23,6 +23,7 @@ from sonic.types import F32, F64
 
 NO_LIDS = np.zeros(0, np.float32)
 TEMPLATE = face_model().template.astype(np.float64)
+SHAPES_MM = face_model().shapes.astype(np.float64)
 LIPS = sorted({*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER})
 SOUNDS = {
     "a": ({"jawOpen": 0.35}, 11.0),
@@ -50,7 +51,7 @@ def rest_of(face: F64, yaw_deg: float = 0.0) -> tuple[Neutral, Rest]:
 def posed(named: dict[str, float], gap_mm: float, face: F64 = TEMPLATE) -> tuple[F64, Pose]:
     """(the neutral's points, the pose)."""
     neutral, rest = rest_of(face)
-    return neutral.points_mm, Deformer(neutral, rest, face_model(), [])(weights(named), gap_mm, NO_LIDS)
+    return neutral.points_mm, Deformer(neutral, rest, SHAPES_MM, TEMPLATE, [])(weights(named), gap_mm, NO_LIDS)
 
 
 def vermilion_mm2(points: F64) -> float:
@@ -116,7 +117,7 @@ def test_skin_does_not_fold(sound: str) -> None:
 
 def test_the_mirrored_motion_is_the_mirror_image() -> None:
     neutral, rest = rest_of(TEMPLATE)
-    deform = Deformer(neutral, rest, face_model(), [])
+    deform = Deformer(neutral, rest, SHAPES_MM, TEMPLATE, [])
     shape = weights({"mouthSmileLeft": 0.7, "jawRight": 0.4, "mouthUpperUpRight": 0.5, "jawOpen": 0.2})
     a, b = (deform(s, 7.0, NO_LIDS).points_mm for s in (shape, shape[MIRRORED]))
     for left, right in zip(UPPER_OUTER, UPPER_OUTER[::-1], strict=True):
@@ -158,7 +159,7 @@ def test_a_smile_with_closed_lips_goes_no_further_but_rounds_and_comes_back() ->
     face = TEMPLATE + face_model().displacement(weights(smile)[None])[0]
     neutral, rest = rest_of(face)
     assert rest.smiling > 0.2
-    deform = Deformer(neutral, rest, face_model(), [])
+    deform = Deformer(neutral, rest, SHAPES_MM, TEMPLATE, [])
     still, more, u = (deform(weights(w), 0.0, NO_LIDS).points_mm for w in ({}, smile, SOUNDS["u"][0]))
     assert (still == face).all()
     assert width(more) - width(face) < 0.6 * (width(face) - width(TEMPLATE))

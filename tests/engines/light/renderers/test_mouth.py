@@ -24,7 +24,7 @@ def scene(**changes):
 def painted(shape, drop_mm=8.0, **changes):
     """(rgb, share of upper teeth) of an interior whose jaw has sunk, seen from in front through no lips at all."""
     width, height = SIZE
-    at = shape.at + drop_mm * shape.jaw + tongue_field(shape).displacement(drop_mm, 0, 0)
+    at = shape.at + drop_mm * shape.jaw + tongue_field(shape).displacement(drop_mm, 3, 0, 0)
     places = np.column_stack(
         [at[:, 0] * PX_PER_MM + width / 2, at[:, 1] * PX_PER_MM + height / 3, at[:, 2], at[:, 0] * 0 + 1]
     )
@@ -68,12 +68,12 @@ def test_the_jaw_takes_the_lower_row_along_and_leaves_the_upper_one():
 def test_a_tongue_that_is_asked_out_reaches_the_edge_of_the_upper_teeth():
     shape = interior()
     field, on = tongue_field(shape), shape.part == TONGUE
-    rest, out = shape.at + field.displacement(4, 0, 0), shape.at + field.displacement(4, 0, 1)
-    up = shape.at + field.displacement(4, 1, 0)
+    rest, out = shape.at + field.displacement(4, 3, 0, 0), shape.at + field.displacement(4, 3, 0, 1)
+    up = shape.at + field.displacement(4, 3, 1, 0)
     edge = shape.at[shape.tooth == 8]
     assert rest[on, 2].min() > edge[:, 2].min() + 8
     assert out[on, 2].min() < edge[:, 2].max()
-    tip = field.weight[:, 0] > 0.8
+    tip = field.tip > 0.8
     assert up[tip, 1].max() < rest[tip, 1].max() - 4
     assert np.abs((out - rest)[~on]).max() == 0
 

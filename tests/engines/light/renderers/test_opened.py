@@ -102,3 +102,23 @@ def test_eyes_narrowed_by_a_smile_are_left_as_they_are(awake: Portrait) -> None:
 def test_the_same_photo_gets_the_same_eyes(asleep: Portrait) -> None:
     first, second = (shown(Renderer(asleep), (1, 1))[0] for _ in range(2))
     assert (first == second).all()
+
+
+def test_the_skin_over_a_shut_eye_reaches_as_far_up_as_the_eye_did(awake: Portrait) -> None:
+    """Also over tall eyes, as drawn people have them."""
+    points = awake.face.points_px.copy()
+    mm = awake.face.quality.eye_distance_px / 63
+    for eye in topology.EYES:
+        points[[*eye.upper, *eye.upper2, *eye.upper3], 1] -= 6 * mm
+    tall = replace(awake, face=replace(awake.face, points_px=points))
+    renderer = Renderer(tall)
+    shut = shown(renderer, (0, 0))[0].astype(float)
+    for layer in renderer._eyes:
+        lid, (left, top) = layer._closed, layer._origin.astype(int)
+        assert lid is not None
+        drawn = shut[top : top + lid.rgb.shape[0], left : left + lid.rgb.shape[1]]
+        upper_half = np.arange(lid.cover.shape[0])[:, None] < np.flatnonzero(lid.cover.max(1) > 250).mean()
+        covered = (lid.cover > 250) & upper_half
+        assert covered.sum() > 50
+        assert np.median(np.abs(drawn - lid.rgb).max(-1)[covered]) < 3
+        assert (np.abs(drawn - lid.rgb).max(-1)[covered] < 25).mean() > 0.98

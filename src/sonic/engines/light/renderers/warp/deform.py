@@ -9,7 +9,6 @@ from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.engines.light.renderers.warp.rest import Rest
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
-from sonic.faces.model import FaceModel
 from sonic.faces.topology import N_SURFACE
 from sonic.motion import shape_column
 from sonic.types import F32, F64
@@ -22,6 +21,8 @@ _SPREAD = [shape_column(f"{name}{side}") for name in ("mouthStretch", "mouthDimp
 _RELAXING = [shape_column(name) for name in ("mouthPucker", "mouthFunnel", "jawOpen")]
 _RELAX = np.array([1.0, 1.0, 0.6])
 """A smile with closed lips goes with rounding and with an open jaw, by this share of their weights, and comes back."""
+_ROLLS = {"mouthRollUpper": (0, topology.LIP_TOP), "mouthRollLower": (17, topology.LIP_BOTTOM)}
+"""Shape -> middle of the lip's outer and inner edge."""
 _INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
 _OWN_OUTLINE = 0.6
 """How much of an opening's outline is that of its shapes; the rest is a lens, which rounds the corners."""
@@ -51,11 +52,9 @@ class Pose:
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, rest: Rest, model: FaceModel, lids: list[LidPath]) -> None:
+    def __init__(self, neutral: Neutral, rest: Rest, shapes_mm: F64, template_mm: F64, lids: list[LidPath]) -> None:
         self._neutral, self._lids, self._rest = neutral, lids, rest
-        width = float(np.linalg.norm(model.template[topology.MOUTH_LEFT] - model.template[topology.MOUTH_RIGHT]))
-        scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
-        self._shapes = (model.shapes.astype(np.float64) * scale).reshape(len(model.shapes), -1)
+        self._shapes = _fitted(shapes_mm, template_mm, neutral).reshape(len(shapes_mm), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
@@ -93,3 +92,14 @@ class Deformer:
         difference = (d[lower] - d[upper])[:, ::2] * touching
         d[np.ix_(upper, [0, 2])] += difference
         d[np.ix_(lower, [0, 2])] -= difference
+
+
+def _fitted(shapes_mm: F64, template_mm: F64, neutral: Neutral) -> F64:
+    """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
+    own, mean = neutral.points_mm, template_mm
+    width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
+    fitted = shapes_mm * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
+    for name, (outer, inner) in _ROLLS.items():
+        height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
+        fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)
+    return np.asarray(fitted)

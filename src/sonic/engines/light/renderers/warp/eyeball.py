@@ -22,6 +22,8 @@ _IRIS_SHARE = (0.085, 0.14)
 _USUAL_SKIN = np.array([1.46, 0.89, 0.72])
 _BALL, _PUPIL = 2.05, 0.34
 """Radii of the eyeball and of the pupil over that of the iris."""
+_MOST_BLUR = 0.14
+"""Of the radius of the iris: even in a small and soft picture an eye has a pupil."""
 _FINE_PX = 28.0
 """At least so many px has the radius of an iris while it is drawn."""
 
@@ -137,8 +139,9 @@ def drawn_ball(
     linear *= _shade_of_lids(x, y, lids, iris, radius)[..., None]
     linear = tones.toning(np.clip(_with_glint(linear, x, y, tones), 0, 1).astype(np.float32))
     small = cv2.resize(linear, shape[::-1], interpolation=cv2.INTER_AREA)
-    if tones.softness_px > 0.4:
-        small = cv2.GaussianBlur(small, (0, 0), 0.8 * tones.softness_px)
+    blur = min(0.8 * tones.softness_px, _MOST_BLUR * radius)
+    if blur > 0.3:
+        small = cv2.GaussianBlur(small, (0, 0), blur)
     return Ball(colour_tables()[1][(small * 4095 + 0.5).astype(int)], iris, radius)
 
 

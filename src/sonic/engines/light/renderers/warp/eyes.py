@@ -29,6 +29,7 @@ _SHUT_FROM, _SHUT_TO = 0.06, 0.35
 """Between these closures the lid of skin takes over from the stretched photo."""
 _GLASSES_SHUT_FROM, _GLASSES_SHUT_TO = 0.01, 0.12
 """Behind glasses nothing stretches: the lid of skin is all there is."""
+_LOOKS_ASIDE_MM = (1.2, 3.0)
 _LASH_OF_SKIN = 0.03
 _OPEN_LASH = 0.8
 """How dark the edge of a lid is that the photo shows shut, against that of a lid that shuts."""
@@ -69,7 +70,7 @@ class EyeLayer:
     ) -> None:
         """``spare``: what the eyeball is made of where the photo shows the eye shut, None where it does not."""
         eye = path.eye
-        self._eye, self._look, self._px_per_mm, self._opened = eye, look, look.px_per_mm, path.opened
+        self.eye, self._look, self._px_per_mm, self._opened = eye, look, look.px_per_mm, path.opened
         self._ring = [eye.corners[0], *eye.upper, eye.corners[1], *eye.lower[::-1]]
         self._lid = [eye.corners[0], *eye.upper, eye.corners[1]]
         self._photo_ring = points_px[self._ring]
@@ -92,7 +93,15 @@ class EyeLayer:
             )
             iris, radius = points_px[eye.iris, :2] - low, look.px_per_mm * path.iris_radius
             self.ball = ball_of_photo(cut, contour - low, iris, radius, look.px_per_mm)
+            aside = points_px[eye.iris, :2] - fit.to_px(path.iris)[:2]
+            # a little aside may be how the eyes stand, which is the same in a mirror; more is where they look
+            away_mm = float(np.hypot(*aside)) / look.px_per_mm
+            self.looks_px = (
+                aside * float(smoothstep(*_LOOKS_ASIDE_MM, away_mm)) * min(1.0, path.iris_radius / max(away_mm, 1e-6))
+            )
+            """Where it looks in the photo: how far its iris stands from the middle of the eye."""
         else:
+            self.looks_px = np.zeros(2)
             self.ball = _spare_ball(path, spare, fit, (cut.shape[0], cut.shape[1]), points_px, self._origin)
         self.closes = self._closed.closes if self._closed else 1.0
         """How far this eye may close, 0 .. 1."""
@@ -161,7 +170,9 @@ class EyeLayer:
         stroke = np.vstack([curve - half, (curve + half)[::-1]]) - [cut.box.left, cut.box.top]
         line = np.zeros(cut.alpha.shape, np.uint8)
         cv2.fillPoly(line, [np.round(stroke * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-        soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.45 * self._px_per_mm, 0.8 * self._look.softness_px))
+        soft = cv2.GaussianBlur(
+            line, (0, 0), max(0.6, 0.45 * self._px_per_mm, min(0.8 * self._look.softness_px, 0.9 * self._px_per_mm))
+        )
         opacity = (soft.astype(np.float32) * (0.85 * strength / 255))[..., None]
         view = cut.box.cut(out)
         view[:] = (view * (1 - opacity) + self._look.lash_rgb.astype(np.float32) * opacity + 0.5).astype(np.uint8)
@@ -195,9 +206,11 @@ def _spare_ball(
     aside = np.clip(-_TO_CAMERA_MM * fit.rotation[2, 0], -path.iris_radius, path.iris_radius)
     radius = path.iris_radius * fit.px_per_mm
     if isinstance(spare, EyeLayer):
-        iris = fit.to_px(path.iris)[:2] - origin
+        iris = fit.to_px(path.iris)[:2] + spare.looks_px - origin
         down = points_px[topology.CHIN_TIP, :2] - points_px[topology.FOREHEAD, :2]
-        return mirrored_ball(shape, spare.ball, iris, down / np.linalg.norm(down), radius / spare.ball.radius)
+        # the eye of the averted half of a face is farther away
+        size = float(np.clip((_width_px(path.eye, points_px) / _width_px(spare.eye, points_px)) ** 0.5, 0.75, 1.1))
+        return mirrored_ball(shape, spare.ball, iris, down / np.linalg.norm(down), size)
     iris = fit.to_px(path.iris + np.array([aside, 0, 0]))[:2] - origin
     corners = points_px[list(path.eye.corners), :2] - origin
     upper, lower = (
@@ -205,3 +218,8 @@ def _spare_ball(
         for line in (path.open_upper, path.open_lower)
     )
     return drawn_ball(shape, (upper, lower), iris, radius, spare, path.eye.iris)
+
+
+def _width_px(eye: topology.Eye, points_px: F64) -> float:
+    """Between the corners, as it is seen."""
+    return max(float(np.linalg.norm(points_px[eye.corners[0], :2] - points_px[eye.corners[1], :2])), 1.0)

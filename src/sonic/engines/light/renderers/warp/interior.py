@@ -17,8 +17,12 @@ N_ROW = 16
 """Teeth 0..15 are the upper row, from right to left in the picture, 16..31 the lower one."""
 _ARCH_MM = 45.0
 """Depth of the point around which the dental arch is curved."""
-_TIP_MM, _TIP_REACH_MM = 17.0, 13.0
+_TIP_MM, _TIP_REACH_MM = np.array([0.0, 3.5, 18.0]), np.array([13.0, 9.0, 11.0])
 """Where the tip of the tongue lies at rest, and how much of the tongue moves with it."""
+_TIP_WITH_JAW = np.array([0.0, 0.94, 0.82])
+"""Its motion while the lower incisors sink by 1 mm."""
+_FLATTENS = 0.45
+"""How far the back of the tongue sinks with each millimetre that the jaw does, beyond its share of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,8 @@ def somebody(shape: Interior, rng: np.random.Generator) -> Interior:
         own = shape.tooth == k
         turn, lean, lift, width, shade = rng.standard_normal(5)
         if own.any():
-            at[own] = _individual(at[own], k, turn_deg=2.0 * turn, lean_deg=0.9 * lean, lift_mm=0.14 * lift,
-                                  width=1.045 + 0.012 * width)  # fmt: skip
+            at[own] = _individual(at[own], k, turn_deg=1.5 * turn, lean_deg=0.6 * lean, lift_mm=0.13 * lift,
+                                  width=1.075 + 0.012 * width)  # fmt: skip
             tone[own] *= np.float32(1 + 0.03 * shade)
     return replace(shape, at=at.astype(np.float32), tone=tone)
 
@@ -100,26 +104,31 @@ def _individual(at: F64, k: int, *, turn_deg: float, lean_deg: float, lift_mm: f
 
 @dataclass(frozen=True, slots=True)
 class TongueField:
-    """How the tip of the tongue moves."""
+    """How the tongue moves beyond what the jaw does to it."""
 
-    weight: F64
-    """(N, 1) 1 at the tip, 0 away from it and off the tongue."""
-    body: F64
-    """(N, 1) the same for the whole blade, which rises as the jaw sinks."""
+    tip: F64
+    """(N,) 1 at the tip, 0 away from it and off the tongue."""
+    back: F64
+    """(N,) 1 where the tongue is highest, 0 at its tip and off it."""
 
-    def displacement(self, drop_mm: float, up: float, out: float) -> F64:
-        """(N, 3) mm: a tongue that stays near the palate while the jaw sinks.
+    def displacement(self, drop_mm: float, edge_mm: float, up: float, out: float) -> F64:
+        """(N, 3) mm: a tongue that flattens as the jaw sinks.
 
-        ``up`` lays its tip behind the upper teeth, ``out`` puts it between the rows.
+        ``up`` lays its tip behind the upper teeth, whose edge is at ``edge_mm``, ``out`` puts it between the rows.
         """
-        rest = self.body * [0.0, -(1.0 + 0.34 * drop_mm), 0.0]
-        return np.asarray(rest + self.weight * ([0.0, -(4.5 + 0.60 * drop_mm) * up, -3.0 * up])
-                          + self.weight * ([0.0, -(3.0 + 0.30 * drop_mm) * out, -14.0 * out]))  # fmt: skip
+        x, y, z = _TIP_MM + drop_mm * _TIP_WITH_JAW
+        behind, between = np.array([x, edge_mm - 1.0, 15.0]), np.array([x, edge_mm + 0.4, 0.0])
+        tip = up * (behind - [x, y, z]) + out * (between - [x, y, z])
+        moved = self.tip[:, None] * tip
+        moved[:, 1] += _FLATTENS * drop_mm * self.back
+        return np.asarray(moved)
 
 
 def tongue_field(shape: Interior) -> TongueField:
     """The field of an interior."""
     on = (shape.part == TONGUE).astype(np.float64)
-    z = shape.at[:, 2].astype(np.float64)
-    tip = np.exp(-((np.maximum(z - _TIP_MM, 0) / _TIP_REACH_MM) ** 2))
-    return TongueField((on * tip)[:, None], (on * smoothstep(40, 14, z))[:, None])
+    y, z = shape.at[:, 1].astype(np.float64), shape.at[:, 2].astype(np.float64)
+    away = (shape.at - _TIP_MM) / _TIP_REACH_MM
+    tip = on * np.exp(-(away**2).sum(1))
+    back = on * smoothstep(20, 40, z) * smoothstep(12, 4, y)
+    return TongueField(tip, back)

@@ -320,8 +320,9 @@ static inline float grain(float x, float y) { return sinf(5.1f * x + 1.3f * sinf
 
 static void tooth_colour(const Scene *s, float across, float along, float rgb[3])
 {
-    static const float root_tint[3] = {0.05f, 0.13f, 0.27f}, tip_tint[3] = {0.15f, 0.10f, 0.05f}, gap_tint[3] = {0.50f, 0.62f, 0.70f};
-    float side = fabsf(across), root = smoothstep(2.0f, 9.5f, along), tip = 1.0f - smoothstep(0.0f, 1.9f, along);
+    static const float root_tint[3] = {0.04f, 0.09f, 0.19f}, tip_tint[3] = {0.15f, 0.10f, 0.05f}, gap_tint[3] = {0.50f, 0.62f, 0.70f};
+    float side = fabsf(across), plain = 0.3f + 0.7f * s->detail;
+    float root = plain * smoothstep(2.0f, 9.5f, along), tip = plain * (1.0f - smoothstep(0.0f, 1.9f, along));
     float gap = s->detail * smoothstep(0.89f, 1.02f, side), round = 0.20f * s->detail * side * side * side;
     for (int k = 0; k < 3; k++)
         rgb[k] = s->teeth_rgb[k] * (1.0f - root * root_tint[k]) * (1.0f - tip * tip_tint[k]) * (1.0f - gap * gap_tint[k]) * (1.0f - round);
@@ -403,7 +404,7 @@ EXPORT void sonic_paint_mouth(const Scene *scene, const Surface *surface, const 
             }
             /* the lips keep light away: most at their edge, and more under the upper one */
             float light = scene->lip_light + (1.0f - scene->lip_light) * smoothstep(-0.4f, scene->lip_reach_mm, inside_mm[pixel]);
-            light *= (0.78f + 0.22f * smoothstep(0.0f, 2.2f, below_mm[pixel])) / (SAMPLES * SAMPLES);
+            light *= (0.84f + 0.16f * smoothstep(0.0f, 2.2f, below_mm[pixel])) / (SAMPLES * SAMPLES);
             for (int k = 0; k < 3; k++) out[3 * pixel + k] = light * sum[k];
             upper[pixel] = teeth / (SAMPLES * SAMPLES);
         }

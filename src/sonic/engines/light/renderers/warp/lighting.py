@@ -18,6 +18,8 @@ _NOT_SKIN = {
     *topology.RIGHT_BROW, *topology.OVAL,
     *(i for eye in EYES for i in (*eye.corners, *eye.upper, *eye.lower, *eye.upper2, *eye.lower2)),
 }  # fmt: skip
+_USUAL_WRAP, _ENOUGH = 0.45, 20
+"""Light without direction, and landmarks on skin that are needed to tell."""
 _TRUST = 0.35
 """Contrast between lit and unlit skin from which on the face alone is believed."""
 
@@ -39,15 +41,17 @@ def estimate_light(rgb: U8, points_px: F64, triangles: NDArray[np.int32]) -> Lig
     skin = [i for i in range(N_SURFACE) if i not in _NOT_SKIN and normals[i, 2] < -0.2]
     x, y = np.clip(np.round(points[skin, :2]), 0, [rgb.shape[1] - 1, rgb.shape[0] - 1]).astype(int).T
     luminance = colour_tables()[0][rgb[y, x]] @ _LUMA
-    keep = (luminance > np.percentile(luminance, 8)) & (luminance < np.percentile(luminance, 97))
+    if len(skin) < _ENOUGH:
+        return Light(_USUAL / np.linalg.norm(_USUAL), _USUAL_WRAP)
+    keep = (luminance >= np.percentile(luminance, 8)) & (luminance <= np.percentile(luminance, 97))
     a = np.column_stack([np.ones(len(skin)), normals[skin]])[keep]
-    ridge = np.diag([0.0, 1.0, 1.0, 1.0]) * 0.02 * len(a)
+    ridge = np.diag([1e-6, 0.02, 0.02, 0.02]) * len(a)
     found = np.linalg.solve(a.T @ a + ridge, a.T @ luminance[keep])
     slope = found[1:] / max(float(luminance[keep].mean()), 1e-3)
     direction = slope + _TRUST * _USUAL
     direction[2] = min(direction[2], -0.5 * float(np.linalg.norm(direction[:2])))
     strength = float(np.linalg.norm(slope))
-    return Light(direction / np.linalg.norm(direction), float(np.clip(0.55 - 0.3 * strength, 0.28, 0.5)))
+    return Light(direction / np.linalg.norm(direction), float(np.clip(_USUAL_WRAP + 0.1 - 0.3 * strength, 0.28, 0.5)))
 
 
 def _normals(points: F64, triangles: NDArray[np.int32]) -> F64:

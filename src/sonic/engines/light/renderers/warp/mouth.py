@@ -4,27 +4,38 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.colours import Colours, luminance
+from sonic.engines.light.renderers.warp.colours import Colours, Style, luminance, picture_style
 from sonic.engines.light.renderers.warp.deform import Pose
 from sonic.engines.light.renderers.warp.head import Rigid
-from sonic.engines.light.renderers.warp.interior import CHEEK, GUM, N_ROW, TONGUE, Interior, tongue_field
-from sonic.engines.light.renderers.warp.lighting import Light
+from sonic.engines.light.renderers.warp.interior import (
+    CHEEK,
+    GUM,
+    N_ROW,
+    TONGUE,
+    Interior,
+    interior,
+    somebody,
+    tongue_field,
+)
+from sonic.engines.light.renderers.warp.lighting import Light, estimate_light
 from sonic.engines.light.renderers.warp.mask import Cut, polygon_mask
 from sonic.engines.light.renderers.warp.native import MouthScene, lay, paint_mouth
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, HeadFit, Neutral
-from sonic.engines.light.renderers.warp.smile import SourceTeeth
+from sonic.engines.light.renderers.warp.smile import SourceTeeth, source_teeth
 from sonic.faces import topology
 from sonic.faces.geometry import catmull_rom, smoothstep
+from sonic.faces.model import face_triangles
 from sonic.types import F32, F64, U8
 
 _FADE_FROM_MM, _FADE_TO_MM = 0.25, 0.9
 """Below the first opening nothing is drawn; from the second on, all of it."""
-_REACH_MM = 1.5
+_REACH_MM, _TUCK_MM = 1.5, 3.0
+"""How far beyond the lips' edge the interior is painted, and how much farther where teeth stand on the lower lip."""
 _SEAM_MM, _SEAM_DARK = 0.45, 0.55
 _USUAL_WIDTH_MM = 49.2
 _SIZE = 0.94
 """The modelled teeth are larger than most people's."""
-_EDGE_MM = 2.4
+_EDGE_MM = 3.3
 """Of the upper incisors below the line where the lips meet."""
 _LIT_MM = 8.0
 """So far behind the lips light reaches undimmed."""
@@ -36,10 +47,9 @@ class Look:
 
     colours: Colours
     light: Light
+    style: Style
     blur_px: float
     """As soft as the photo."""
-    detail: float
-    """0..1: how clearly the picture would show single teeth."""
 
 
 class Mouth:
@@ -60,24 +70,29 @@ class Mouth:
         upper = catmull_rom(points[list(topology.UPPER_INNER), :2])
         lower = catmull_rom(points[list(topology.LOWER_INNER), :2])
         contour = np.vstack([upper, lower[::-1][1:-1]])
+        reach_mm = _REACH_MM + _TUCK_MM * pose.tuck
         cut = polygon_mask(
-            contour, out.shape, pad_px=_REACH_MM * scale + 2, soft_px=max(0.6, 0.20 * scale, 0.8 * blur_px)
+            contour, out.shape, pad_px=reach_mm * scale + 2, soft_px=max(0.6, 0.20 * scale, 0.8 * blur_px)
         )
         if cut is None:
             return
         inside_mm, below_mm = _distances(cut, upper, scale)
         places = self._body.places(pose, rigid, cut)
-        mouth, _ = paint_mouth(
-            self._scene(pose, rigid), self._mesh, places, inside_mm=inside_mm, below_mm=below_mm, reach_mm=_REACH_MM
+        mouth, teeth = paint_mouth(
+            self._scene(pose, rigid), self._mesh, places, inside_mm=inside_mm, below_mm=below_mm, reach_mm=reach_mm
         )
-        mouth = self._look.colours.toning(_blurred(mouth, blur_px))
+        mouth = self._look.style(self._look.colours.toning(_blurred(mouth, blur_px)))
         if self._source:
-            mouth = self._source.over(mouth, cut.box, inside_mm, rigid, pose.gap_mm)
+            mouth = self._source.over(mouth, teeth, cut.box, inside_mm, rigid, pose)
         open_mm = _opening(cut, upper, lower, scale)
         alpha = cut.alpha * (np.float32(shown) * smoothstep(0.0, 0.8, open_mm).astype(np.float32))
         shade = smoothstep(-1.1, 0.0, inside_mm).astype(np.float32) * (1 - alpha)
         shade *= smoothstep(0.2, 3.0, open_mm).astype(np.float32)
         shade *= np.float32(0.35 * min(1.0, pose.gap_mm / 3) * shown)
+        if pose.tuck > 0:
+            over = _blurred(_over_lip(teeth, inside_mm, below_mm, upper, cut, pose.tuck), max(0.5, 0.2 * scale))
+            over *= np.float32(shown)
+            alpha, shade = np.maximum(alpha, over), shade + _contact_shadow(over, scale) * (1 - alpha)
         if self._source_open:
             shade += _seam_shadow(below_mm, upper, cut, scale) * np.float32(1 - shown)
         lay(cut.box.cut(out), mouth, alpha=alpha, shade=shade)
@@ -89,13 +104,13 @@ class Mouth:
         towards, viewer = axes @ light.towards, axes @ np.array([0.0, 0.0, -1.0])
         towards, viewer = towards / np.linalg.norm(towards), viewer / np.linalg.norm(viewer)
         half = (towards + viewer) / np.linalg.norm(towards + viewer)
-        open_share = min(1.0, pose.gap_mm / 8)
+        detail, open_share = self._look.style.detail, min(1.0, pose.gap_mm / 8)
         return MouthScene(
             teeth_rgb=tuple(colours.teeth), gum_rgb=tuple(colours.gum), tongue_rgb=tuple(colours.tongue),
             cheek_rgb=tuple(0.55 * colours.gum), cavity_rgb=tuple(colours.cavity), light=tuple(towards),
-            half=tuple(half), viewer=tuple(viewer), wrap=light.wrap, detail=self._look.detail,
-            gloss=0.26 * (0.4 + 0.6 * self._look.detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
-            lip_light=0.58, lip_reach_mm=2.0 * (0.45 + 0.55 * open_share),
+            half=tuple(half), viewer=tuple(viewer), wrap=light.wrap, detail=detail,
+            gloss=0.26 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
+            lip_light=0.76, lip_reach_mm=2.0 * (0.45 + 0.55 * open_share),
         )  # fmt: skip
 
 
@@ -110,6 +125,7 @@ class _Body:
         self._tongue = tongue_field(shape)
         front = (shape.tooth == 7) | (shape.tooth == 8)
         self._at[:, 1] += (_EDGE_MM if edge_mm is None else edge_mm) - self._at[front, 1].max()
+        self._edge = float(self._at[front, 1].max())
         self._lower_edge = float(self._at[(shape.tooth == 23) | (shape.tooth == 24), 1].min())
         # heights are meant as the photo shows them: undo that what lies deeper appears higher in a face looking up
         self._at[:, 1] -= 5.0 * float(fit.rotation[1, 2] / fit.rotation[1, 1])
@@ -121,15 +137,13 @@ class _Body:
         aside = np.abs(self._at[:, 0]) / half
         steady = 1 - 0.55 * smoothstep(0.55, 1.0, aside)
         steady *= np.where(lower | low_gum, 1 - 0.90 * smoothstep(0.30, 0.66, aside), 1)
-        steady *= (
-            np.where(shape.part == GUM, 0.80, 1) * np.where(lower, 0.88, 1) * np.where(shape.part == CHEEK, 0.6, 1)
-        )
+        steady *= np.where(low_gum, 0.80, 1) * np.where(lower, 0.88, 1) * np.where(shape.part == CHEEK, 0.6, 1)
         self._steady = steady
 
     def places(self, pose: Pose, rigid: Rigid, cut: Cut) -> F32:
         """(N, 4) x, y, depth in px of the cut, and light."""
         anchor, drop = self._neutral.anchor_mm, self._drop_mm(pose)
-        at = self._at + drop * self._jaw + self._tongue.displacement(drop, *pose.tongue)
+        at = self._at + drop * self._jaw + self._tongue.displacement(drop, self._edge, *pose.tongue)
         at[:, 0] += 0.8 * float(pose.jaw_mm[0]) * np.minimum(np.abs(self._jaw[:, 1]), 1)
         px = rigid(self._fit.to_px(at + anchor))
         out = np.empty((len(at), 4), np.float32)
@@ -152,8 +166,9 @@ class _Body:
         entering = (0.55 + 0.45 * min(1.0, pose.gap_mm / 9)) * float(smoothstep(0.35, 1.0, wide) * 0.6 + 0.4)
         z = self._at[:, 2] + max(pursed, 0.0)
         teeth = np.exp(-np.maximum(z - _LIT_MM, 0) / (15.0 * entering))
-        tongue = 1.1 * entering * np.exp(-np.maximum(z - 20, 0) / 14)
-        return np.where(self._is_tongue, tongue, teeth) * float(0.5 + 0.5 * smoothstep(0.4, 0.9, wide))
+        tongue = 1.1 * entering * np.exp(-np.maximum(z - 18, 0) / 12)
+        slit = float(0.5 + 0.5 * smoothstep(0.3, 4.5, pose.gap_mm)) * float(0.5 + 0.5 * smoothstep(0.4, 0.9, wide))
+        return np.where(self._is_tongue, tongue, teeth) * slit
 
 
 def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
@@ -166,6 +181,46 @@ def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
     edge = np.interp(np.arange(cut.box.left, cut.box.right), upper[order, 0], upper[order, 1])
     below = np.arange(cut.box.top, cut.box.bottom)[:, None] - edge[None]
     return (distance / scale).astype(np.float32), (below / scale).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSetting:
+    """What the renderer knows already of the portrait around a mouth."""
+
+    neutral: Neutral
+    fit: HeadFit
+    colours: Colours
+    softness_px: float
+
+
+def portrait_mouth(rgb: U8, points_px: F64, setting: MouthSetting, rng: np.random.Generator) -> Mouth:
+    """The inside of the mouth of the crop ``rgb`` with these landmarks; ``rng`` gives it teeth of its own."""
+    fit, colours = setting.fit, setting.colours
+    photo_teeth = source_teeth(rgb, points_px, fit, setting.neutral, colours.skin)
+    look = Look(
+        colours.with_teeth(photo_teeth.colour if photo_teeth else None),
+        estimate_light(rgb, points_px, face_triangles()),
+        picture_style(rgb, points_px, colours.toning),
+        blur_px=max(0.4, 0.10 * fit.px_per_mm, 0.65 * setting.softness_px),
+    )
+    return Mouth(setting.neutral, fit, look, somebody(interior(), rng), photo_teeth)
+
+
+def _over_lip(teeth: F32, inside_mm: F32, below_mm: F32, upper: F64, cut: Cut, tuck: float) -> F32:
+    """(h, w) how far the upper front teeth stand on a lower lip that is drawn in under them, as in f and v."""
+    left, right = upper[:, 0].min(), upper[:, 0].max()
+    aside = np.abs(np.arange(cut.box.left, cut.box.right) - (left + right) / 2) / max((right - left) / 2, 1e-3)
+    front = smoothstep(0.85, 0.55, aside) * float(smoothstep(0.05, 0.40, tuck))
+    near = smoothstep(-_TUCK_MM * tuck, -0.5 * _TUCK_MM * tuck, inside_mm) * smoothstep(-0.1, 0.5, below_mm)
+    return np.asarray(teeth * near * front, np.float32)
+
+
+def _contact_shadow(over: F32, scale: float) -> F32:
+    """(h, w) what the teeth keep from the lip below them."""
+    import cv2
+
+    lower = np.roll(over, max(1, round(0.5 * scale)), axis=0)
+    return np.asarray(0.45 * cv2.GaussianBlur(lower, (0, 0), max(0.5, 0.45 * scale)) * (1 - over), np.float32)
 
 
 def _opening(cut: Cut, upper: F64, lower: F64, scale: float) -> F64:

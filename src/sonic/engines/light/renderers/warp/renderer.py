@@ -1,7 +1,6 @@
 """One portrait and its motion become frames."""
 
 from collections.abc import Generator, Iterable
-from dataclasses import replace
 
 import numpy as np
 
@@ -10,17 +9,14 @@ from sonic.engines.light.renderers.warp.deform import Deformer, Pose
 from sonic.engines.light.renderers.warp.eyes import EyeLook, eye_layers
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.head import Head, Rigid
-from sonic.engines.light.renderers.warp.interior import interior, somebody
-from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.mesh import Box, build_mesh
-from sonic.engines.light.renderers.warp.mouth import Look, Mouth
+from sonic.engines.light.renderers.warp.mouth import MouthSetting, portrait_mouth
 from sonic.engines.light.renderers.warp.native import scratch_floats, soften, warp
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, fit_head, neutral_face
 from sonic.engines.light.renderers.warp.opening import lid_paths
 from sonic.engines.light.renderers.warp.own import own_shapes
 from sonic.engines.light.renderers.warp.rest import find_rest
 from sonic.engines.light.renderers.warp.seam import joined_lips, lip_rim, snap_to_seam, widen_opening
-from sonic.engines.light.renderers.warp.smile import source_teeth
 from sonic.engines.light.renderers.warp.source import dense
 from sonic.faces.geometry import smoothstep
 from sonic.faces.model import FaceModel, face_model, face_triangles
@@ -66,19 +62,15 @@ class Renderer:
         glasses = wears_glasses(points, rgb, fit.px_per_mm)
         self._paths = lid_paths(neutral.source_mm, template, points, fit.px_per_mm, glasses=glasses)
         rng = np.random.default_rng(int(portrait.photo.sha256[:16] or "0", 16))
-        shapes = own_shapes(model.shapes, template, rng.spawn(1)[0], glasses=glasses)
-        self._deform = Deformer(neutral, rest, replace(model, shapes=shapes.astype(np.float32)), self._paths)
+        own = own_shapes(model, rng.spawn(1)[0], glasses=glasses)
+        self._deform = Deformer(neutral, rest, own.shapes.astype(np.float64), template, self._paths)
         self._source = dense(self._mesh.box.cut(rgb))
         colours = portrait_colours(rgb, points, face_height(points))
         softness = softness_px(rgb, points)
         eye_look = EyeLook(fit.px_per_mm, colours.lash, softness, glasses)
         self._eyes = eye_layers(self._paths, points, rgb, eye_look, fit, colours)
         self._glasses, self._closes = glasses, np.array([eye.closes for eye in self._eyes], np.float32)
-        photo_teeth = source_teeth(rgb, points, fit, neutral, colours.skin)
-        blur = max(0.4, 0.10 * fit.px_per_mm, 0.65 * softness)
-        light = estimate_light(rgb, points, face_triangles())
-        look = Look(colours.with_teeth(photo_teeth.colour if photo_teeth else None), light, blur, detail=1.0)
-        self._mouth = Mouth(neutral, fit, look, somebody(interior(), rng), photo_teeth)
+        self._mouth = portrait_mouth(rgb, points, MouthSetting(neutral, fit, colours, softness), rng)
         self.moving_box_px = (self._mesh.box.left, self._mesh.box.top, self._mesh.box.right, self._mesh.box.bottom)
 
     def render(self, pieces: Iterable[Motion]) -> Generator[Frame, None, None]:
