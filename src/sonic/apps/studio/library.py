@@ -17,6 +17,7 @@ from sonic.apps.studio.config import UPLOAD_BYTES, Config
 from sonic.apps.studio.problems import Refused, missing
 from sonic.apps.studio.store import Row, Store, new_id, now
 from sonic.errors import MediaError, OutputError, SonicError
+from sonic.files import rename_over
 from sonic.hashing import sha256_of_file
 from sonic.media.container import open_file
 from sonic.media.decode import sound_tracks
@@ -111,7 +112,7 @@ class Library:
         folder, part = self._folder / row["id"], self.path(row)
         path = folder / row["name"]
         try:
-            os.replace(part, path)
+            rename_over(part, path)
             about = examined(path, row["kind"])
         except (SonicError, OSError):
             self.remove(row)
