@@ -15,7 +15,7 @@ from sonic.types import F32, U8
 I32 = NDArray[np.int32]
 U32 = NDArray[np.uint32]
 
-_ABI_VERSION = 4
+_ABI_VERSION = 5
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
