@@ -41,10 +41,10 @@ comfyui-pack: setup  ## the nodes as a ZIP for ComfyUI's custom_nodes, with this
 AXE = .tools/axe/node_modules/axe-core/axe.min.js
 test-studio: setup $(AXE)  ## the page of `sonic studio` in a browser: the whole journey, two languages, a phone, accessibility
 	STUDIO_AXE=$(abspath $(AXE)) STUDIO_PICTURES=$(abspath build/studio) \
-	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/apps/studio
+	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/apps/studio/test_browser.py
 
 $(AXE):
-	-npm install --silent --no-audit --no-fund --prefix .tools/axe axe-core@4.14.1
+	npm install --silent --no-audit --no-fund --prefix .tools/axe axe-core@4.14.1 || echo "no axe-core: accessibility is not checked"
 
 studio-page:  ## build the page from studio-web into the package; needs node
 	npm --prefix studio-web ci --silent --no-audit --no-fund

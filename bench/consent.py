@@ -4,9 +4,12 @@
 
 Method: the fingerprint of every portrait (sonic.provenance.likeness), compared with copies of the same picture (saved,
 scaled, trimmed), with every other portrait stretched to the same proportions, with its mirror image, and with itself
-after the face was replaced by the face of another portrait. With clips, also with other pictures of the same person in
-the same place: frames of the same clip, and of other clips of that folder, against the frame in the middle of each of
-up to 40 clips. A number is the disagreement of the worst part, 0 to 1; up to MAX_PART counts as the same photo.
+after the face was replaced by the face of another portrait. Then faces of 150 to 340 px in a scene of 3600x2400 px: the
+likeness of the face alone with copies of the scene, and with another face in its place, which the whole picture's
+fingerprint is asked about too. With clips, also with other pictures of the same person in the same place: frames of the
+same clip, and of other clips of that folder, against the frame in the middle of each of up to 40 clips.
+A number is the disagreement of the worst part, 0 to 1; up to MAX_PART counts as the same photo; of a
+face alone it is of all of it, and up to MAX_FACE counts.
 """
 
 import argparse
@@ -26,11 +29,12 @@ from PIL import Image
 import machine
 from sonic.faces.landmarks import find_faces
 from sonic.media.photo import load_photo
-from sonic.provenance.likeness import MAX_PART, Likeness
+from sonic.provenance.likeness import MAX_FACE, MAX_PART, Box, Likeness
 from sonic.types import U8
 
 LAGS_S = (0.04, 0.2, 0.6, 1.0)
 N_CLIPS = 40
+IN_A_SCENE = ("JPEG, quality 50", "scaled to 50%, JPEG 50", "scaled to 150%", "trimmed by 2 %, 70 %, JPEG 60")
 TRIMS = ((0.01,) * 4, (0.02,) * 4, (0.02, 0, 0, 0), (0, 0.02, 0, 0), (0.013, 0.004, 0.018, 0.009), (0, 0, 0.007, 0.016))
 
 
@@ -57,13 +61,44 @@ def main() -> None:
         "the face of another portrait",
         [known[i].disagreement(swap) for i, j in pairs for swap in swapped(photos, i, j)],
     )
+    in_a_scene(photos)
     if arguments.clips:
         of_the_same_person(arguments.clips)
     print(f"\n{each_ms:.0f} ms a comparison, edit included")
 
 
-def row(name: str, found: list[float]) -> None:
-    same = sum(f <= MAX_PART for f in found)
+def in_a_scene(photos: list[U8]) -> None:
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (24, 36, 3), np.uint8)
+    background = np.asarray(cv2.resize(coarse, (3600, 2400), interpolation=cv2.INTER_CUBIC), np.uint8)
+    faces = [photo[t:b, left:r] for photo in photos if (box := face_box(photo)) for left, t, r, b in [box]]
+    for height in (150, 240, 340):
+        copied, other, whole = [], [], []
+        for number, face in enumerate(faces):
+            scene, box = laid(background, face, height)
+            known, alone = Likeness.of(scene), Likeness.of_face(scene, box)
+            for edit in (copies()[name] for name in IN_A_SCENE):
+                copy = edit(scene)
+                copied.append(alone.face_disagreement(copy, known.place_in(copy, box)))
+            for stranger in (faces[(number + 1) % len(faces)], faces[(number + 2) % len(faces)]):
+                forged, _ = laid(background, stranger, height, face.shape[1] / face.shape[0])
+                other.append(alone.face_disagreement(forged, box))
+                whole.append(known.disagreement(forged))
+        row(f"face of {height} px in a scene: copies of the scene", copied, MAX_FACE)
+        row(f"face of {height} px in a scene: another face in its place", other, MAX_FACE)
+        row("the same, by the whole picture's fingerprint", whole)
+
+
+def laid(background: U8, face: U8, height: int, aspect: float | None = None) -> tuple[U8, Box]:
+    """The scene with a face of this height in it, and where that is."""
+    width = round(height * (aspect or face.shape[1] / face.shape[0]))
+    scene = background.copy()
+    scene[900 : 900 + height, 1500 : 1500 + width] = cv2.resize(face, (width, height), interpolation=cv2.INTER_AREA)
+    return scene, (1500 / 3600, 900 / 2400, (1500 + width) / 3600, (900 + height) / 2400)
+
+
+def row(name: str, found: list[float], most: float = MAX_PART) -> None:
+    same = sum(f <= most for f in found)
     print(
         f"| {name} | {len(found)} | {same} | {min(found):.2f} | {np.median(found):.2f} | {max(found):.2f} |", flush=True
     )

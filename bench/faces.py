@@ -12,9 +12,9 @@ tracked anew in them with FaceMesh, lengths are in mm of a face whose eye centre
 of the vermilion against that of the closed mouth; "travel" is how much wider the mouth is in a pose than closed;
 "teeth" is the luminance of the lightest pixels between the lips against the white of the eyes; "edges" is the
 Laplacian's energy between the lips against that of the face; "still" is the largest difference of the motionless
-frame to the photo outside the mouth; "flicker" is the median over time of the mouth's second difference while it opens
-slowly, in grey levels. "neutral" (London's smiles) is the distance of the tracked mouth to that of the same person's
-neutral photo, and "ssim" how similar the two are there in pixels.
+frame to the photo outside the mouth; "flicker" is the second difference in time of the pixels around an open mouth
+against those of the whole face while the head sways. "neutral" (London's smiles) is the distance of the tracked mouth
+to that of the same person's neutral photo, and "ssim" how similar the two are there in pixels.
 """
 
 import argparse
@@ -72,7 +72,7 @@ POSES = (
     Pose("i", 4.0, {"jawOpen": 0.1, "mouthStretch": 0.6, "mouthUpperUp": 0.2}),
     Pose("u", 3.0, {"jawOpen": 0.1, "mouthPucker": 0.85}),
     Pose("f", 2.5, {"mouthRollLower": 0.5, "mouthUpperUp": 0.3}),
-    Pose("smile", 4.5, {"mouthSmile": 0.75, "mouthUpperUp": 0.4, "cheekSquint": 0.5}),
+    Pose("smile", 7.0, {"mouthSmile": 0.75, "mouthUpperUp": 0.3, "mouthLowerDown": 0.4, "cheekSquint": 0.5}),
     Pose("surprise", 9.0, {"jawOpen": 0.3, "browInnerUp": 0.9}, lids=(1.12, 1.12), close_up=False),
     Pose("blink", 0.0, lids=(0.0, 0.0), close_up=False),
     Pose("turned", 6.0, {"jawOpen": 0.2}, yaw_deg=10.0, close_up=False),
@@ -244,12 +244,13 @@ def _still(portrait: Portrait, frame: U8) -> float:
 
 
 def flicker(portrait: Portrait, renderer: Renderer) -> float:
-    """Second difference in time of the grey levels around the mouth while it opens within two seconds."""
-    opening = np.linspace(0.0, 8.0, 50)
-    motion = motion_of([Pose("", g, {"jawOpen": 0.25 * g / 8}) for g in opening])
-    cells = [_cell(portrait.face.points_px, f.rgb, 30).mean(2) for f in renderer.render([motion])]
-    change = np.abs(np.diff(np.stack(cells), 2, axis=0))
-    return float(np.median(np.percentile(change, 99, axis=(1, 2))))
+    """How much more an open mouth trembles than the face while the head sways: by second differences in time."""
+    t = np.linspace(0.0, 2 * np.pi, 50)
+    motion = motion_of([Pose("", 6.0, {"jawOpen": 0.2}, yaw_deg=3 * float(np.sin(v))) for v in t])
+    frames = [f.rgb for f in renderer.render([motion])]
+    mouth, face = (np.stack([_cell(portrait.face.points_px, f, half).mean(2) for f in frames]) for half in (20, 65))
+    trembles = [np.median(np.percentile(np.abs(np.diff(cells, 2, axis=0)), 98, axis=(1, 2))) for cells in (mouth, face)]
+    return float(trembles[0] / max(trembles[1], 1e-3))
 
 
 def against_neutral(frame: U8, neutral: U8) -> dict[str, float]:

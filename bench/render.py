@@ -78,7 +78,7 @@ def _motion_ms() -> float:
 
 
 def _build_s() -> float:
-    source = ROOT / "src" / "sonic" / "render" / "kernels.c"
+    source = Path(sonic.engines.light.renderers.warp.__file__).with_name("kernels.c")
     compiler = os.environ.get("CC", "gcc").split()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()

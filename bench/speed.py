@@ -28,7 +28,7 @@ from results import of_target, record
 
 ASSETS = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
 PORTRAIT, SPEECH = ASSETS / "portrait.png", ASSETS / "speech.flac"
-MAX_HELP_S, MAX_FIRST_FRAME_S, MAX_PEAK_MB, MAX_DISK_MB, MAX_MOTION_MS = 0.5, 2.0, 350, 800, 60
+MAX_HELP_S, MAX_FIRST_FRAME_S, MAX_PEAK_MB, MAX_DISK_MB, MAX_MOTION_MS = 0.5, 2.0, 350, 400, 60
 NOISE = {"MB": 0.05, "": 0.05}
 """Share by which a figure of this unit varies between runs; times on a shared machine vary by TIME_NOISE."""
 TIME_NOISE = 0.15

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from special_files import SPECIAL, special
 
+from sonic import files
 from sonic.files import atomic_write, open_regular, read_small, read_small_text, replacing
 
 
@@ -70,3 +71,56 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_bytes() == b"second"
     assert os.name == "nt" or path.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["kept.json"], "nothing unfinished is left"
+
+
+class Busy:
+    """os.replace on Windows, while another program reads the file: refuses so many times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+        self.left, self._replace, self.waited_s = times, os.replace, 0.0
+        monkeypatch.setattr(files.sys, "platform", "win32")
+        monkeypatch.setattr(files.os, "replace", self)
+        monkeypatch.setattr(files.time, "sleep", self.wait)
+
+    def __call__(self, part: Path, path: Path) -> None:
+        if self.left:
+            self.left -= 1
+            raise PermissionError(13, "Access is denied", str(part))
+        self._replace(part, path)
+
+    def wait(self, seconds: float) -> None:
+        self.waited_s += seconds
+
+
+def test_on_windows_a_file_that_is_being_read_is_replaced_when_it_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "head.json"
+    atomic_write(path, b"old")
+    busy = Busy(monkeypatch, 3)
+    atomic_write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert 0 < busy.waited_s < 1
+
+
+def test_on_windows_a_file_that_stays_in_use_is_kept_and_nothing_is_left_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "head.json"
+    atomic_write(path, b"old")
+    busy = Busy(monkeypatch, 1000)
+    with pytest.raises(PermissionError, match="Access is denied"):
+        atomic_write(path, b"new")
+    assert busy.waited_s == pytest.approx(2, abs=0.1)
+    assert [(each.name, each.read_bytes()) for each in tmp_path.iterdir()] == [("head.json", b"old")]
+
+
+def test_a_folder_is_called_a_folder_where_it_cannot_be_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(path: Path, flags: int) -> int:  # as Windows does
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files.os, "open", refuses)
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+    with pytest.raises(PermissionError):
+        open_regular(tmp_path / "file")

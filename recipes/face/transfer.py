@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from recipes.face.head import IctHead
 
 from sonic.faces.geometry import similarity
-from sonic.faces.topology import LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER
+from sonic.faces.topology import LIP_ROWS, LOWER_INNER, LOWER_OUTER, UPPER_INNER, UPPER_OUTER
 from sonic.types import F64
 
 # fmt: off
@@ -30,13 +30,6 @@ LOWER_LIP = {
     *LOWER_INNER[1:-1], *LOWER_OUTER[1:-1], 15, 16, 85, 86, 315, 316, 180, 179, 404, 403, 90, 89, 320, 319, 77, 96, 307,
     325,
 }
-LIP_ROWS = (
-    (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291), (76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306),
-    (62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292), (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308),
-    (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291), (76, 77, 90, 180, 85, 16, 315, 404, 320, 307, 306),
-    (62, 96, 89, 179, 86, 15, 316, 403, 319, 325, 292), (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308),
-)
-"""Landmarks from corner to corner, outer to inner edge, of the upper and of the lower lip."""
 # fmt: on
 _SHRINKAGE = 30.0
 """Of the identity modes, whose weights have unit variance; mm^2."""

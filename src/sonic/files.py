@@ -9,6 +9,7 @@ import os
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +22,7 @@ _FLAGS = (
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_NONBLOCK", 0)  # opening a pipe must not wait for its writer
 )
+RENAME_WAITS_S = (0.02, 0.05, 0.13, 0.3, 0.5, 1.0)
 
 
 def open_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> BinaryIO:
@@ -33,6 +35,10 @@ def open_regular(path: str | os.PathLike[str], max_bytes: int | None = None) -> 
         descriptor = os.open(path, _FLAGS)
     except ValueError as error:  # a NUL in it
         raise OSError(errno.EINVAL, "not a file name") from error
+    except PermissionError:
+        if os.path.isdir(path):  # which Windows does not open
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        raise
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -102,10 +108,24 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
         yield part
         with open(part, "r+b") as file:
             flush_to_disk(file.fileno())
-        os.replace(part, path)
+        rename_over(part, path)
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def rename_over(part: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """Give a finished file its name, in place of the file that has it. Raises OSError.
+
+    Windows refuses while another program reads either of them, such as a virus scanner or a process that looks at the
+    audit log: those are waited for, two seconds in all.
+    """
+    for wait_s in RENAME_WAITS_S if sys.platform == "win32" else ():
+        with suppress(PermissionError):
+            os.replace(part, path)
+            return
+        time.sleep(wait_s)
+    os.replace(part, path)
 
 
 def atomic_write(path: Path, data: bytes, *, private: bool = False) -> None:

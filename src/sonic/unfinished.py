@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from sonic.files import atomic_write, open_regular, read_small
+from sonic.files import atomic_write, open_regular, read_small, rename_over
 
 TEMPORARY = ".part"
 """In the name of every unfinished file."""
@@ -61,13 +61,13 @@ class Unfinished:
                 shutil.copyfile(final, before)
             told = {"final": final.name, "sha256": sha256(part.read_bytes()).hexdigest(), "last": last_part.name}
             atomic_write(journal, json.dumps(told).encode("ascii"))
-            os.replace(part, final)
+            rename_over(part, final)
             try:
-                os.replace(last_part, last_final)
+                rename_over(last_part, last_final)
             except BaseException:
-                os.replace(final, part)
+                rename_over(final, part)
                 if before.exists():
-                    os.replace(before, final)
+                    rename_over(before, final)
                 raise
         finally:
             for path in (journal, before):
@@ -105,7 +105,7 @@ def _undo(journal: Path) -> None:
         return
     final = journal.parent / told["final"]
     if _is(final, told["sha256"]):
-        os.replace(before, final) if before.exists() else final.unlink()
+        rename_over(before, final) if before.exists() else final.unlink()
 
 
 def _is(path: Path, digest: str) -> bool:

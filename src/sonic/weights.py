@@ -73,7 +73,7 @@ TABLE = {
     ),
     "rest": Weights(
         "weights/rest.npz",
-        "b9b78758fcd28b174535ea1ed8eb202b8da0e7ac20daeff7c72787e6cbae46cc",
+        "b263a3aac69c8525431c1bf486996baa4f09a6f59f7f0dc5dfd5be5cf4f7eaf9",
         "Apache-2.0",
         "landmarks of 82 people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0)",
         "how a smiling or open mouth looks at rest",

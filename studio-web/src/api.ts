@@ -17,7 +17,7 @@ export interface Setting {
   name: string; label: string; help: string; outside: string; unset: string; kind: "number" | "text"; whole: boolean; default: Value
   low: number | null; high: number | null; step: number | null; unit: string; choices: string[]; recommended: [number, number] | null; engine: string; phase: string
 }
-export interface Platform { id: string; name: string; title: string; width: number; height: number; safe_area: [number, number, number, number]; settings: Values }
+export interface Platform { id: string; title: string; declare: string; width: number; height: number; safe_area: [number, number, number, number]; settings: Values }
 export interface Catalogue { settings: Setting[]; engines: string[]; presets: Record<string, Values>; platforms: Platform[] }
 export interface Inspection {
   size_px: [number, number]; n_faces: number; video_px: [number, number] | null; notices: string[]; faces_px: number[][]
@@ -95,16 +95,27 @@ let source: EventSource | null = null
 /** Hear of every change of a job, over one connection for the whole page. */
 export function onJob(listener: Listener): () => void {
   listeners.add(listener)
-  if (!source) {
-    source = new EventSource(`${ROOT}events`)
-    source.addEventListener("job", (event) => {
-      const job = JSON.parse((event as MessageEvent<string>).data) as Job
-      for (const each of [...listeners]) each(job)
-    })
-    source.addEventListener("open", () => window.dispatchEvent(new Event("reconnected")))
-  }
+  listen()
   return () => listeners.delete(listener)
 }
+
+function listen(): void {
+  if (source || document.hidden) return
+  source = new EventSource(`${ROOT}events`)
+  source.addEventListener("job", (event) => {
+    const job = JSON.parse((event as MessageEvent<string>).data) as Job
+    for (const each of [...listeners]) each(job)
+  })
+  source.addEventListener("open", () => window.dispatchEvent(new Event("reconnected")))
+}
+
+// A browser holds six connections to one host: pages in the background give theirs back, and ask again when seen.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) {
+    source?.close()
+    source = null
+  } else if (listeners.size) listen()
+})
 
 /** The job when it is over; it is asked for again where an event may have been lost. */
 export function finished(id: string, onnews: Listener = () => {}): Promise<Job> {

@@ -29,12 +29,13 @@ const go = (hash: string): void => {
 
 function frame(): void {
   const link = (hash: string, text: string, name: string) => h("a", { href: hash, "data-view": name }, text)
+  const known = Boolean(page.session?.user)
   const other = language === "zh" ? "en" : "zh"
   replace(document.body,
     h("a", { class: "skip", href: "#content", onclick: (event: Event) => { event.preventDefault(); main.focus() } }, t("skip")),
-    h("header", { class: "bar" }, h("a", { class: "brand", href: "#/" }, h("img", { src: "/static/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Sonic Studio")),
-      h("nav", { "aria-label": "Sonic Studio" }, link("#/", t("create"), "create"), link("#/videos", t("jobs"), "videos"), link("#/verify", t("verify"), "verify")),
-      h("div", { class: "row tools" }, h("button", { type: "button", class: "button quiet", lang: other === "zh" ? "zh-CN" : "en", onclick: () => void turnLanguage(other) }, t("language")), button(t("theme"), turnTheme, { icon: "moon", bare: true }), h("a", { class: "button quiet wide-only", href: "/api" }, "API"), page.session?.needs_token ? button(t("leave"), () => void leave(), { kind: "quiet" }) : null)),
+    h("header", { class: "bar" }, h("a", { class: "brand", href: "#/", "aria-label": "Sonic Studio" }, h("img", { src: "/static/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "Sonic Studio")),
+      h("nav", { "aria-label": "Sonic Studio" }, known ? [link("#/", t("create"), "create"), link("#/videos", t("jobs"), "videos"), link("#/verify", t("verify"), "verify")] : null),
+      h("div", { class: "row tools" }, h("button", { type: "button", class: "button quiet", lang: other === "zh" ? "zh-CN" : "en", onclick: () => void turnLanguage(other) }, t("language")), button(t("theme"), turnTheme, { icon: "moon", bare: true }), h("a", { class: "button quiet wide-only", href: "/api" }, "API"), known && page.session.needs_token ? button(t("leave"), () => void leave(), { kind: "quiet" }) : null)),
     main, h("div", { id: "toasts" }))
 }
 

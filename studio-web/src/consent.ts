@@ -13,13 +13,13 @@ export function consentCard(consent: Consent, action: Node | null): HTMLElement 
 }
 
 /** The consents that hold for this photo today. */
-export const offered = async (photo: Media): Promise<Consent[]> => (await get<{ consents: Consent[] }>(`consents?photo=${photo.id}`)).consents
+export const offered = async (photo: Media, face: number | null): Promise<Consent[]> => (await get<{ consents: Consent[] }>(`consents?photo=${photo.id}${face ? `&face=${face}` : ""}`)).consents
 
 /** The form; the signed consent, or null. */
-export async function stateConsent(photo: Media): Promise<Consent | null> {
+export async function stateConsent(photo: Media, face: number | null): Promise<Consent | null> {
   const terms = await get<Terms>("consents/terms")
   let made: Consent | null = null
-  await dialog(t("consent_make"), (close) => [new Form(photo, terms, (consent) => { made = consent; close() }, close).element], "form")
+  await dialog(t("consent_make"), (close) => [new Form(photo, face, terms, (consent) => { made = consent; close() }, close).element], "form")
   return made
 }
 
@@ -32,7 +32,7 @@ class Form {
   private readonly problem = h("p", { class: "problem", role: "alert" })
   private readonly confirm = h("input", { type: "checkbox", required: true })
 
-  constructor(private readonly photo: Media, private readonly terms: Terms, private readonly ondone: (consent: Consent) => void, cancel: () => void) {
+  constructor(private readonly photo: Media, private readonly face: number | null, private readonly terms: Terms, private readonly ondone: (consent: Consent) => void, cancel: () => void) {
     this.element = h("form", { onsubmit: (event: Event) => { event.preventDefault(); void this.send() } },
       this.field("subject", t("subject"), t("subject_hint"), { autocomplete: "name", maxLength: 200 }),
       this.grounds(), this.proof,
@@ -85,7 +85,7 @@ class Form {
     this.problem.textContent = ""
     try {
       const consent = await post<Consent>("consents", {
-        photo: this.photo.id, basis: this.values.basis, subject: this.values.subject ?? "", evidence: this.values.evidence ?? "", evidence_file: this.evidence?.id ?? null,
+        photo: this.photo.id, face: this.face, basis: this.values.basis, subject: this.values.subject ?? "", evidence: this.values.evidence ?? "", evidence_file: this.evidence?.id ?? null,
         languages: list("languages"), purposes: list("purposes"), expires_on: this.values.expires_on || null, confirmed: this.confirm.checked,
       })
       toast(t("consent_signed"))

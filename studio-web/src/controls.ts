@@ -4,6 +4,8 @@ import { button, h, replace, unique } from "./dom"
 import { number, t, told } from "./i18n"
 import { base, draft, page, set, value } from "./state"
 
+/** Chosen on the stage, or above. */
+const ELSEWHERE = ["framing", "face", "platform"]
 const PHASES = ["frame", "drive", "time", "mark", "encode", "speech", "load"]
 
 /** Whether it is one of the few that people move first: how much, and in which manner, something moves. */
@@ -18,7 +20,7 @@ export function mainControls(engine: string): HTMLElement[] {
 
 /** All others, by the step that they belong to. */
 export function otherControls(engine: string): HTMLElement[] {
-  const others = page.catalogue.settings.filter((each) => !isMain(each) && each.name !== "framing" && each.name !== "face")
+  const others = page.catalogue.settings.filter((each) => !isMain(each) && !ELSEWHERE.includes(each.name))
   const groups = PHASES.map((phase) => [told(`phase_${phase}`, phase), others.filter((each) => each.phase === phase && !each.engine)] as const)
   const own = others.filter((each) => each.engine && each.engine === engine)
   const all = [...groups, [t("only_engine", { engine }), own] as const]
@@ -80,6 +82,6 @@ function words(entry: Setting, id: string): Input {
 
 function choice(entry: Setting, id: string): Input {
   const options = entry.name === "engine" ? page.catalogue.engines : entry.choices
-  const input = h("select", { id, "aria-describedby": `${id}-hint`, onchange: () => set(entry, input.value) }, options.map((each) => h("option", { value: each }, each)))
+  const input = h("select", { id, "aria-describedby": `${id}-hint`, onchange: () => set(entry, input.value) }, options.map((each) => h("option", { value: each }, told(`choice_${each}`, each))))
   return { element: input, show: (now) => (input.value = String(now)) }
 }

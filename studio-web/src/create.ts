@@ -35,6 +35,7 @@ class Create {
   private analysis = true
   private live = localStorage.getItem("live_preview") !== "off"
   private timer = 0
+  private face: number | null = null
   private asked = 0
 
   constructor(private readonly go: (hash: string) => void, private readonly signal: AbortSignal) {
@@ -55,6 +56,7 @@ class Create {
     if (what.has("photo")) this.photoChanged()
     if (what.has("speech") || what.has("others")) this.showRecording()
     if (what.has("consent")) void this.showConsents()
+    if (what.has("settings") && faceNumber() !== this.face) void this.showConsents()
     if (what.has("preset") || what.has("platform")) this.showLook()
     if (what.has("settings") || what.has("preset") || what.has("platform")) void this.inspect()
     this.showOrder()
@@ -174,12 +176,12 @@ class Create {
   private async showConsents(): Promise<void> {
     const photo = draft.photo
     if (!photo) return replace(this.consents, h("p", { class: "quiet" }, t("missing_photo")))
-    const list = await offered(photo).catch(() => [])
+    const list = await offered(photo, (this.face = faceNumber())).catch(() => [])
     if (draft.photo?.id !== photo.id) return
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })
     const make = async () => {
-      const consent = await stateConsent(photo).catch((error) => (tell(error), null))
+      const consent = await stateConsent(photo, faceNumber()).catch((error) => (tell(error), null))
       if (consent) change({ consent })
     }
     const others = list.filter((each) => each.id !== current?.id).slice(0, 3)
@@ -203,7 +205,7 @@ class Create {
     const changed = Object.keys(draft.settings).length
     replace(this.look,
       h("div", { class: "field" }, h("span", { class: "label" }, t("preset")), segmented(t("preset"), usable, draft.preset, (preset) => change({ preset }))),
-      platforms.length ? h("label", { class: "field" }, h("span", { class: "label" }, t("platform")), h("select", { onchange: (event: Event) => change({ platform: (event.target as HTMLSelectElement).value }) }, h("option", { value: "" }, t("platform_none")), platforms.map((each) => h("option", { value: each.id, selected: each.id === draft.platform }, `${each.name} · ${each.width} × ${each.height}`)))) : null,
+      platforms.length ? h("label", { class: "field" }, h("span", { class: "label" }, t("platform")), h("select", { onchange: (event: Event) => change({ platform: (event.target as HTMLSelectElement).value }) }, h("option", { value: "" }, t("platform_none")), platforms.map((each) => h("option", { value: each.id, selected: each.id === draft.platform }, `${each.title} · ${each.width} × ${each.height}`))), platform()?.declare ? h("small", {}, platform()?.declare) : null) : null,
       h("div", { class: "controls" }, mainControls(chosenEngine)), all,
       changed ? button(t("reset_all"), () => { change({ settings: {} }); this.showLook() }, { icon: "reset", kind: "quiet" }) : null)
   }
@@ -312,6 +314,11 @@ class Create {
     cuts.set(key, made)
     return made
   }
+}
+
+const faceNumber = (): number | null => {
+  const face = entry("face")
+  return face ? (value(face) as number | null) : null
 }
 
 const cuts = new Map<string, string>()

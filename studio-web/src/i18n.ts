@@ -19,7 +19,7 @@ export function setLanguage(wanted: Language): void {
 /** The words for a key; a key that nobody knows, as the server may send one, is itself. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   const text = (language === "zh" ? zh : en)[key] ?? key
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => String(values[name] ?? ""))
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole))
 }
 
 /** As t, for keys made of what the server says; the fallback where there are no words for it. */

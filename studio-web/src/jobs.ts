@@ -19,10 +19,12 @@ export function jobsView(go: (hash: string) => void, signal: AbortSignal): HTMLE
     const mine = ++turn
     const query = new URLSearchParams({ limit: "60", q: search.value, state })
     if (before) query.set("before", String(before))
-    const answer = await get<Page>(`jobs?${query}`).catch((error) => (tell(error), null))
+    const ask = (what: string) => get<Page>(`jobs?${what}`).catch((error) => (tell(error), null))
+    const [answer, working] = await Promise.all([ask(query.toString()), before || state || search.value ? null : ask("state=running")])
     if (!answer || mine !== turn || signal.aborted) return
     if (!before) { replace(grid); cards.clear() }
-    for (const job of answer.jobs) {
+    for (const job of [...(working?.jobs ?? []), ...answer.jobs]) {
+      if (cards.has(job.id)) continue
       const card = new Card(job)
       cards.set(job.id, card)
       grid.append(card.element)
@@ -37,6 +39,7 @@ export function jobsView(go: (hash: string) => void, signal: AbortSignal): HTMLE
   const heard = (job: Job) => {
     if (job.kind !== "video" && job.state !== "deleted") return
     const card = cards.get(job.id)
+    if (card && job.state === "running" && grid.firstChild !== card.element) grid.prepend(card.element)
     if (job.state === "deleted") { card?.element.remove(); cards.delete(job.id) } else if (card) card.show(job)
     else if (!search.value && !state) void load()
   }

@@ -173,6 +173,7 @@ def test_what_was_kept_of_another_job_or_changed_is_not_taken_up(
     assert json.loads(record_path(out).read_text())["produce_id"] != json.loads(kept_record.read_text())["produce_id"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is read there cannot be moved away")
 @pytest.mark.parametrize("what", ["recording", "recording and back", "photo"])
 def test_inputs_that_are_replaced_while_the_video_is_made_are_noticed(what: str, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"

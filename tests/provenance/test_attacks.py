@@ -73,6 +73,8 @@ HEADS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("what", HEADS)
 def test_a_cut_tail_is_missed_whatever_becomes_of_the_head(what: str, pair: Path) -> None:
+    if what == "a pipe" and not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
     cut(pair, 2)
     HEADS[what][0](pair)
     assert audit.verify().problems and HEADS[what][1] in told()

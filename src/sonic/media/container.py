@@ -5,6 +5,7 @@ follows references to other files: no playlists, no network, and only codecs of 
 claims are not believed.
 """
 
+import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,12 @@ from sonic.errors import MediaError, SpeechError
 from sonic.files import open_regular
 from sonic.media.kinds import ACCEPTED, CODECS, DEMUXERS, REMEDIES, named
 from sonic.media.sniff import sniff_file
+
+# FFmpeg's filters have threads, and what frees a filter waits for them: for ever in a forked process, where they are
+# gone. So no filter that nobody needs any more is left to one.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=gc.collect)
+
 
 MAX_SOUND_BYTES = 2 * 1024**3
 STALL_PACKETS = 2_000

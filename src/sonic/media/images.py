@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from sonic.errors import OutputError
-from sonic.files import open_regular
+from sonic.files import open_regular, rename_over
 from sonic.types import U8
 from sonic.unfinished import unfinished
 
@@ -63,7 +63,7 @@ def save_picture(rgb: U8, out: Path) -> None:
     try:
         with unfinished(out.parent) as place, place.file(suffix) as part:
             part.write_bytes(_marked(encoded, suffix))
-            os.replace(part, out)
+            rename_over(part, out)
     except OSError as error:
         raise OutputError(
             f"{str(out)!r} cannot be written ({error.strerror}); choose another folder with -o"

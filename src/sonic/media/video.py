@@ -55,8 +55,7 @@ def decode_video(source: Path) -> Iterator[tuple[float, U8]]:
         for index, frame in enumerate(frames_of(container, stream, source, MediaError)):
             time_s = frame.time if frame.time is not None else index / float(stream.average_rate or 25)
             _check_pixels(frame.width, frame.height, source)  # it may change in mid-stream
-            rgb = frame.to_ndarray(format="rgb24")
-            yield time_s, np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+            yield time_s, _picture(frame)
 
 
 def sample_video(source: Path, n_pictures: int) -> Generator[U8, None, None]:
@@ -72,7 +71,7 @@ def sample_video(source: Path, n_pictures: int) -> Generator[U8, None, None]:
         pick = _at_keyframes if duration_s > READ_THROUGH_S else _every_few
         for frame in pick(container, stream, source, n_pictures, duration_s):
             _check_pixels(frame.width, frame.height, source)
-            yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
+            yield _picture(frame)
 
 
 def spread_keyframes(source: Path, most: int) -> Generator[tuple[float, U8], None, None]:
@@ -90,8 +89,17 @@ def spread_keyframes(source: Path, most: int) -> Generator[tuple[float, U8], Non
             if frame is not None and frame.time is not None and frame.time > last_s:
                 last_s = frame.time
                 _check_pixels(frame.width, frame.height, source)
-                rgb = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
-                yield last_s, np.ascontiguousarray(rgb)
+                yield last_s, _picture(frame)
+
+
+def _picture(frame: av.VideoFrame) -> U8:
+    """(H, W, 3) sRGB of a frame, upright.
+
+    On one thread: PyAV keeps what converts frames for the next ones, and a process that is forked would wait for ever
+    for the others.
+    """
+    rgb = frame.reformat(format="rgb24", threads=1).to_ndarray()
+    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
 
 
 def _video_stream(container: av.container.InputContainer, source: Path) -> av.VideoStream:

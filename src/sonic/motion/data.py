@@ -32,7 +32,8 @@ class Motion:
     """(T,) opening between the inner lips at their centre, millimetres of the canonical face (eye centres 63 mm apart);
     0 is closed, and closed means closed."""
     lids: F32
-    """(T, 2) eyelid opening of the (image-left, image-right) eye: 1 as in the photo, 0 shut, up to 1.15 wide."""
+    """(T, 2) eyelid opening of the (image-left, image-right) eye: 1 as in the photo, or open where that shows it shut;
+    0 shut, up to 1.15 wide."""
     gaze: F32
     """(T, 2) shift of both irises (right, down) in canonical millimetres; 0 as in the photo."""
     pose_deg: F32

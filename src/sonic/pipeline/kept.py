@@ -1,7 +1,6 @@
 """A finished video that could not get its name or its log entry is kept, and the same job takes it up again."""
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import MediaError
-from sonic.files import read_small
+from sonic.files import read_small, rename_over
 from sonic.hashing import sha256_of_file
 from sonic.provenance.c2pa.credentials import read_credentials
 from sonic.provenance.record import Record, core_digest
@@ -29,8 +28,8 @@ def keep(video: Path, beside: Path, out: Path) -> str:
     """Keep both; what to tell about it, empty if they cannot be kept."""
     kept, kept_beside = kept_names(out)
     try:
-        os.replace(beside, kept_beside)
-        os.replace(video, kept)
+        rename_over(beside, kept_beside)
+        rename_over(video, kept)
     except OSError:
         with suppress(OSError):
             kept_beside.unlink()

@@ -18,7 +18,7 @@ import av
 import av.error
 
 from sonic.errors import OutputError
-from sonic.files import read_small
+from sonic.files import read_small, rename_over
 from sonic.hashing import sha256_of_file
 from sonic.media.encode import encode
 from sonic.pipeline.inputs import Input
@@ -68,8 +68,8 @@ def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
         if again := take_up(out, record, signer.fingerprint):
             *kept, record = again
             with _writing(out):
-                os.replace(kept[0], video)
-                os.replace(kept[1], beside)
+                rename_over(kept[0], video)
+                rename_over(kept[1], beside)
             observer.notice(TAKEN_UP)
         else:
             work = _Work(clip, record, photo_file, out, signer, settings, observer, live)

@@ -29,6 +29,8 @@ GRID = 48
 """Cells along each side of the picture."""
 FACE_GRID = 24
 """Cells along each side of the part that shows a face."""
+MAX_FACE = 0.15
+"""A copy of a face disagrees in no more than this share of its changes; another face in a third or more."""
 FACE_ROOM = 0.04
 """Share of a face's sides by which it may lie elsewhere than the whole picture says."""
 STEP = 6.0
@@ -91,13 +93,17 @@ class Likeness:
         return (box[0] - left) / width, (box[1] - top) / height, (box[2] - left) / width, (box[3] - top) / height
 
     def face_disagreement(self, rgb: U8, box: Box) -> float:
-        """As ``disagreement``, of a likeness ``of_face`` with what the (H, W, 3) picture shows at this place."""
+        """How much of a likeness ``of_face`` the (H, W, 3) picture does not show at this place: 0 (a copy) .. 1.
+
+        Up to MAX_FACE it is the same face. Over the whole face: its parts are too small to be judged one by one.
+        """
         part, (right, down) = _part_of(rgb, box, FACE_ROOM)
         grey = _grey(part, self.n_cells)
         moves = (-FACE_ROOM / 2, 0.0, FACE_ROOM / 2)
         starts = [(x - right, y - down, -x - right, -y - down) for x, y in product(moves, repeat=2)]
         best = min(starts, key=lambda trim: self._misfit(grey, trim))
-        return _worst_part(*self._compare(grey, self._refined(grey, best, (0.01, *_FINER[:-1]), lowest=-1.0)))
+        wrong, counted = self._compare(grey, self._refined(grey, best, (0.01, *_FINER[:-1]), lowest=-1.0))
+        return float(wrong.sum() / max(1.0, float(counted.sum())))
 
     @property
     def n_cells(self) -> int:

@@ -71,9 +71,9 @@ class CommonSettings:
         choices=("neutral", "friendly", "serious", "lively"), engine="light",
     )  # fmt: skip
     expression_scale: float = setting(
-        1.0, "How strongly it is shown; 0 is neutral.", float,
+        1.0, "How strongly expression is shown; 0 is neutral.", float,
         low=0, high=1.5, step=0.05, recommended=(0.5, 1.2), engine="light",
-        outside="below 0.5 it is hardly seen, above 1.2 the smile gets a grin and the brows never rest",
+        outside="below 0.5 it is hardly seen, above 1.2 smiles become grins and the brows never rest",
     )  # fmt: skip
     audio_offset_ms: float = setting(
         0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",

@@ -179,6 +179,28 @@ def test_a_consent_with_evidence_names_its_file(client: Client, example: dict[st
     assert client.post("consents", **form, evidence="x", expires_on="tomorrow").status == 403
 
 
+def test_a_consent_is_for_one_face_of_a_photo(client: Client, example: dict[str, Any]) -> None:
+    one, both = Image.open(demo.PORTRAIT).convert("RGB"), Image.new("RGB", (1536, 960))
+    both.paste(one, (0, 0))
+    both.paste(one, (768, 0))
+    data = io.BytesIO()
+    both.save(data, "PNG")
+    photo = client.call("POST", "media?kind=photo&name=both.png", data.getvalue()).json["id"]
+    form = {"photo": photo, "basis": "synthetic", "subject": "the right one", "confirmed": True}
+    unclear = client.post("consents", **form)
+    assert (unclear.status, unclear.json["error"]["kind"]) == (422, "FaceError")
+    consent = client.post("consents", **form, face=2).json["id"]
+    offered = {face: client.get(f"consents?photo={photo}&face={face}").json["consents"] for face in (1, 2)}
+    assert [len(offered[1]), [each["id"] for each in offered[2]]] == [0, [consent]]
+    assert client.get(f"consents?photo={photo}").json["consents"] == []
+    request = {"photo": photo, "speech": example["speech"]["id"], "consent": consent}
+    assert client.post("jobs", **request, settings={"face": 1}).status == 403
+    allowed = client.post("jobs", **request, settings={"face": 2})
+    assert allowed.status == 201
+    client.post(f"jobs/{allowed.json['id']}/cancel")
+    client.finished(allowed.json["id"])
+
+
 def test_an_inspection_tells_faces_frame_and_remedies(client: Client, example: dict[str, Any]) -> None:
     seen = client.get(f"media/{example['photo']['id']}/inspection?framing=9:16").json
     (left, top, right, bottom), (shown_left, _, shown_right, _) = seen["faces_px"][0], seen["shown_px"]
@@ -249,6 +271,23 @@ def test_controls_and_words_come_from_the_table(client: Client) -> None:
         assert {entry["name"] for entry in shown["settings"]} == names
         assert all(entry["label"] and entry["help"] for entry in shown["settings"])
     assert client.get("settings?language=xx").status == 422
+
+
+def test_a_platform_is_its_size_rate_and_safe_area(client: Client, example: dict[str, Any]) -> None:
+    from sonic.apps.studio.catalogue import _platform
+
+    values = {
+        "title": {"en": "Clips", "zh": "片"},
+        "width": 1080,
+        "height": 1920,
+        "fps": "25",
+        "safe_area": [0, 0, 1, 0.5],
+    }
+    shown = _platform("clips", values, "zh")
+    assert (shown["title"], shown["safe_area"]) == ("片", [0, 0, 1, 0.5])
+    assert {"framing": "9:16", "min_resolution": 1080, "fps": 25.0}.items() <= shown["settings"].items()
+    request = {kind: example[kind]["id"] for kind in ("photo", "speech", "consent")}
+    assert client.post("jobs", **request, settings={"platform": "/etc/passwd"}).status == 422
 
 
 def test_every_route_is_described_and_answers_failures_as_json(client: Client) -> None:

@@ -148,6 +148,16 @@ def test_what_is_too_large_is_answered_413_before_it_is_sent(client: Client) -> 
         assert client.post("uploads", kind="photo", name="p.png", bytes=n_bytes).status == 422
 
 
+def test_uploads_that_nobody_finished_are_forgotten_after_a_day(studio: tuple[Client, Any]) -> None:
+    client, opened = studio
+    old = client.post("uploads", kind="photo", name="p.png", bytes=10).json["id"]
+    opened.store.change("media", old, created_at="2020-01-01T00:00:00.000Z")
+    new = client.post("uploads", kind="photo", name="p.png", bytes=10).json["id"]
+    assert client.get(f"uploads/{old}").status == 404
+    assert client.get(f"uploads/{new}").status == 200
+    assert not (opened.config.folder / "media" / old).exists()
+
+
 def test_content_decides_not_the_name(studio: tuple[Client, Any]) -> None:
     client, opened = studio
     before = set((opened.config.folder / "media").iterdir())

@@ -17,8 +17,6 @@ from sonic.errors import ConsentError, OutputError
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
-    from sonic.provenance.consent.face import ShownFace
-    from sonic.types import Photo
 
 GROUP = """\
 A consent says who may be animated, on what grounds, for what and until when. It belongs to one face of one photo, of
@@ -114,11 +112,12 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent new``"""
     from sonic.media.photo import load_photo
     from sonic.provenance.consent import store
+    from sonic.provenance.consent.face import chosen_in
     from sonic.provenance.policy import active
     from sonic.provenance.signer import identity
 
     photo = load_photo(arguments.photo)
-    face = _face(photo, arguments.face)
+    face = chosen_in(photo, arguments.face)
     unsigned = _asked(arguments)
     if arguments.out and not names.is_folder(arguments.out) and os.path.lexists(arguments.out):
         raise OutputError(f"{arguments.out!r} exists and is kept; give another name with --out")
@@ -150,11 +149,12 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent check``"""
     from sonic.media.photo import load_photo
     from sonic.provenance.consent.check import problems, scope_message
+    from sonic.provenance.consent.face import chosen_in
     from sonic.provenance.policy import active
 
     consent = _found(arguments.consent)
     photo = load_photo(Path(arguments.photo)) if arguments.photo else None
-    face = _face(photo, arguments.face) if photo is not None and arguments.face is not None else None
+    face = chosen_in(photo, arguments.face) if photo is not None and arguments.face is not None else None
     found = [(p.kind, p.message) for p in problems(consent, policy=active(), photo=photo, face=face)]
     asked = arguments.language or arguments.purpose
     if asked and (message := scope_message(consent, arguments.language, arguments.purpose)):
@@ -198,15 +198,6 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
         rows.append(consent.summary() | {"state": state})
     lines = [f"{r['id'][:12]}  {r['given_on']}  {r['basis']:9}  {r['state']:9}  {r['subject']}" for r in rows]
     reporter.result("\n".join(lines) or "no consents yet; make one: sonic consent new PHOTO", consents=rows)
-
-
-def _face(photo: "Photo", number: int | None) -> "ShownFace":
-    """The face of this number, or the only one. Raises FaceError."""
-    from sonic.faces.portrait import find_face
-    from sonic.provenance.consent.face import ShownFace, as_shares
-
-    face = find_face(photo, number)
-    return ShownFace(as_shares(face.box_px, photo), lambda: number is None)
 
 
 def statement(consent: "Consent") -> str:

@@ -13,6 +13,7 @@ from sonic.apps.cli.ask import day, may_replace
 from sonic.apps.cli.options import add_overwrite, add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import MediaError, OutputError, SettingError, SonicError
+from sonic.files import rename_over
 from sonic.unfinished import unfinished
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
         with unfinished(out.parent) as place, place.file(".log") as part:
             with part.open("w", encoding="utf-8", newline="") as file:
                 n = write(_filtered(arguments), file)
-            os.replace(part, out)
+            rename_over(part, out)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise OutputError(f"{str(out)!r} cannot be written ({reason}); give another name") from error

@@ -146,7 +146,7 @@ def _of(error: OSError) -> str:
 def _install_remedy(error: ImportError) -> str:
     """Another package's OpenCV, one that opens windows, may lie in place of ours; servers have no libraries for it."""
     if "libGL" in str(error) or "cv2" in str(error):
-        return "pip install --force-reinstall --no-deps opencv-python-headless==4.11.0.86"
+        return "pip install --force-reinstall --no-deps opencv-python-headless"
     return "reinstall sonic-talk"
 
 

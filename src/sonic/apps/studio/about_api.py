@@ -10,7 +10,7 @@ from sonic.apps.studio.access import COOKIE
 from sonic.apps.studio.catalogue import catalogue
 from sonic.apps.studio.config import UPLOAD_BYTES
 from sonic.apps.studio.problems import Refused, missing
-from sonic.apps.studio.requests import body_of, studio_of, text_in, user_of
+from sonic.apps.studio.requests import body_of, number_in, studio_of, text_in, user_of
 from sonic.apps.studio.tokens import LOCAL, has_users
 from sonic.apps.studio.tokens import user_of as user_by
 from sonic.provenance.consent import BASES, revocation
@@ -65,10 +65,12 @@ def terms(request: Request) -> Response:
 
 
 def offered(request: Request) -> Response:
-    """GET /consents?photo=ID: those that hold for this photo."""
+    """GET /consents?photo=ID&face=2: those that hold for this face of the photo."""
     studio, owner = studio_of(request), user_of(request)
     photo = studio.library.get(owner, request.query_params.get("photo", ""), "photo")
-    return JSONResponse({"consents": consents.offered(studio.store, owner, studio.library.path(photo))})
+    face = request.query_params.get("face")
+    number = number_in(face, "face", 1, 1, 99) if face else None
+    return JSONResponse({"consents": consents.offered(studio.store, owner, studio.library.path(photo), number)})
 
 
 async def make(request: Request) -> Response:

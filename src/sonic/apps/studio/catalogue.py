@@ -44,6 +44,9 @@ def chosen(preset_name: object, values: object) -> Settings:
         raise SettingError("settings must be a JSON object of names and values")
     if hidden := [name for name in SERVER_ONLY if name in values]:
         raise SettingError(f"{hidden[0]} is chosen by whoever runs the studio; leave it out")
+    known = {entry["id"] for entry in platforms("en")}
+    if (platform := values.get("platform")) is not None and platform not in known:  # elsewhere it may name a file
+        raise SettingError(f"platform is {platform!r}; choose one of {', '.join(sorted(known))}")
     base: dict[str, Any] = {}
     if preset_name is not None:
         if preset_name not in preset_names():
@@ -72,16 +75,17 @@ def platforms(language: str) -> list[dict[str, Any]]:
 
 def _platform(id_: str, values: dict[str, Any], language: str) -> dict[str, Any]:
     width, height = int(values["width"]), int(values["height"])
-    name = values["name"]
+    named = {"platform": id_} if "platform" in settings_table() else {}
     shape = "9:16" if width < height else "16:9" if width > height else "1:1"
     return {
         "id": id_,
-        "name": name.get(language, id_) if isinstance(name, dict) else str(name),
-        "title": _in(language, values.get("title", "")),
+        "title": _in(language, values.get("title", id_)),
+        "declare": _in(language, values.get("declare", "")),
         "width": width,
         "height": height,
         "safe_area": values.get("safe_area", [0, 0, 1, 1]),
-        "settings": {"framing": shape, "min_resolution": min(width, height), "fps": float(values.get("fps", 25))},
+        "settings": named
+        | {"framing": shape, "min_resolution": min(width, height), "fps": float(values.get("fps", 25))},
     }
 
 

@@ -8,10 +8,11 @@ from sonic import demo
 from sonic.apps.studio.problems import Refused
 from sonic.apps.studio.store import Row, Store
 from sonic.apps.studio.tokens import LOCAL
-from sonic.errors import ConsentError
+from sonic.errors import ConsentError, FaceError
 from sonic.media.photo import load_photo
 from sonic.provenance.consent import Consent, store
 from sonic.provenance.consent.check import problems, scope_message
+from sonic.provenance.consent.face import chosen_in
 from sonic.provenance.consent.resolve import consent_from
 from sonic.provenance.consent.revocation import revocation_of
 from sonic.provenance.consent.terms import now_text
@@ -21,19 +22,20 @@ from sonic.settings import Settings
 
 _FIELDS = frozenset((
     "subject", "basis", "evidence", "evidence_file", "languages", "purposes", "given_on", "expires_on", "photo",
-    "confirmed",
+    "confirmed", "face",
 ))  # fmt: skip
 
 
 def made(notes: Store, owner: str, photo: Path, form: dict[str, Any], evidence: Row | None) -> Consent:
-    """The signed consent of a form, for this photo, kept on this machine. Raises ConsentError."""
+    """The signed consent of a form, for this photo, kept on this machine. Raises ConsentError and FaceError."""
     if form.get("confirmed") is not True:
         raise ConsentError("nobody confirmed that this is true; nothing is made without it: confirmed")
     unsigned = _stated(form, evidence)
     if message := active().consent_problem(unsigned):
         raise ConsentError(message)
-    consent = unsigned.bound_to(load_photo(photo)).signed(identity())
-    return kept(notes, owner, consent)
+    picture = load_photo(photo)
+    face = chosen_in(picture, form.get("face"))
+    return kept(notes, owner, unsigned.bound_to(picture, face=face).signed(identity()))
 
 
 def of_demo(notes: Store, owner: str) -> Consent:
@@ -42,21 +44,29 @@ def of_demo(notes: Store, owner: str) -> Consent:
     for consent in store.kept():
         if consent.subject == demo.SUBJECT and not problems(consent, policy=policy, photo=photo):
             return kept(notes, owner, consent)
-    return kept(notes, owner, demo.consent().signed(identity()))
+    stated = demo.consent().bound_to(photo, face=chosen_in(photo, None))
+    return kept(notes, owner, stated.signed(identity()))
 
 
 def kept(notes: Store, owner: str, consent: Consent) -> Consent:
     """The signed consent, on this machine and as one of this user's."""
-    store.keep(consent)
+    consent = store.keep(consent)
     notes.add("consents", id=consent.id, owner=owner)
     return consent
 
 
-def offered(notes: Store, owner: str, photo: Path) -> list[dict[str, Any]]:
-    """The consents that hold for this photo today, of those that this user may know of; the latest first."""
+def offered(notes: Store, owner: str, photo: Path, number: int | None) -> list[dict[str, Any]]:
+    """The consents that hold for this face today, of those that this user may know of; the latest first.
+
+    None for a photo without a face, or of several faces without a choice.
+    """
     policy, picture = active(), load_photo(photo)
+    try:
+        face = chosen_in(picture, number)
+    except FaceError:
+        return []
     own = [c for c in store.kept() if owns(notes, owner, c.id)]
-    return [summary(c) for c in reversed(own) if not problems(c, policy=policy, photo=picture)]
+    return [summary(c) for c in reversed(own) if not problems(c, policy=policy, photo=picture, face=face)]
 
 
 def owns(notes: Store, owner: str, consent_id: str) -> bool:
@@ -77,10 +87,12 @@ def for_job(notes: Store, owner: str, consent_id: object) -> Consent:
 
 
 def check(consent: Consent, photo: Path, settings: Settings) -> None:
-    """Raise ConsentError or SettingError, before a job waits for hours, unless a video may be made of this."""
+    """Raise, before a job waits for hours, a SonicError unless a video may be made of this face."""
     policy = active()
     policy.check_settings(settings)
-    for problem in problems(consent, policy=policy, photo=load_photo(photo)):
+    picture = load_photo(photo)
+    face = chosen_in(picture, settings.face)
+    for problem in problems(consent, policy=policy, photo=picture, face=face):
         raise ConsentError(problem.message)
     if message := scope_message(consent, settings.language, settings.purpose):
         raise ConsentError(message)
@@ -93,6 +105,8 @@ def summary(consent: Consent) -> dict[str, Any]:
 
 
 def _stated(form: dict[str, Any], evidence: Row | None) -> Consent:
+    if form.get("face") is not None and type(form["face"]) is not int:
+        raise Refused(422, "BadRequest", "face must be a whole number, counted from the left")
     if unknown := form.keys() - _FIELDS:
         raise Refused(422, "ConsentError", f"a consent has no {', '.join(sorted(unknown))[:99]}")
     return Consent(

@@ -8,6 +8,7 @@ import os
 import shutil
 import unicodedata
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sonic.apps.studio.config import UPLOAD_BYTES, Config
 from sonic.apps.studio.problems import Refused, missing
 from sonic.apps.studio.store import Row, Store, new_id, now
 from sonic.errors import MediaError, OutputError, SonicError
+from sonic.files import rename_over
 from sonic.hashing import sha256_of_file
 from sonic.media.container import open_file
 from sonic.media.decode import sound_tracks
@@ -52,6 +54,7 @@ class Library:
         if n_bytes > (most := UPLOAD_BYTES[kind]):
             text = f"{safe_name(name)!r} has {n_bytes / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are taken"
             raise Refused(413, "TooLarge", f"{text}, give a smaller file", limit_bytes=most)
+        self._forget_left()
         self._check_room(n_bytes)
         id_ = new_id()
         (self._folder / id_).mkdir()
@@ -109,7 +112,7 @@ class Library:
         folder, part = self._folder / row["id"], self.path(row)
         path = folder / row["name"]
         try:
-            os.replace(part, path)
+            rename_over(part, path)
             about = examined(path, row["kind"])
         except (SonicError, OSError):
             self.remove(row)
@@ -158,6 +161,13 @@ class Library:
             row = row | {"about": {}, "created_at": now(), "number": self._store.next_number("media")}
             self._store.add("media", **row)
         return row
+
+    def _forget_left(self) -> None:
+        """Uploads that nobody finished, and files that were only to be verified, are kept for a day."""
+        day_ago = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        query = "SELECT * FROM media WHERE (state = 'partial' OR kind = 'video') AND created_at < ?"
+        for row in self._store.rows(query, day_ago):
+            self.remove(row)
 
     def _check_room(self, n_bytes: int) -> None:
         free = shutil.disk_usage(self._folder).free - self._config.spare_bytes

@@ -147,8 +147,8 @@ ROUTES = (
         "GET",
         "/consents",
         about_api.offered,
-        "Consents that hold for a photo.",
-        query={"photo": "id of a photo"},
+        "Consents that hold for a face of a photo.",
+        query={"photo": "id of a photo", "face": "counted from the left, where there are several"},
         errors=(404,),
     ),
     Api(
@@ -168,6 +168,7 @@ ROUTES = (
             purposes={"type": "array", "items": TEXT},
             given_on=TEXT,
             expires_on=TEXT,
+            face=WHOLE,
             confirmed={"type": "boolean"},
         ),
         errors=(404, 422),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.provenance.likeness import MAX_PART, Box, Likeness
+from sonic.provenance.likeness import MAX_FACE, Box, Likeness
 from sonic.types import Photo, Portrait
 
 MAX_SHIFT = 0.3
@@ -35,6 +35,13 @@ def shown_in(portrait: Portrait, face: int | None) -> ShownFace:
     return ShownFace(as_shares(box, portrait.photo), lambda: face is None or len(all_faces(portrait.photo)) == 1)
 
 
+def chosen_in(photo: Photo, number: int | None) -> ShownFace:
+    """The face of this number, counted from the left, or the only one. Raises FaceError as faces.portrait.find_face."""
+    from sonic.faces.portrait import find_face
+
+    return ShownFace(as_shares(find_face(photo, number).box_px, photo), lambda: number is None)
+
+
 def as_shares(box_px: tuple[float, ...], photo: Photo) -> Box:
     """A box in px of the photo as shares of its sides, rounded as a consent keeps it."""
     left, top, right, bottom = (round(float(n) / side, 5) for n, side in zip(box_px, photo.size_px * 2, strict=True))
@@ -56,7 +63,7 @@ def is_same_place(one: Box, other: Box, photo: Photo) -> bool:
 
 def is_same_face(photo: Photo, box: Box, likeness: str) -> bool:
     """Whether this place of a photo shows what the likeness is of."""
-    return Likeness.from_text(likeness).face_disagreement(photo.rgb, box) <= MAX_PART
+    return Likeness.from_text(likeness).face_disagreement(photo.rgb, box) <= MAX_FACE
 
 
 def _measured(box: Box, photo: Photo) -> tuple[float, float, float]:

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
+from sonic.engines.light.renderers.warp.colours import picture_style
 from sonic.engines.light.renderers.warp.interior import N_ROW, TONGUE, interior, somebody, tongue_field
 from sonic.engines.light.renderers.warp.lighting import estimate_light
 from sonic.engines.light.renderers.warp.native import MouthScene, paint_mouth
 from sonic.faces.model import face_model, face_triangles
+from sonic.faces.tones import toning_of
 
 SIZE = (180, 130)
 PX_PER_MM = 3.0
@@ -115,3 +117,33 @@ def test_light_from_one_side_is_found_on_that_side(side):
     assert np.sign(light.towards[0]) == side
     assert light.towards[2] < 0
     assert np.linalg.norm(light.towards) == pytest.approx(1)
+
+
+def drawing(two_tones):
+    """A portrait-sized picture filled evenly, in two inks or in a few colours, and landmarks on it."""
+    points = face_model().template.astype(np.float64) * 2 + [160, 150, 0]
+    picture = np.full((420, 320, 3), 255 if two_tones else (230, 180, 160), np.uint8)
+    picture[250:270, 120:200] = 0 if two_tones else (180, 60, 60)
+    picture[100:112, 90:230] = 0 if two_tones else (60, 40, 30)
+    picture[200:210, 150:170] = 0 if two_tones else (120, 160, 60)
+    return picture, points
+
+
+def test_a_picture_in_two_inks_gets_a_mouth_in_two_inks():
+    picture, points = drawing(two_tones=True)
+    style = picture_style(picture, points, toning_of(picture, points))
+    made = style(np.random.default_rng(0).random((40, 40, 3)).astype(np.float32))
+    grey = (made > 0.02) & (made < 0.98)
+    assert style.detail < 0.5
+    assert grey.mean() < 0.15
+    assert made.max() > 0.98
+    assert made.min() < 0.02
+
+
+def test_other_pictures_keep_their_shades():
+    picture, points = drawing(two_tones=False)
+    shades = np.random.default_rng(0).random((8, 8, 3)).astype(np.float32)
+    flat = picture_style(picture, points, toning_of(picture, points))
+    noisy = np.clip(picture + np.random.default_rng(1).normal(0, 12, picture.shape), 0, 255).astype(np.uint8)
+    assert (flat(shades) == shades).all()
+    assert flat.detail < 0.5 < picture_style(noisy, points, toning_of(noisy, points)).detail

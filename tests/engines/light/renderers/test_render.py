@@ -91,6 +91,37 @@ def test_the_mouth_opens_and_closes(portrait, renderer):
     assert np.abs(wide - closed).mean() > np.abs(half - closed).mean()
 
 
+def test_what_opens_between_the_lips_changes_nothing_else(portrait, renderer, monkeypatch):
+    """Beyond the lips the frame is the same with and without the mouth's inside."""
+    motion = moved(lip_gap=[4, 12, 3], shape=[weights(), weights(jawOpen=0.4), weights(mouthRollLower=0.8)])
+    drawn = frames(renderer, motion)
+    monkeypatch.setattr("sonic.engines.light.renderers.warp.mouth.Mouth.draw", lambda *_: None)
+    bare = frames(renderer, motion)
+    left, top, right, bottom = mouth_box(portrait, 0.12)
+    for a, b in zip(drawn, bare, strict=True):
+        differs = (a != b).any(-1)
+        assert differs[top:bottom, left:right].sum() == differs.sum() > 50
+
+
+def test_closed_lips_show_nothing_of_what_is_behind_them(portrait, renderer, monkeypatch):
+    motion = moved(lip_gap=[0, 0.2], pose_deg=[(6, 3, 2), (0, 0, 0)])
+    drawn = frames(renderer, motion)
+    monkeypatch.setattr("sonic.engines.light.renderers.warp.mouth.Mouth.draw", lambda *_: None)
+    assert all((a == b).all() for a, b in zip(drawn, frames(renderer, motion), strict=True))
+
+
+def test_the_upper_teeth_stand_on_a_lower_lip_that_is_drawn_in(renderer, monkeypatch):
+    """As in f and v; a lip that is not drawn in stays in front of them."""
+    motion = moved(lip_gap=[2.5, 2.5], shape=[weights(mouthRollLower=0.7), weights()])
+    over = frames(renderer, motion)
+    nowhere = "sonic.engines.light.renderers.warp.mouth._over_lip"
+    monkeypatch.setattr(nowhere, lambda teeth, *_: np.zeros_like(teeth))
+    before = frames(renderer, motion)
+    change = [a.astype(int).sum(-1) - b.astype(int).sum(-1) for a, b in zip(over, before, strict=True)]
+    assert (change[0] > 30).sum() > 15
+    assert not change[1].any()
+
+
 def test_an_open_mouth_is_seen_as_open_by_a_tracker(renderer):
     def gap(rgb):
         points = find_faces(rgb)[0]
@@ -139,6 +170,26 @@ def test_head_brows_and_gaze_move_the_right_way(portrait, renderer):
     assert raised[brows, 1].mean() < rest[brows, 1].mean() - 1.5
     iris = [eye.iris for eye in topology.EYES]
     assert looking[iris, 0].mean() > rest[iris, 0].mean() + 1
+
+
+def test_a_smile_on_the_persons_left_is_seen_in_the_right_half_of_the_picture(portrait, renderer):
+    rest = portrait.face.points_px
+    left, right = frames(renderer, moved(shape=[weights(mouthSmileLeft=0.8), weights(mouthSmileRight=0.8)]))
+    rise = {side: rest[[topology.MOUTH_LEFT, topology.MOUTH_RIGHT], 1] for side in ("left", "right")}
+    for side, picture in (("left", left), ("right", right)):
+        rise[side] = rise[side] - find_faces(picture)[0][[topology.MOUTH_LEFT, topology.MOUTH_RIGHT], 1]
+    assert rise["left"][1] > rise["left"][0] + 2
+    assert rise["right"][0] > rise["right"][1] + 2
+
+
+def test_from_rest_to_a_smile_and_back_nothing_jumps(renderer):
+    t = np.concatenate([np.linspace(0, 1, 20), np.linspace(1, 0, 20)])
+    smile = weights(mouthSmileLeft=0.7, mouthSmileRight=0.7, mouthUpperUpLeft=0.4, mouthUpperUpRight=0.4)
+    motion = moved(shape=np.outer(t, smile), lip_gap=np.maximum(6 * t - 1.5, 0))
+    pictures = frames(renderer, motion)
+    steps = [np.abs(b.astype(int) - a).mean() for a, b in pairwise(pictures)]
+    assert max(steps) < 2.5 * np.median(steps)
+    assert (pictures[0] == pictures[-1]).all()
 
 
 def test_the_same_motion_gives_the_same_frames(portrait, renderer):

@@ -29,7 +29,7 @@ def eye_motion(
     brow_gain: float = 1.0,
     pose_deg: F32 | None = None,
 ) -> tuple[F32, F32, F32]:
-    """(lids (T, 2), gaze (T, 2), brows (T, 2)) at prosody.fps, as in Motion.
+    """(lids (T, 2), gaze (T, 2), brows (T, 2)) at prosody.fps: as in Motion, and mm of motion.brow_raise.
 
     ``blink_scale`` multiplies the rate of blinks, 0 is never; it changes nothing else. ``brow_gain`` multiplies the
     motion of the brows. With ``pose_deg`` (T, 3) the

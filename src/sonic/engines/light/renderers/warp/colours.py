@@ -16,6 +16,8 @@ _SKIN = (50, 280, 205, 425, 101, 330, 4)
 _FLAT_PX, _FLAT_SLOPE = 160, 0.15
 """Height at which a face is looked at, and the slope (Lab units a pixel) below which it counts as evenly filled: at
 most 0.06 of the faces in photographs and paintings do, from 0.14 on in drawings filled with few tones."""
+_OF_WHITE = 0.27
+"""Luminance of teeth in the shade of the lips, against the brightest things of a picture: at least."""
 _INK_SPREAD, _INK_SHARE = 0.08, 0.80
 """Cube root of luminance around each of two tones, and the share of a face that lies there in a picture of two inks."""
 _INK_FROM, _INK_TO = 0.30, 0.42
@@ -64,8 +66,9 @@ def portrait_colours(rgb: U8, points_px: F64, face_height_px: float) -> Colours:
     skin = np.median([patch(i, 0.035) for i in _SKIN], 0)
     lips = np.median([patch(i, 0.012) for i in _LIPS], 0)
     eyes = eye_pixels(rgb, points_px)
-    teeth = _teeth(skin, _sclera(linear[eyes], skin))
-    tongue = 0.55 * lips + 0.45 * np.array([1.55, 0.55, 0.50]) * luminance(skin)
+    white = float(np.percentile(linear[rgb[::4, ::4]] @ _LUMA, 98))
+    teeth = _teeth(skin, _sclera(linear[eyes], skin), white)
+    tongue = 0.55 * lips + 0.35 * np.array([1.55, 0.55, 0.50]) * luminance(skin)
     lash = np.percentile(eyes, 8, axis=0) if len(eyes) > 20 else np.array([20.0, 20.0, 20.0])
     gum = (0.5 * lips + 0.5 * skin) * [0.95, 0.60, 0.63]
     cavity = lips * [0.17, 0.08, 0.08] + 0.0015
@@ -92,14 +95,18 @@ def _sclera(eyes: F32, skin: F64) -> F64:
     return np.asarray(np.median(eyes[(light >= low) & (light <= high + 1e-6)], 0), np.float64)
 
 
-def _teeth(skin: F64, sclera: F64) -> F64:
-    """As light as the picture's own whites allow: a painted eye is no whiter than its painter made it."""
+def _teeth(skin: F64, sclera: F64, white: float) -> F64:
+    """As light as the picture's own whites allow.
+
+    Those are the eyes, no whiter than their painter made them; where lids shade them, the brightest things in it, of
+    luminance ``white``.
+    """
     y_skin, y_white = luminance(skin), luminance(sclera)
-    light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin))
+    light = np.clip(0.45 * y_skin + 0.23, 1.02 * y_skin, max(1.5 * y_white, 1.02 * y_skin, _OF_WHITE * white))
     light = float(np.clip(light, 0.05, 0.72))
     tint = np.maximum(skin / max(y_skin, 1e-3), 0.05)
-    white = np.maximum(sclera / max(y_white, 1e-3), 0.05)
-    colour = np.array([1.03, 1.0, 0.92]) * tint**0.36 * white**0.30
+    eye = np.maximum(sclera / max(y_white, 1e-3), 0.05)
+    colour = np.array([1.03, 1.0, 0.92]) * tint**0.22 * eye**0.20
     return np.asarray(colour / luminance(colour) * light)
 
 

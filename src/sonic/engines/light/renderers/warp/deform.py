@@ -9,6 +9,7 @@ from sonic.engines.light.renderers.warp.opening import LidPath
 from sonic.engines.light.renderers.warp.rest import Rest
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
+from sonic.faces.model import FaceModel
 from sonic.faces.topology import N_SURFACE
 from sonic.motion import shape_column
 from sonic.types import F32, F64
@@ -21,6 +22,10 @@ _SPREAD = [shape_column(f"{name}{side}") for name in ("mouthStretch", "mouthDimp
 _RELAXING = [shape_column(name) for name in ("mouthPucker", "mouthFunnel", "jawOpen")]
 _RELAX = np.array([1.0, 1.0, 0.6])
 """A smile with closed lips goes with rounding and with an open jaw, by this share of their weights, and comes back."""
+_LIPS = [np.array(rows)[:, 1:-1] for rows in (topology.LIP_ROWS[:4], topology.LIP_ROWS[4:])]
+"""(4, 9) each: rows of a lip from its outer to its inner edge, without the corners."""
+_THINNING = 0.8
+"""Of what would keep the area of lips that are pulled wider."""
 _ROLLS = {"mouthRollUpper": (0, topology.LIP_TOP), "mouthRollLower": (17, topology.LIP_BOTTOM)}
 """Shape -> middle of the lip's outer and inner edge."""
 _INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
@@ -52,9 +57,9 @@ class Pose:
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, rest: Rest, shapes_mm: F64, template_mm: F64, lids: list[LidPath]) -> None:
+    def __init__(self, neutral: Neutral, rest: Rest, model: FaceModel, lids: list[LidPath]) -> None:
         self._neutral, self._lids, self._rest = neutral, lids, rest
-        self._shapes = _fitted(shapes_mm, template_mm, neutral).reshape(len(shapes_mm), -1)
+        self._shapes = _fitted(model, neutral).reshape(len(model.shapes), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
@@ -70,6 +75,7 @@ class Deformer:
             shape[_SPREAD] *= 1 - self._rest.smiling * (1 - relaxed)
         d = np.einsum("k,kn->n", shape, self._shapes).reshape(N_SURFACE, 3) + relaxed * self._rest.left_mm
         jaw = d[list(topology.CHIN), :2].mean(0)
+        self._keep_volume(d)
         self._part_lips(d, lip_gap)
         points = self._neutral.points_mm + d
         narrowed = [
@@ -77,6 +83,17 @@ class Deformer:
             for path, opening in zip(self._lids, lids.tolist(), strict=True)
         ]
         return Pose(points, lip_gap, jaw, tuck, (up, out), tuple(narrowed))
+
+    def _keep_volume(self, d: F64) -> None:
+        """Lips that are pulled wider get thinner: correct ``d`` so that their rows lie closer to the inner edge."""
+        corners = [topology.MOUTH_LEFT, topology.MOUTH_RIGHT]
+        before, now = (float(np.ptp(x[corners, 0])) for x in (self._neutral.points_mm, self._neutral.points_mm + d))
+        if now <= before:
+            return
+        thinner = _THINNING * (1 - before / now)
+        for rows in _LIPS:
+            y = self._neutral.points_mm[rows, 1] + d[rows, 1]
+            d[rows[:-1], 1] += thinner * (y[-1] - y[:-1])
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
@@ -94,11 +111,11 @@ class Deformer:
         d[np.ix_(lower, [0, 2])] -= difference
 
 
-def _fitted(shapes_mm: F64, template_mm: F64, neutral: Neutral) -> F64:
+def _fitted(model: FaceModel, neutral: Neutral) -> F64:
     """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
-    own, mean = neutral.points_mm, template_mm
+    own, mean = neutral.points_mm, model.template.astype(np.float64)
     width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
-    fitted = shapes_mm * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
+    fitted = model.shapes.astype(np.float64) * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
     for name, (outer, inner) in _ROLLS.items():
         height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
         fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)

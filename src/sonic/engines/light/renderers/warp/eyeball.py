@@ -175,13 +175,15 @@ def _shade_of_lids(x: F32, y: F32, lids: tuple[F64, F64], iris: F64, radius: flo
     """(h, w) the shadow of the upper lid and its lashes, and a trace of one above the lower lid."""
     curves = [(catmull_rom(line) - iris) / radius for line in lids]
     top, bottom = (np.interp(x[0], *c[np.argsort(c[:, 0])].T) for c in curves)
-    under = 1 - 0.62 * np.exp(-np.maximum(y - top, 0) / 0.30)
+    under = 1 - 0.72 * np.exp(-np.maximum(y - top, 0) / 0.34)
     return np.asarray(under * (1 - 0.22 * np.exp(-np.maximum(bottom - y, 0) / 0.15)), np.float32)
 
 
 def _with_glint(linear: F32, x: F32, y: F32, tones: EyeTones) -> F32:
     side = 0.16 + 0.14 * abs(tones.light_from)
     side *= 1.0 if tones.light_from >= 0 else -1.0
-    from_glint = np.hypot((x - side) / 0.85, y + 0.30)
-    bright = 0.75 * smoothstep(0.17, 0.09, from_glint)[..., None]
-    return np.asarray(linear + bright * (min(1.0, 3.2 * float(tones.white @ _LUMA)) - linear), np.float32)
+    from_glint = np.hypot((x - side) / 0.85, y + 0.28)
+    bright = 0.9 * smoothstep(0.17, 0.09, from_glint)
+    # what lies below the face is seen in the lower half of the eye, faintly
+    bright += 0.025 * smoothstep(0.34, 0.1, np.hypot((x + 0.8 * side) / 1.2, y - 0.42))
+    return np.asarray(linear + bright[..., None] * (min(1.0, 4.0 * float(tones.white @ _LUMA)) - linear), np.float32)

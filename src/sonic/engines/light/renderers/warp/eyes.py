@@ -31,7 +31,7 @@ _GLASSES_SHUT_FROM, _GLASSES_SHUT_TO = 0.01, 0.12
 """Behind glasses nothing stretches: the lid of skin is all there is."""
 _LOOKS_ASIDE_MM = (1.2, 3.0)
 _LASH_OF_SKIN = 0.03
-_OPEN_LASH = 0.8
+_OPEN_LASH = 1.0
 """How dark the edge of a lid is that the photo shows shut, against that of a lid that shuts."""
 _TO_CAMERA_MM = 8.6
 """How far an iris goes aside to keep to the camera from a head that is turned, times the sine of its turn."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sonic.engines.light.renderers.warp.fill import fill_outwards
 from sonic.engines.light.renderers.warp.seam import darkest_path, lightness
 from sonic.faces import topology
+from sonic.faces.geometry import smoothstep
 from sonic.types import F32, F64, U8
 
 _CONTRAST = 20.0
@@ -20,6 +21,7 @@ _EDGE_MM, _SHADOW_MM, _WHITE_MM = 0.9, 2.4, 1.8
 _RIM_MM, _RIM_FROM_MM = 1.2, 2.5
 """How far it keeps from a rim, and where rims lie."""
 _ENOUGH_SKIN, _HALF = 0.12, 0.55
+_FROM_BELOW = 0.3
 
 
 _LENS_MM, _LENS_MOVES = 24.0, 0.25
@@ -40,6 +42,8 @@ class LidSkin:
     """How far the lid may close."""
     wing: bool = False
     """Whether lashes or make-up go on beyond the outer corner."""
+    free: F64 | float = 1.0
+    """(h, w) 0 .. 1: how far a lid may be drawn there; 0 on rims."""
 
 
 def wears_glasses(points_px: F64, rgb: U8, px_per_mm: float) -> bool:
@@ -69,18 +73,18 @@ def behind_lenses(template_mm: F64) -> F64:
     return np.asarray(1 - (1 - _LENS_MOVES) * np.exp(-((away / _LENS_MM) ** 6)))[:, None]
 
 
-def lid_behind_glasses(patch: U8, away_mm: F64, deep_mm: F64, px_per_mm: float) -> LidSkin:
+def lid_behind_glasses(patch: U8, away_mm: F64, deep_mm: F64, below: NDArray[np.bool_], px_per_mm: float) -> LidSkin:
     """Smooth skin for an eye in ``patch`` (h, w, 3), in the colour between eye and rim, without rims and glare.
 
-    ``away_mm``, ``deep_mm`` (h, w): distance to the opening of the eye from outside and from inside.
+    ``away_mm``, ``deep_mm`` (h, w): distance to the opening of the eye from outside and from inside; ``below`` (h, w):
+    what lies under it, whose shadows have less to say.
     """
     import cv2
 
     near = (away_mm > _SKIN_FROM_MM) & (away_mm < _SKIN_TO_MM)
     lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.float32)
-    base = np.median(lab[_skin_like(lab, near)], 0)
-    difference = np.abs(lab - base) / [22.0, 9.0, 11.0]
-    known = np.exp(-((difference**2).sum(-1) ** 2)) * near
+    base, difference, skin_share = _usual_skin(lab, near, below)
+    known = skin_share * np.where(below, _FROM_BELOW, 1.0)
     rgb = cv2.cvtColor(base.round().astype(np.uint8)[None, None], cv2.COLOR_LAB2RGB)[0, 0].astype(np.float32)
     # the median leads, the pixels nearby vary it
     share = np.maximum(known, 0.004).astype(np.float32)
@@ -94,8 +98,24 @@ def lid_behind_glasses(patch: U8, away_mm: F64, deep_mm: F64, px_per_mm: float) 
     reach_mm = np.where(lab[..., 0] < base[0], _SHADOW_MM, _WHITE_MM)
     shadow = parts_touching(unlike & (away_mm < reach_mm), away_mm <= 0)
     covered = (deep_mm > 0.5) | (((away_mm < _EDGE_MM) | shadow) & (from_rim_mm > _RIM_MM))
-    enough = float(known.sum()) > _ENOUGH_SKIN * max(int(near.sum()), 1)
-    return LidSkin(filled.astype(np.float32), known, covered.astype(np.uint8), 1.0 if enough else _HALF)
+    enough = skin_share.sum() > _ENOUGH_SKIN * max(int(near.sum()), 1)
+    free = smoothstep(0.3, _RIM_MM + 0.6, from_rim_mm)
+    return LidSkin(filled.astype(np.float32), known, covered.astype(np.uint8), 1.0 if enough else _HALF, free=free)
+
+
+def _usual_skin(lab: F32, near: NDArray[np.bool_], below: NDArray[np.bool_]) -> tuple[F32, F32, F64]:
+    """(colour (3,) Lab, how far each pixel is from it (h, w, 3), which of those nearby are skin (h, w) 0 .. 1).
+
+    The colour is that of the skin above the eye, unless there is too little of it to be sure.
+    """
+    skin = _skin_like(lab, near)
+    for chosen in (skin & ~below, skin):
+        base = np.median(lab[chosen if chosen.any() else skin], 0).astype(np.float32)
+        difference = (np.abs(lab - base) / [22.0, 9.0, 11.0]).astype(np.float32)
+        share = np.exp(-((difference.astype(np.float64) ** 2).sum(-1) ** 2)) * near
+        if share.sum() > _ENOUGH_SKIN * max(int(near.sum()), 1):
+            break
+    return base, difference, share
 
 
 def _skin_like(lab: F32, near: NDArray[np.bool_]) -> NDArray[np.bool_]:

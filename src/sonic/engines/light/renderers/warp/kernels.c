@@ -284,7 +284,9 @@ typedef struct {
     float lip_reach_mm;
 } Scene;
 
-#define SAMPLES 2 /* a side of a pixel */
+#define SAMPLES 4 /* a side of a pixel: with 2, edges of teeth tremble under a swaying head */
+
+EXPORT int sonic_mouth_samples(void) { return SAMPLES * SAMPLES; }
 
 static inline float dot3(const float a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
@@ -320,10 +322,10 @@ static inline float grain(float x, float y) { return sinf(5.1f * x + 1.3f * sinf
 
 static void tooth_colour(const Scene *s, float across, float along, float rgb[3])
 {
-    static const float root_tint[3] = {0.04f, 0.09f, 0.19f}, tip_tint[3] = {0.15f, 0.10f, 0.05f}, gap_tint[3] = {0.50f, 0.62f, 0.70f};
+    static const float root_tint[3] = {0.03f, 0.07f, 0.14f}, tip_tint[3] = {0.15f, 0.10f, 0.05f}, gap_tint[3] = {0.50f, 0.62f, 0.70f};
     float side = fabsf(across), plain = 0.3f + 0.7f * s->detail;
     float root = plain * smoothstep(2.0f, 9.5f, along), tip = plain * (1.0f - smoothstep(0.0f, 1.9f, along));
-    float gap = s->detail * smoothstep(0.89f, 1.02f, side), round = 0.20f * s->detail * side * side * side;
+    float gap = s->detail * smoothstep(0.87f, 1.02f, side), round = 0.20f * s->detail * side * side * side;
     for (int k = 0; k < 3; k++)
         rgb[k] = s->teeth_rgb[k] * (1.0f - root * root_tint[k]) * (1.0f - tip * tip_tint[k]) * (1.0f - gap * gap_tint[k]) * (1.0f - round);
 }
@@ -350,6 +352,7 @@ static void shade_sample(const Scene *s, int part, const Surface *const p[3], co
         tone += w[i] * p[i]->tone;
         light += w[i] * q[i]->light;
     }
+    if (part == TOOTH) normal[0] += 0.30f * s->detail * across; /* rounder than the thinned mesh tells */
     float size = 1.0f / sqrtf(maxf(dot3(normal, normal), 1e-6f));
     if (dot3(normal, s->viewer) < 0.0f) size = -size; /* a lining is seen from inside */
     for (int k = 0; k < 3; k++) normal[k] *= size;
@@ -362,10 +365,44 @@ static void shade_sample(const Scene *s, int part, const Surface *const p[3], co
     for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light;
 }
 
+/* What of a pixel shows one triangle: how many samples, and the sum of their places. */
+typedef struct { int triangle, count; float x, y; } Share;
+
+/* The triangles seen in pixel (x, y), -1 for none; returns how many. */
+static int shares_of(const int32_t *seen, int fine, int x, int y, Share shares[SAMPLES * SAMPLES])
+{
+    int n = 0;
+    for (int fy = y * SAMPLES; fy < (y + 1) * SAMPLES; fy++)
+        for (int fx = x * SAMPLES; fx < (x + 1) * SAMPLES; fx++) {
+            int triangle = seen[(size_t)fy * (size_t)fine + (size_t)fx], k = 0;
+            while (k < n && shares[k].triangle != triangle) k++;
+            if (k == n) shares[n++] = (Share){triangle, 0, 0.0f, 0.0f};
+            shares[k].count++;
+            shares[k].x += (float)fx;
+            shares[k].y += (float)fy;
+        }
+    return n;
+}
+
+/* Linear RGB of one triangle in the middle of its share of a pixel. */
+static void shade_share(const Scene *s, const Surface *surface, const Place *places, const int32_t *t, int part, const Share *share,
+                        float rgb[3])
+{
+    const Place *const q[3] = {places + t[0], places + t[1], places + t[2]};
+    const Surface *const p[3] = {surface + t[0], surface + t[1], surface + t[2]};
+    float px = (share->x / (float)share->count - 0.5f * (SAMPLES - 1)) / SAMPLES, w[3];
+    float py = (share->y / (float)share->count - 0.5f * (SAMPLES - 1)) / SAMPLES;
+    float inv = 1.0f / ((q[1]->x - q[0]->x) * (q[2]->y - q[0]->y) - (q[1]->y - q[0]->y) * (q[2]->x - q[0]->x));
+    w[0] = ((q[1]->x - px) * (q[2]->y - py) - (q[1]->y - py) * (q[2]->x - px)) * inv;
+    w[1] = ((q[2]->x - px) * (q[0]->y - py) - (q[2]->y - py) * (q[0]->x - px)) * inv;
+    w[2] = 1.0f - w[0] - w[1];
+    shade_sample(s, part, p, q, w, rgb);
+}
+
 /* Linear RGB of what is seen through the lips, for pixels inside them or less than `reach_mm` outside, and how much of each pixel
  * is upper teeth. `inside_mm` (height, width): distance to the lip edge, negative outside. `below_mm`: distance below the upper
  * lip. `parts` names each triangle's part; triangles before n_upper are the upper teeth. `depth` and `seen` hold one value for
- * each of the SAMPLES x SAMPLES samples of each pixel. */
+ * each of the SAMPLES x SAMPLES samples of each pixel; each triangle is shaded once a pixel. */
 EXPORT void sonic_paint_mouth(const Scene *scene, const Surface *surface, const Place *places, const int32_t *triangles,
                               const uint8_t *parts, int n_triangles, int n_upper, const float *inside_mm, const float *below_mm,
                               float reach_mm, int width, int height, float *depth, int32_t *seen, float *out, float *upper)
@@ -382,31 +419,22 @@ EXPORT void sonic_paint_mouth(const Scene *scene, const Surface *surface, const 
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             size_t pixel = (size_t)y * (size_t)width + (size_t)x;
-            float sum[3] = {0.0f, 0.0f, 0.0f}, teeth = 0.0f;
-            for (int n = 0; n < SAMPLES * SAMPLES && inside_mm[pixel] >= -reach_mm; n++) {
-                int fx = x * SAMPLES + n % SAMPLES, fy = y * SAMPLES + n / SAMPLES;
-                int i = seen[(size_t)fy * (size_t)fine + (size_t)fx];
-                if (i < 0) {
-                    for (int k = 0; k < 3; k++) sum[k] += scene->cavity_rgb[k];
-                    continue;
-                }
-                const int32_t *t = triangles + 3 * i;
-                const Place *const q[3] = {places + t[0], places + t[1], places + t[2]};
-                const Surface *const p[3] = {surface + t[0], surface + t[1], surface + t[2]};
-                float px = ((float)fx - 0.5f * (SAMPLES - 1)) / SAMPLES, py = ((float)fy - 0.5f * (SAMPLES - 1)) / SAMPLES, w[3], rgb[3];
-                float inv = 1.0f / ((q[1]->x - q[0]->x) * (q[2]->y - q[0]->y) - (q[1]->y - q[0]->y) * (q[2]->x - q[0]->x));
-                w[0] = ((q[1]->x - px) * (q[2]->y - py) - (q[1]->y - py) * (q[2]->x - px)) * inv;
-                w[1] = ((q[2]->x - px) * (q[0]->y - py) - (q[2]->y - py) * (q[0]->x - px)) * inv;
-                w[2] = 1.0f - w[0] - w[1];
-                shade_sample(scene, parts[i], p, q, w, rgb);
-                for (int k = 0; k < 3; k++) sum[k] += maxf(rgb[k], 0.3f * scene->cavity_rgb[k]);
-                teeth += i < n_upper;
+            float sum[3] = {0.0f, 0.0f, 0.0f}, teeth = 0.0f, rgb[3];
+            Share shares[SAMPLES * SAMPLES];
+            int n = inside_mm[pixel] < -reach_mm ? 0 : shares_of(seen, fine, x, y, shares);
+            for (int k = 0; k < n; k++) {
+                const int i = shares[k].triangle;
+                float weight = (float)shares[k].count / (SAMPLES * SAMPLES);
+                for (int c = 0; c < 3; c++) rgb[c] = scene->cavity_rgb[c];
+                if (i >= 0) shade_share(scene, surface, places, triangles + 3 * i, parts[i], shares + k, rgb);
+                for (int c = 0; c < 3; c++) sum[c] += weight * maxf(rgb[c], 0.3f * scene->cavity_rgb[c]);
+                if (i >= 0 && i < n_upper) teeth += weight;
             }
             /* the lips keep light away: most at their edge, and more under the upper one */
             float light = scene->lip_light + (1.0f - scene->lip_light) * smoothstep(-0.4f, scene->lip_reach_mm, inside_mm[pixel]);
-            light *= (0.84f + 0.16f * smoothstep(0.0f, 2.2f, below_mm[pixel])) / (SAMPLES * SAMPLES);
-            for (int k = 0; k < 3; k++) out[3 * pixel + k] = light * sum[k];
-            upper[pixel] = teeth / (SAMPLES * SAMPLES);
+            light *= 0.84f + 0.16f * smoothstep(0.0f, 2.2f, below_mm[pixel]);
+            for (int c = 0; c < 3; c++) out[3 * pixel + c] = light * sum[c];
+            upper[pixel] = teeth;
         }
 }
 

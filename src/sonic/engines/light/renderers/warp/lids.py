@@ -14,6 +14,8 @@ _ZONE_MM, _WING_MM2 = 3.4, 3.0
 """How far beyond the lid edges lashes, make-up and drawn outlines may reach, and how much further out is a wing."""
 _EDGE_MM = 0.8
 _SKIN_FROM_MM, _SKIN_TO_MM = 2.5, 6.5
+_FROM_BELOW = 0.15
+"""How much the skin below an eye has to say about the colour of its lid."""
 _DARKEST = 0.78
 """Of the lightness (L*) around the eye: a lid's own."""
 
@@ -42,14 +44,15 @@ def closed_lid(patch: U8, upper: F64, lower: F64, px_per_mm: float, *, glasses: 
     away_mm = cv2.distanceTransform(1 - inside, cv2.DIST_L2, 5) / px_per_mm
     deep_mm = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / px_per_mm
     lid = (
-        lid_behind_glasses(patch, away_mm, deep_mm, px_per_mm)
+        lid_behind_glasses(patch, away_mm, deep_mm, _below(lower, patch.shape), px_per_mm)
         if glasses
         else _bare_lid(patch, upper, lower, away_mm, px_per_mm)
     )
     filled = cv2.GaussianBlur(lid.rgb, (0, 0), max(0.5, 0.5 * px_per_mm))
     shading = _shading(patch.shape, upper, lower, crease=not glasses)
     skin = filled * shading[..., None] + _grain(patch, lid.known)
-    soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.35 if glasses else 0.7) * px_per_mm))
+    soft = cv2.GaussianBlur(lid.covered.astype(np.float32), (0, 0), max(0.6, (0.7 if glasses else 1.0) * px_per_mm))
+    soft = np.asarray(soft * lid.free, np.float32)
     rgb, cover = np.clip(skin, 0, 255).astype(np.uint8), np.clip(soft * 255 + 0.5, 0, 255).astype(np.uint8)
     return ClosedLid(rgb, cover, lid.closes, lid.wing)
 
@@ -75,6 +78,8 @@ def _bare_lid(patch: U8, upper: F64, lower: F64, away_mm: F64, px_per_mm: float)
     reach = 2 * max(1, round(0.7 * px_per_mm)) + 1
     covered = cv2.dilate(own.astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach)))
     known = np.exp(-((1.1 * unlike) ** 2)) * (1 - covered)
+    # a lid has the colour of the skin above it rather than of the shadows below the eye
+    known *= np.where(_below(lower, patch.shape), _FROM_BELOW, 1.0)
     filled = fill_outwards(patch.astype(np.float32), (known + 1e-4 * (away_mm > _ZONE_MM)).astype(np.float32))
     rgb = _no_darker_than_skin(filled, patch[ring]) if ring.any() else filled
     return LidSkin(rgb, known, covered, wing=wing)
@@ -136,7 +141,11 @@ def _shading(shape: tuple[int, ...], upper: F64, lower: F64, *, crease: bool) ->
     tallest = float(np.max(bottom - top))
     down = (y - top) / max(tallest, 1.0)
     ends = smoothstep(0.0, 0.35, (bottom - top) / max(tallest, 1.0))
-    fold = 0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2)) if crease else -0.10 * np.exp(-(((down - 0.4) / 0.3) ** 2))
+    fold = (
+        0.10 * np.exp(-(((down + 0.12) / 0.16) ** 2))
+        if crease
+        else 0.12 * np.exp(-(((down + 0.02) / 0.14) ** 2)) - 0.08 * np.exp(-(((down - 0.45) / 0.25) ** 2))
+    )
     shade = fold + 0.10 * np.exp(-(((y - bottom) / max(tallest, 1.0) / 0.25) ** 2))
     return np.asarray(1 - shade * ends, np.float32)
 

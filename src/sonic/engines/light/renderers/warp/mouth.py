@@ -37,6 +37,10 @@ _SIZE = 0.94
 """The modelled teeth are larger than most people's."""
 _EDGE_MM = 3.3
 """Of the upper incisors below the line where the lips meet."""
+_TURNING_DEPTH = 0.5
+"""Share of the interior's depth that head motion sees: the mesh turns twice as far as its outline shows."""
+_TURNED_DEG, _TURNED_DEPTH = (10.0, 32.0), 0.6
+"""A head that is turned in the photo shows the interior with less depth: how much is left beyond the second yaw."""
 _LIT_MM = 8.0
 """So far behind the lips light reaches undimmed."""
 
@@ -109,7 +113,7 @@ class Mouth:
             teeth_rgb=tuple(colours.teeth), gum_rgb=tuple(colours.gum), tongue_rgb=tuple(colours.tongue),
             cheek_rgb=tuple(0.55 * colours.gum), cavity_rgb=tuple(colours.cavity), light=tuple(towards),
             half=tuple(half), viewer=tuple(viewer), wrap=light.wrap, detail=detail,
-            gloss=0.26 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
+            gloss=0.32 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
             lip_light=0.76, lip_reach_mm=2.0 * (0.45 + 0.55 * open_share),
         )  # fmt: skip
 
@@ -120,8 +124,10 @@ class _Body:
     def __init__(self, shape: Interior, neutral: Neutral, fit: HeadFit, edge_mm: float | None) -> None:
         self._neutral, self._fit = neutral, fit
         size = _SIZE * float(np.clip(neutral.mouth_width_mm / _USUAL_WIDTH_MM, 0.9, 1.12))
-        self._at = size * shape.at.astype(np.float64)
-        self._jaw = shape.jaw.astype(np.float64)
+        yaw = abs(float(np.rad2deg(np.arcsin(np.clip(fit.rotation[0, 2], -1, 1)))))
+        depth = np.array([1, 1, 1 - (1 - _TURNED_DEPTH) * float(smoothstep(*_TURNED_DEG, yaw))])
+        self._at = size * shape.at.astype(np.float64) * depth
+        self._jaw = shape.jaw.astype(np.float64) * depth
         self._tongue = tongue_field(shape)
         front = (shape.tooth == 7) | (shape.tooth == 8)
         self._at[:, 1] += (_EDGE_MM if edge_mm is None else edge_mm) - self._at[front, 1].max()
@@ -145,7 +151,9 @@ class _Body:
         anchor, drop = self._neutral.anchor_mm, self._drop_mm(pose)
         at = self._at + drop * self._jaw + self._tongue.displacement(drop, self._edge, *pose.tongue)
         at[:, 0] += 0.8 * float(pose.jaw_mm[0]) * np.minimum(np.abs(self._jaw[:, 1]), 1)
-        px = rigid(self._fit.to_px(at + anchor))
+        px = self._fit.to_px(at + anchor)
+        px[:, 2] -= (1 - _TURNING_DEPTH) * (px[:, 2] - self._fit.to_px(anchor)[2])
+        px = rigid(px)
         out = np.empty((len(at), 4), np.float32)
         out[:, :2] = px[:, :2] - [cut.box.left, cut.box.top]
         out[:, 2] = px[:, 2]
@@ -166,8 +174,9 @@ class _Body:
         entering = (0.55 + 0.45 * min(1.0, pose.gap_mm / 9)) * float(smoothstep(0.35, 1.0, wide) * 0.6 + 0.4)
         z = self._at[:, 2] + max(pursed, 0.0)
         teeth = np.exp(-np.maximum(z - _LIT_MM, 0) / (15.0 * entering))
-        tongue = 1.1 * entering * np.exp(-np.maximum(z - 18, 0) / 12)
-        slit = float(0.5 + 0.5 * smoothstep(0.3, 4.5, pose.gap_mm)) * float(0.5 + 0.5 * smoothstep(0.4, 0.9, wide))
+        tongue = 0.65 * entering * np.exp(-np.maximum(z - 18, 0) / 11)
+        slit = float(0.5 + 0.5 * smoothstep(0.3, 4.5, pose.gap_mm)) * float(0.5 + 0.5 * smoothstep(0.45, 0.95, wide))
+        slit *= float(np.exp(-max(pursed - 1.0, 0.0) / 9))
         return np.where(self._is_tongue, tongue, teeth) * slit
 
 
@@ -201,7 +210,7 @@ def portrait_mouth(rgb: U8, points_px: F64, setting: MouthSetting, rng: np.rando
         colours.with_teeth(photo_teeth.colour if photo_teeth else None),
         estimate_light(rgb, points_px, face_triangles()),
         picture_style(rgb, points_px, colours.toning),
-        blur_px=max(0.4, 0.10 * fit.px_per_mm, 0.65 * setting.softness_px),
+        blur_px=max(0.35, 0.08 * fit.px_per_mm, 0.55 * setting.softness_px),
     )
     return Mouth(setting.neutral, fit, look, somebody(interior(), rng), photo_teeth)
 

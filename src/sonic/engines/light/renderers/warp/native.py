@@ -15,7 +15,7 @@ from sonic.types import F32, U8
 I32 = NDArray[np.int32]
 U32 = NDArray[np.uint32]
 
-_ABI_VERSION = 4
+_ABI_VERSION = 5
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -137,7 +137,7 @@ def paint_mouth(
     _checked(places, np.float32, 2, "places")
     if places.shape != (len(mesh.surface), 4) or not np.isfinite(places).all():
         raise ValueError(f"places must be finite ({len(mesh.surface)}, 4), got {places.shape}")
-    samples = 4 * width * height
+    samples = int(_library().sonic_mouth_samples()) * width * height
     depth, seen = np.empty(samples, np.float32), np.empty(samples, np.int32)
     out, upper = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     _library().sonic_paint_mouth(
