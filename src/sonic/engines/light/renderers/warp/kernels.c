@@ -17,7 +17,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-#define ABI_VERSION 4
+#define ABI_VERSION 5
 #define BAND_ROWS 32  /* rows rastered and sampled together: map and depth of a band stay in the cache */
 #define FAR_AWAY 1e30f
 #define STILL_PX 1e-3f /* shifts below this leave a pixel as it is */
