@@ -113,7 +113,7 @@ def _coverage(text: str, font: ImageFont.FreeTypeFont) -> F32:
     left, top, right, bottom = (int(v) for v in font.getbbox(text))
     image = Image.new("L", (right - left + 2, bottom - top + 2))
     ImageDraw.Draw(image).text((1 - left, 1 - top), text, fill=255, font=font)
-    return np.asarray(image.crop(image.getbbox()), np.float32) / 255
+    return np.asarray(image.crop(image.getbbox()), np.float32) / np.float32(255)
 
 
 def _ink_height(glyph: str, font: ImageFont.FreeTypeFont) -> int:
@@ -131,7 +131,7 @@ def _rounded(width: int, height: int, radius: float) -> F32:
     k = _OVERSAMPLE
     image = Image.new("L", (width * k, height * k))
     ImageDraw.Draw(image).rounded_rectangle((0, 0, width * k - 1, height * k - 1), radius * k, fill=255)
-    return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 @cache

@@ -108,7 +108,7 @@ class Likeness:
     @property
     def n_cells(self) -> int:
         """Along each side."""
-        return self.changes.shape[1]
+        return int(self.changes.shape[1])
 
     def is_copy(self, rgb: U8) -> bool:
         """Whether this (H, W, 3) picture is the same photo."""
