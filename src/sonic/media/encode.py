@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -19,6 +20,7 @@ from sonic.errors import OutputError
 from sonic.media.decode import sound_format
 from sonic.media.mono import as_heard
 from sonic.settings import Settings
+from sonic.settings.platforms import Platform, platform
 from sonic.types import F32, Clip, Frame, OnProgress, Progress
 
 QUEUE_FRAMES = 4
@@ -34,6 +36,8 @@ SOUND_AHEAD_S = Fraction(1, 4)
 """How far the sound is written before the picture, so that the muxer never waits for it."""
 KEYFRAME_S = 4
 """Players can jump to every keyframe."""
+PLATFORM_RATE_HZ = 48_000
+"""Of the sound in files for platforms."""
 MIN_CRF = 1
 """H.264 with crf 0 is lossless: a profile that browsers do not play. It is written as 1."""
 
@@ -143,12 +147,15 @@ def _cause(error: av.error.FFmpegError | OSError, clip: Clip) -> str:
 def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str]) -> None:
     # Without use_metadata_tags FFmpeg drops the AIGC entry without a word.
     flags = {"movflags": "use_metadata_tags+faststart"}
+    rules = platform(settings.platform) if settings.platform else None
+    if rules:
+        flags["use_editlist"] = "0"
     with (
         av.open(str(path), "w", format="mp4", options=flags) as container,
-        closing(_Sound(container, clip)) as sound,
+        closing(_Sound(container, clip, rules)) as sound,
     ):
         container.metadata.update(metadata)
-        stream = _video_stream(container, clip, settings)
+        stream = _video_stream(container, clip, settings, rules)
         sound.open()
         picture = _Picture(clip.fps)
         for frame in frames:
@@ -158,25 +165,34 @@ def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, me
         sound.write_rest()
 
 
-def _video_stream(container: av.container.OutputContainer, clip: Clip, settings: Settings) -> av.VideoStream:
+def _video_stream(
+    container: av.container.OutputContainer, clip: Clip, settings: Settings, rules: Platform | None
+) -> av.VideoStream:
     stream = container.add_stream("libx264", rate=clip.fps)
     context = stream.codec_context
     context.width, context.height = clip.size_px
     context.pix_fmt = "yuv420p"
     context.time_base = 1 / clip.fps
     context.thread_count = X264_THREADS
-    context.gop_size = round(KEYFRAME_S * clip.fps)
+    context.gop_size = max(1, int((rules.keyframe_s if rules else KEYFRAME_S) * clip.fps))
     context.options = {
         "preset": settings.encoder_preset,
         "crf": str(max(MIN_CRF, settings.crf)),
         "profile": "high",
         "chroma_sample_location": "center",  # where the conversion below puts it, measured
+        **(_for_platform(rules) if rules else {}),
     }
     context.color_range = ColorRange.MPEG
     context.colorspace = Colorspace.ITU709
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
     return stream
+
+
+def _for_platform(rules: Platform) -> dict[str, str]:
+    """No pictures out of order, which would need an edit list, and room for the sound below the rate's cap."""
+    bits_s = round(rules.max_mbit_s * 1e6) - 2 * AAC_MAX_BIT_RATE
+    return {"bf": "0", "flags": "+cgop", "maxrate": str(bits_s), "bufsize": str(bits_s)}
 
 
 class _Picture:
@@ -206,10 +222,14 @@ class _Picture:
 class _Sound:
     """The source's sound as AAC, cut to the clip's length, written as far as the picture has come."""
 
-    def __init__(self, container: av.container.OutputContainer, clip: Clip) -> None:
+    def __init__(self, container: av.container.OutputContainer, clip: Clip, rules: Platform | None) -> None:
         stored = sound_format(clip.sound.source, clip.sound.track)
         self._container = container
-        self._rate = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
+        own = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
+        self._rate = PLATFORM_RATE_HZ if rules else own
+        # AAC begins with a packet of what was before the sound. Players skip it by the edit list; without one it must
+        # not be there, or the sound is late. Its successor then fades in over 21 ms.
+        self._first_pts = 0 if rules else None
         self._n_channels = min(2, stored.channels)
         self._n_left = samples_of(clip.duration_s, self._rate)
         self._n_written = 0
@@ -232,7 +252,7 @@ class _Sound:
 
     def write_rest(self) -> None:
         self.write_until(Fraction(self._n_written + self._n_left, self._rate))
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
 
     def close(self) -> None:
         """Close the source."""
@@ -243,4 +263,8 @@ class _Sound:
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._n_written
         self._n_written += len(chunk)
         self._n_left -= len(chunk)
-        self._container.mux(self._stream.encode(frame))
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: "list[av.Packet[Any]]") -> None:
+        first = self._first_pts
+        self._container.mux([p for p in packets if first is None or p.pts is None or p.pts >= first])

@@ -13,6 +13,7 @@ from sonic.apps.cli.consent import statement
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, InstallError, OutputError, SettingError
 from sonic.settings import Settings, settings_table
+from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def _generate(
 
 def _settings(arguments: argparse.Namespace) -> Settings:
     values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
+    if getattr(arguments, "platform", None):
+        values |= platform(arguments.platform).settings
     given = {name: value for name in settings_table() if (value := getattr(arguments, name, None)) is not None}
     settings = Settings().replace(**values | given)
     _check_for_engine(settings, given)

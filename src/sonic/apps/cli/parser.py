@@ -8,6 +8,7 @@ from typing import Any, get_args
 from sonic import __version__
 from sonic.apps.cli import commands
 from sonic.apps.cli.ask import add_confirmed, add_force
+from sonic.apps.cli.check import add_check
 from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.log import add_log
 from sonic.apps.cli.train import add_train
@@ -24,7 +25,7 @@ exit codes:
   2 a setting or argument     7 weights or a package missing
   3 a photo or a recording  130 stopped with Ctrl-C
   4 the face                129, 143 hung up, terminated
-  10 to 15: what `sonic verify` found, see its --help; 141: nobody read the result
+  10 to 15: what `sonic verify` found, 16: what `sonic check` found; 141: nobody read the result
 """
 OVERVIEW = """\
 One portrait and one speech recording become a labelled video of the portrait speaking.
@@ -67,6 +68,7 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     _add_doctor(commands_)
     _add_demo(commands_, engine)
     add_verify(commands_)
+    add_check(commands_)
     add_consent(commands_)
     add_log(commands_)
     add_train(commands_)

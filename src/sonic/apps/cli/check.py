@@ -1,0 +1,43 @@
+"""``sonic check``: does a video keep the rules of the platform that it is for?"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sonic.apps.cli.show import Reporter
+from sonic.settings.platforms import platform_names
+
+EXIT_WRONG = 16
+EPILOG = f"""\
+It reads the file without decoding it: order of the index, edit lists, groups of pictures, colour tags, size, rates and
+length. Files of any tool are read. What the uploader has to declare there is printed as well.
+
+platforms: {", ".join(platform_names())}, or a TOML file like the bundled ones
+
+exit codes:
+   0 nothing is wrong; a note says what the platform would change or hide
+  16 it would be refused, or shown wrong
+   3 no video
+"""
+
+
+def add_check(parent: Any) -> None:
+    """The command."""
+    help_ = "Hold a video to the rules of a platform, and say what to declare there."
+    command = parent.add_parser(
+        "check", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("video", type=Path, help="a video of any tool")
+    command.add_argument("--platform", required=True, metavar="NAME|FILE", help="where it goes")
+    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    command.set_defaults(run=check, when_stopped="nothing was found out")
+
+
+def check(arguments: argparse.Namespace, reporter: Reporter) -> int:
+    """``sonic check``; returns the exit code of its verdict."""
+    from sonic.evaluation.delivery import check_delivery
+    from sonic.settings.platforms import platform
+
+    found = check_delivery(arguments.video, platform(arguments.platform))
+    reporter.result(found.to_text(), **found.to_dict())
+    return 0 if found.passed else EXIT_WRONG
