@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
@@ -20,6 +21,7 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     consent: Consent,
     settings: Settings | None = None,
     overwrite: bool = False,
+    captions: CaptionRequest | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     on_frame: OnFrame | None = None,
@@ -28,7 +30,8 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
 
     The output appears under its final name only when it is complete. It replaces an earlier output, which is a video
     whose hash the record beside it names; any other file is kept, and raises OutputError, unless ``overwrite`` is true.
-    ``on_frame`` sees each labelled frame on its way there. Raises a SonicError for anything a user can mend.
+    With ``captions``, .vtt and .srt lie beside it. ``on_frame`` sees each labelled frame on its way there. Raises a
+    SonicError for anything a user can mend.
     For many videos use one Session: engines stay warm.
 
     Works in any number of threads, and of processes that are spawned, or forked before the first video. A process that
@@ -37,7 +40,7 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     """
     with Session() as session:
         job = _job(settings, on_progress, on_notice, on_frame)
-        return session.generate(portrait, speech, out, consent=consent, job=job, overwrite=overwrite)
+        return session.generate(portrait, speech, out, consent=consent, job=job, overwrite=overwrite, captions=captions)
 
 
 def stream(

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from sonic.engines import Engine, check_engine, open_engine
 from sonic.pipeline import stages
+from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.preflight import request_permit
@@ -46,18 +47,27 @@ class Session:
         consent: Consent,
         job: Job,
         overwrite: bool = False,
+        captions: CaptionRequest | None = None,
     ) -> stages.Result:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
+        With ``captions``, ``out`` as .vtt and .srt lie beside it, and are drawn into it where that is asked for.
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
         earlier output. Raises a SonicError for anything a user can mend.
         """
         portrait, speech, out = Path(portrait), Path(speech), Path(out)
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
+        script = captions.read(out, overwrite=overwrite) if captions else None
         engine = self.engine(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
-        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job)
+        take = stages.drive(prepared, job.observer, engine)
+        if captions is None or script is None:
+            return stages.save(take, out, permit=permit, job=job)
+        times = captions.timed(script, prepared, job)
+        result = stages.save(take, out, permit=permit, job=job, captions=times, style=captions.style)
+        captions.write(times, out)
+        return result
 
     def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.

@@ -11,7 +11,7 @@ import sonic
 ROOT = Path(sonic.__file__).parent
 ROWS = (
     {"types", "settings", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
-    {"media", "speech", "faces", "motion"},
+    {"media", "speech", "faces", "motion", "captions"},
     {"provenance", "engines"},
     {"pipeline"},
     {"session"},

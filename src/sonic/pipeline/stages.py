@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sonic.captions import Captions
+from sonic.captions.draw import CaptionPainter, CaptionStyle, captioned
 from sonic.counts import video_frames
 from sonic.engines import Engine, open_engine
 from sonic.errors import SettingError
@@ -36,6 +38,7 @@ from sonic.provenance import audit
 from sonic.provenance.label import make_label
 from sonic.provenance.record import Record
 from sonic.settings import Settings, settings_table
+from sonic.settings.platforms import platform
 from sonic.types import Clip, Frame, Frames, Observer, OnFrame, OnNotice, Photo, Portrait, Progress, Speech
 
 SAME_LENGTH_S = 0.1
@@ -170,26 +173,48 @@ def changed(take: MotionTake, settings: Settings, observer: Observer) -> MotionT
     return materialize(drive(prepared, observer, take.engine), observer)
 
 
-def clip_of(take: MotionTake, on_frame: OnFrame | None = None) -> Clip:
+def clip_of(
+    take: MotionTake,
+    on_frame: OnFrame | None = None,
+    *,
+    captions: Captions | None = None,
+    style: CaptionStyle | None = None,
+    on_notice: OnNotice = lambda line: None,
+) -> Clip:
     """Steps 4 and 5: frames as they are asked for, with label and watermark.
 
-    A take whose motion was materialized gives any number of clips. ``on_frame`` sees each labelled frame.
+    A take whose motion was materialized gives any number of clips. ``on_frame`` sees each labelled frame. Captions are
+    drawn where there is a style: before the label and the watermark, which nothing may cover.
     """
     prepared, settings = take.prepared, take.settings
+    label = make_label(prepared.portrait, settings, take.n_frames)
+    frames = take.engine.render(prepared.portrait, iter(take.motion))
+    if captions is not None and style is not None and captions.cues:
+        safe = platform(settings.platform).safe_area if settings.platform else None
+        painter = CaptionPainter(captions, prepared.portrait, label, style, safe, on_notice)
+        frames = captioned(frames, painter, settings.fps)
     clip = finish(
-        take.engine.render(prepared.portrait, iter(take.motion)),
+        frames,
         size_px=prepared.portrait.size_px,
         n_frames=take.n_frames,
         fps=settings.fps,
         sound=prepared.speech.sound,
         duration_s=prepared.duration_s,
-        label=make_label(prepared.portrait, settings, take.n_frames),
+        label=label,
         produce_id=uuid.uuid4().hex,
     )
     return clip if on_frame is None else dataclasses.replace(clip, frames=_Observed(clip.frames, on_frame))
 
 
-def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Result:
+def save(
+    take: MotionTake,
+    out: str | Path,
+    *,
+    permit: Permit,
+    job: Job,
+    captions: Captions | None = None,
+    style: CaptionStyle | None = None,
+) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
     An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
@@ -197,7 +222,7 @@ def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job) -> Resu
     """
     prepared = take.prepared
     permit = require_consent(permit, prepared.portrait.photo, take.settings)
-    clip = clip_of(take, job.observer.frame)
+    clip = clip_of(take, job.observer.frame, captions=captions, style=style, on_notice=job.observer.notice)
     with clip.frames:
         video = write(
             clip, Path(out), record=_record(take, permit, clip, job), photo_file=prepared.photo_file,

@@ -17,6 +17,7 @@ from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 if TYPE_CHECKING:
+    from sonic.pipeline.captioning import CaptionRequest
     from sonic.provenance.consent import Consent
 
 N_PREVIEW = 8
@@ -112,6 +113,7 @@ def _generate(
         out,
         consent=consent,
         settings=settings,
+        captions=_captions(arguments),
         overwrite=may_replace(arguments, out, foreign=is_foreign(out)),
         on_progress=reporter.progress,
         on_notice=reporter.notice,
@@ -130,13 +132,31 @@ def _generate(
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
+    return Settings().replace(**chosen_settings(arguments))
+
+
+def _captions(arguments: argparse.Namespace) -> "CaptionRequest | None":
+    """What was asked for of captions. Raises SettingError for a style without captions."""
+    from sonic.captions.draw import CaptionStyle
+    from sonic.pipeline.captioning import CaptionRequest
+
+    if getattr(arguments, "captions", None) is None:
+        if getattr(arguments, "burn_in", False) or getattr(arguments, "karaoke", False):
+            raise SettingError("--burn-in and --karaoke draw captions, and there are none; add --captions with a text")
+        return None
+    drawn = arguments.burn_in or arguments.karaoke
+    style = CaptionStyle(arguments.caption_font, arguments.karaoke) if drawn else None
+    return CaptionRequest(Path(arguments.captions), style)
+
+
+def chosen_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Preset, platform and options as one: the values that somebody chose. Raises SettingError."""
     values: dict[str, Any] = preset(arguments.preset) if getattr(arguments, "preset", None) else {}
     if getattr(arguments, "platform", None):
         values |= platform(arguments.platform).settings
     given = {name: value for name in settings_table() if (value := getattr(arguments, name, None)) is not None}
-    settings = Settings().replace(**values | given)
-    _check_for_engine(settings, given)
-    return settings
+    _check_for_engine(Settings().replace(**values | given), given)
+    return values | given
 
 
 def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
@@ -153,22 +173,27 @@ def _check_for_engine(settings: Settings, given: Iterable[str]) -> None:
 
 
 def _consent(arguments: argparse.Namespace) -> "Consent":
+    consent = stated_consent(arguments)
+    if consent.basis == "self" and consent.signature is None:
+        confirm(arguments, statement(consent))
+    return consent
+
+
+def stated_consent(arguments: argparse.Namespace) -> "Consent":
+    """What the options say of consent, not confirmed yet. Raises ConsentError."""
     from sonic.provenance.consent import BASES, Consent
 
     if arguments.consent not in BASES:
         return Consent.from_file(Path(arguments.consent))
     if not arguments.subject and arguments.consent != "synthetic":
         raise ConsentError(f"--consent {arguments.consent} names nobody; add --subject with the person's name")
-    consent = Consent(
+    return Consent(
         subject=arguments.subject or "",
         basis=arguments.consent,
         given_on=day(arguments.consent_given, "--consent-given") or date.today(),
         expires_on=day(arguments.consent_expires, "--consent-expires"),
         evidence=arguments.evidence,
     )
-    if consent.basis == "self":
-        confirm(arguments, statement(consent))
-    return consent
 
 
 def _picture_name(arguments: argparse.Namespace, source: str | Path, suffix: str, *inputs: str | Path) -> Path:
