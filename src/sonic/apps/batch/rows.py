@@ -68,7 +68,8 @@ def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
         raise SettingError("names no portrait or no speech; every row needs both")
     settings = _settings(values, defaults, speech)
     captions = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
-    out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}.mp4"
+    there = f"-{Path(settings.platform).stem}" if settings.platform else ""
+    out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
     consent = _consent(raw, values) or defaults.consent
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
