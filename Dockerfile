@@ -18,7 +18,7 @@ COPY --from=build /opt/sonic /opt/sonic
 # Keys, consents and audit log live in /data, inputs and outputs in /work; nothing else but /tmp is written.
 # Whoever runs with another --user makes both writable for it.
 RUN install --directory --owner=10001 --group=10001 --mode=700 /data && install --directory --owner=10001 --group=10001 /work
-ENV PATH=/opt/sonic/bin:$PATH HOME=/nonexistent SONIC_HOME=/data MPLCONFIGDIR=/tmp/matplotlib PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/opt/sonic/bin:$PATH HOME=/nonexistent SONIC_HOME=/data PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /work
 VOLUME /data

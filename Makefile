@@ -8,7 +8,7 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test test-comfyui check format bench docs weights clean
+.PHONY: setup demo test test-comfyui comfyui-pack test-studio studio-page check format bench docs weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
@@ -29,8 +29,27 @@ test-comfyui: setup $(FRONT_ENDS:%=.tools/front-ends/%)  ## the nodes in a Comfy
 	COMFYUI_FRONT_ENDS=$(abspath .tools/front-ends) COMFYUI_PICTURES=$(abspath build/comfyui) \
 	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/comfyui
 
+comfyui-pack: setup  ## the nodes as a ZIP for ComfyUI's custom_nodes, with this platform's wheel: dist/sonic-talk-nodes.zip
+	rm -rf dist
+	$(UV) build --quiet --wheel --out-dir dist
+	$(PYTHON) recipes/comfyui/make_pack.py dist/sonic-talk-nodes dist/*.whl
+
 .tools/front-ends/%:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --target $@ comfyui-frontend-package==$*
+
+# The page of the studio in a Chromium on the path or in CHROMIUM; screenshots are left in build/studio.
+AXE = .tools/axe/node_modules/axe-core/axe.min.js
+test-studio: setup $(AXE)  ## the page of `sonic studio` in a browser: the whole journey, two languages, a phone, accessibility
+	STUDIO_AXE=$(abspath $(AXE)) STUDIO_PICTURES=$(abspath build/studio) \
+	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/apps/studio
+
+$(AXE):
+	-npm install --silent --no-audit --no-fund --prefix .tools/axe axe-core@4.14.1
+
+studio-page:  ## build the page from studio-web into the package; needs node
+	npm --prefix studio-web ci --silent --no-audit --no-fund
+	npm --prefix studio-web run --silent check
+	npm --prefix studio-web run --silent build
 
 check: setup  ## everything a commit must pass
 	$(RUN) ruff check

@@ -21,13 +21,13 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 # What lets the compiler vectorise; the kernels never meet NaN or infinity (tested at their door). Not -ffast-math:
-# linked into a library it makes the whole process flush denormal numbers to zero, and MediaPipe fails after that.
+# linked into a library it makes the whole process flush denormal numbers to zero, and other libraries fail then.
 MATH = ["-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-ffinite-math-only", "-fassociative-math"]
 FLAGS = ["-std=c11", "-O3", *MATH, "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Werror"]
 SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 # The oldest processors a portable build runs on: x86-64 with SSE4.2 (2009), as NumPy 2; any 64-bit ARM.
 CPU = {"x86_64": "x86_64_v2", "aarch64": "generic"}
-GLIBC = "2.28"  # that of manylinux_2_28, which MediaPipe's and PyAV's wheels ask for too
+GLIBC = "2.28"  # that of manylinux_2_28, which PyAV's wheels ask for too
 OLDEST_MACOS = {"x86_64": (10, 13), "aarch64": (11, 0)}
 
 

@@ -24,7 +24,7 @@ import numpy as np
 from PIL import Image
 
 import machine
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.media.photo import load_photo
 from sonic.provenance.likeness import MAX_PART, Likeness
 from sonic.types import U8

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("sonic-talk", "numpy", "av", "onnxruntime", "mediapipe", "opencv-python-headless")
+PACKAGES = ("sonic-talk", "numpy", "av", "onnxruntime", "opencv-python-headless")
 
 
 def describe(more: tuple[str, ...] = ()) -> str:

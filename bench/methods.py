@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sonic.evaluation.metrics import as_heard
 from sonic.faces.model import face_model
-from sonic.motion import Motion
+from sonic.motion import BROWS, Motion
 from sonic.speech.encoders.whisper import WhisperListener, shipped_encode
 from sonic.speech.prosody import Prosody
-from sonic.training.face import canonical_clip, coefficients, displacement, lower_face_weight
+from sonic.training.face import canonical_clip, mouth_weights
 from sonic.training.phones import INDEX, PHONES
 from sonic.types import F32, F64, SPEECH_RATE_HZ, U8, Waveform
 
@@ -63,12 +63,11 @@ def redrawn(model: Motion, points: F64) -> Motion | None:
     None if the lips never close: then there is no neutral to move from.
     """
     face = face_model()
-    template, basis = face.template.astype(np.float64), face.basis.astype(np.float64)
-    clip = canonical_clip(points.astype(np.float32), template)
+    clip = canonical_clip(points.astype(np.float32), face.template.astype(np.float64))
     if clip is None:
         return None
-    shape = coefficients(displacement(clip, lower_face_weight(template)), basis)
-    return replace(model, shape=np.ascontiguousarray(shape, np.float32), lip_gap=clip.lip_gap)
+    shape = np.hstack([mouth_weights(clip, face), model.shape[:, BROWS]])
+    return replace(model, shape=shape, lip_gap=clip.lip_gap)
 
 
 def _opened(model: Motion, track: F64) -> Motion:

@@ -34,6 +34,7 @@ from sonic import Consent, Settings, generate
 from sonic.provenance.c2pa.credentials import read_credentials
 from sonic.provenance.c2pa.signing import sign
 from sonic.provenance.consent import Consent as Terms
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
 
 DEMO = Path(sonic.__file__).parent / "assets" / "demo"
@@ -51,6 +52,7 @@ LAYERS = {
         "sonic.pipeline.mark.Watermark.embed",
     ),
     "AIGC metadata read back, twice": ("sonic.pipeline.write.verify",),
+    "label and watermark read back": ("sonic.pipeline.write.read_back",),
     "Content Credentials signed": ("sonic.pipeline.write.sign", "sonic.pipeline.preflight.identity"),
     "Content Credentials read back": ("sonic.pipeline.write.verify_signature",),
     "audit log": ("sonic.provenance.audit.append",),
@@ -170,11 +172,13 @@ def signed(video: Path, folder: Path) -> None:
     """Sign a copy as <folder>/signed.mp4, with the demo's photo and recording as what it was made from."""
     consent = Terms(subject="bench", basis="synthetic", given_on=date(2026, 1, 1))
     record = mock.Mock(consent=consent, watermark="0" * 12, produce_id="0" * 32, weights={}, photo_sha256="0" * 64)
+    record.log_head = "0" * 64
     record.audio_sha256, record.settings.engine, record.core_sha256.return_value = "0" * 64, "light", "0" * 64
     record.made_at.strftime.return_value = "2026-01-01T00:00:00Z"
     record.clip.sound.source = DEMO / "speech.flac"
     sign(
-        video, folder / "signed.mp4", record=record, photo_file=PORTRAIT, title="bench", signer=identity(),
+        video, folder / "signed.mp4", record=record, marks=ReadBack(label=True, watermark=True),
+        photo_file=PORTRAIT, title="bench", signer=identity(),
         on_notice=print,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from sonic.engines.light.drive import drive
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.errors import SonicError
 from sonic.evaluation.metrics import Report, lag_and_correlation, lip_opening, mean_ycc, measure
-from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.landmarks import fill_lost, track_face
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech

@@ -23,7 +23,7 @@ import numpy as np
 import sonic
 from sonic.engines import Engine
 from sonic.engines.light.renderers.warp import Renderer
-from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.landmarks import fill_lost, track_face
 from sonic.faces.portrait import analyse_portrait
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
@@ -111,7 +111,7 @@ class Studio:
     def _do(self, tasks: list[Task]) -> None:
         began, total, done = time.perf_counter(), sum(t.n_frames for t in tasks), 0
         jobs = min(self._jobs, len(tasks))
-        # A fresh process: a fork of one that has run MediaPipe may hang.
+        # A fresh process: a fork copies the locks of threads that it leaves behind.
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
             futures = [(task, pool.submit(_quietly, task.work, task.arguments)) for task in tasks]
             for i, (task, future) in enumerate(futures):
@@ -210,7 +210,7 @@ def _sources(names: Iterable[str]) -> list[bytes]:
     """The bytes of these files and of all code below these folders, and the version of the tracker."""
     paths = [SOURCE / name for name in names]
     files = [f for p in paths for f in (sorted([*p.glob("*.py"), *p.glob("*.c")]) if p.is_dir() else [p])]
-    return [version("mediapipe").encode(), *(f.read_bytes() for f in files)]
+    return [version("onnxruntime").encode(), *(f.read_bytes() for f in files)]
 
 
 def _digest(parts: Iterable[Any]) -> str:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import folder_paths
 
 if TYPE_CHECKING:
-    from sonic.engines import Engine
     from sonic.pipeline.job import Job
     from sonic.session import Session
     from sonic.settings import Settings
@@ -103,15 +102,15 @@ def session() -> "Session":
 
 
 @contextmanager
-def engine(name: str) -> "Iterator[Engine[Any]]":
-    """The session's engine of this name; models of others make room for it, and it hands its memory back."""
+def engine(name: str) -> "Iterator[None]":
+    """The session's engine of this name is open; models of others make room for it, and it hands its memory back."""
     import comfy.model_management as management
 
-    opened = session().engine(name)
+    session().warm(name)
     if name != "light" and not management.cpu_mode():
         management.unload_all_models()
     try:
-        yield opened
+        yield
     finally:
         management.soft_empty_cache()
 

@@ -25,12 +25,10 @@ class SonicExtension(ComfyExtension):
 
 
 def _stay_in_comfyui() -> None:
-    """Caches lie among ComfyUI's own files, where the user does not say otherwise."""
+    """What is kept of stopped denoising lies among ComfyUI's own files, where the user does not say otherwise."""
     import folder_paths
 
-    folder = Path(folder_paths.get_user_directory()) / "sonic"
-    os.environ.setdefault("SONIC_CACHE", str(folder))  # denoising that was stopped
-    os.environ.setdefault("MPLCONFIGDIR", str(folder / "matplotlib"))  # its list of fonts, for the plots
+    os.environ.setdefault("SONIC_CACHE", str(Path(folder_paths.get_user_directory()) / "sonic"))
 
 
 def _put_examples() -> None:

@@ -165,8 +165,8 @@ class SonicInference(io.ComfyNode):
         prepared = dataclasses.replace(data_dict.value, settings=settings)
         said = (*data_dict.notices, *schemas.answers(widgets, schemas.DRIVING))
         job = bridge.job_of(bridge.Screen(), settings, said)
-        with bridge.engine(settings.engine) as engine:
-            take = stages.materialize(stages.drive(prepared, job.observer, engine), job.observer)
+        with bridge.engine(settings.engine):
+            take = stages.materialize(bridge.session().drive(prepared, job.observer), job.observer)
         plot = bridge.image(curves.draw(take))
         return io.NodeOutput(bridge.Step(take, tuple(job.notices)), plot, ui=ui.PreviewImage(plot, cls=cls))
 
@@ -208,19 +208,15 @@ class SonicLatentDecoder(io.ComfyNode):
     @wording.spoken
     def execute(cls, motion: bridge.Step, preview_frames: int, **others: Any) -> io.NodeOutput:
         from sonic.media.images import tile
-        from sonic.pipeline.stages import clip_of
+        from sonic.pipeline.stages import stills
 
-        screen, shown = bridge.Screen(), []
-        clip = clip_of(motion.value, screen.frame)
-        every = max(1, round(float(clip.fps) / 4))
-        screen.total = min(clip.n_frames, 1 + every * (preview_frames - 1))
-        with bridge.engine(motion.value.settings.engine), clip.frames as frames:
-            for frame in frames:
-                screen.done = frame.index + 1
-                if frame.index % every == 0:
-                    shown.append(frame.rgb)
-                if screen.done >= screen.total:
-                    break
+        screen = bridge.Screen()
+        with bridge.engine(motion.value.settings.engine):
+            shown = [
+                frame.rgb
+                for frame in stills(motion.value, preview_frames, screen.progress, longest_s=preview_frames / 4)
+            ]
+        screen.picture(shown[-1])
         sheet = bridge.image(tile(shown, columns=4))
         carried = bridge.Step(motion.value, (*motion.notices, *schemas.answers(others, ())))
         return io.NodeOutput(carried, sheet, ui=ui.PreviewImage(sheet, cls=cls))

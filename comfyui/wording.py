@@ -37,7 +37,8 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"weights of engine svd are missing: (.*); looked in (.*); `sonic weights fetch` gets them, .*",
      r"missing svd weights: \1; looked in \2; run `sonic weights fetch`, or set weights_folder to where you have them"),
     (r"--engine (\w+)", r"engine \1"),
-    (r"give another name, or replace it with --force \(in Python: overwrite=True\)", "choose another filename_prefix"),
+    (r"give another name, or replace it with --overwrite \(in Python: overwrite=True\)",
+     "choose another filename_prefix"),
     (r"(?<!install )--([a-z][a-z-]*[a-z])", lambda match: match[1].replace("-", "_")),
 )  # fmt: skip
 """What the library says -> what a person at a node understands; the first fitting rules first."""

@@ -14,7 +14,7 @@ from sonic.counts import covering_frames, samples_of, video_frames, whole_frames
 from sonic.engines.light.drive import drive
 from sonic.engines.light.lips.diffusion import FPS, Networks, speech_latents
 from sonic.engines.light.nonverbal.motion import NonverbalGenerator, NonverbalMotion
-from sonic.motion import Motion, join, windows
+from sonic.motion import N_SHAPE, Motion, join, windows
 from sonic.settings import Settings
 from sonic.speech.prosody import Prosody
 from sonic.types import SPEECH_RATE_HZ, Sound, Speech
@@ -83,13 +83,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         samples: object, *, steps: int, seed: int, articulation: str, piece: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for latents in speech_latents(samples, nothing, steps=1, seed=seed, piece=piece):  # type: ignore[arg-type]
-            yield latents[:, :32], latents[:, 32]
+            yield np.zeros((len(latents), N_SHAPE), np.float32), latents[:, 32]
 
     def still(generator: NonverbalGenerator, end: int) -> NonverbalMotion:
         n = generator._n_frames
         motion, silence = Motion.still(n, Fraction(FPS)), np.zeros(n, np.float32)
         voice = Prosody(Fraction(FPS), silence, silence > 0, silence, silence, silence > 0)
-        return NonverbalMotion(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.brows, silence)
+        return NonverbalMotion(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.gaze, silence)
 
     monkeypatch.setattr("sonic.engines.light.drive.lips_from_speech", lips)
     monkeypatch.setattr(NonverbalGenerator, "until", still)

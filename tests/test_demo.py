@@ -8,7 +8,8 @@ import av
 import numpy as np
 import pytest
 
-from sonic.faces.mediapipe import find_faces, person_matte
+from sonic.faces.landmarks import find_faces
+from sonic.faces.matte import person_matte
 from sonic.faces.portrait import find_face
 from sonic.media.photo import load_photo
 from sonic.types import F32, Photo

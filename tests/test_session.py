@@ -38,7 +38,7 @@ def test_two_jobs_share_one_engine_and_closing_gives_it_back(tmp_path: Path, mon
         for name in ("a.mp4", "b.mp4"):
             session.generate(demo.PORTRAIT, demo.SPEECH, tmp_path / name, consent=demo.consent(), job=Job(SMALL))
         assert calls["open_engine"] == 1
-    session.engine("light")
+    session.warm("light")
     assert calls["open_engine"] == 2, "a closed session opens engines anew"
 
 

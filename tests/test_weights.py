@@ -12,7 +12,22 @@ import pytest
 from sonic import weights
 from sonic.errors import InstallError
 from sonic.faces.model import face_model
-from sonic.faces.topology import EYES, LEFT_BROW, LIP_BOTTOM, LIP_TOP, STABLE
+from sonic.faces.topology import (
+    CHIN_TIP,
+    EYES,
+    LEFT_BROW,
+    LIP_BOTTOM,
+    LIP_TOP,
+    LOWER_INNER,
+    LOWER_OUTER,
+    MOUTH_LEFT,
+    MOUTH_RIGHT,
+    RIGHT_BROW,
+    STABLE,
+    UPPER_INNER,
+    UPPER_OUTER,
+)
+from sonic.motion import BROWS, MIRRORED, N_SHAPE, SHAPES
 
 
 @pytest.mark.parametrize("name", weights.TABLE)
@@ -47,18 +62,43 @@ def test_the_face_keeps_its_promises() -> None:
     np.testing.assert_allclose(face.template[list(STABLE)].mean(0), 0, atol=1e-3)
     assert face.template[LIP_BOTTOM, 1] > face.template[LEFT_BROW[0], 1]  # y is down
     assert np.linalg.norm(face.template[LIP_TOP] - face.template[LIP_BOTTOM]) < 1.0
-    assert face.basis.shape == (32, 468, 3)
+    assert face.shapes.shape == (N_SHAPE, 468, 3)
 
 
-def test_speech_does_not_move_eyes_and_brows() -> None:
-    basis = face_model().basis
-    still = [*LEFT_BROW, *(i for eye in EYES for i in (*eye.corners, *eye.upper, *eye.lower))]
-    assert np.abs(basis[:, still]).max() < 1e-9
+def test_every_shape_moves_what_its_name_says_and_on_its_own_side() -> None:
+    """y is down, and the person's left is in the right half of the picture."""
+    moves = dict(zip(SHAPES, face_model().shapes, strict=True))
+    assert moves["jawOpen"][LIP_BOTTOM, 1] > 25 > 5 > moves["jawOpen"][LIP_TOP, 1]
+    assert moves["mouthSmileLeft"][MOUTH_RIGHT, 0] > 5 and moves["mouthSmileLeft"][MOUTH_RIGHT, 1] < -5
+    assert np.abs(moves["mouthSmileLeft"][MOUTH_LEFT]).max() < 0.1
+    assert moves["mouthPucker"][MOUTH_RIGHT, 0] < -3 and moves["mouthPucker"][LIP_TOP, 2] < -5
+    assert moves["mouthStretchRight"][MOUTH_LEFT, 0] < -5
+    assert moves["mouthUpperUpLeft"][267, 1] < -3 and moves["mouthLowerDownRight"][84, 1] > 3
+    assert moves["mouthRollLower"][LIP_BOTTOM, 2] > 8
+    assert moves["jawLeft"][CHIN_TIP, 0] > 5 and moves["mouthRight"][LIP_TOP, 0] < -5
+    assert moves["browOuterUpLeft"][list(RIGHT_BROW), 1].mean() < -4
+    assert moves["browDownRight"][list(LEFT_BROW), 1].mean() > 2
+
+
+def test_speech_does_not_move_brows_and_brows_do_not_move_the_mouth() -> None:
+    shapes, lips = face_model().shapes, [*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER, CHIN_TIP]
+    lips_and_jaw = [i for i, name in enumerate(SHAPES) if name.startswith(("jaw", "mouth"))]
+    assert np.abs(shapes[lips_and_jaw][:, [*LEFT_BROW, *RIGHT_BROW]]).max() < 0.2
+    assert np.abs(shapes[BROWS][:, lips]).max() < 0.2
+
+
+def test_left_and_right_are_mirror_images() -> None:
+    model = face_model()
+    flipped = model.shapes[MIRRORED] * np.array([-1, 1, 1], np.float32)
+    mirror = np.argmin(((model.template * [-1, 1, 1])[:, None] - model.template[None]) ** 2 @ np.ones(3), 1)
+    off_the_lips = np.linalg.norm(model.template[mirror] * [-1, 1, 1] - model.template, axis=1) < 1e-3
+    off_the_lips &= np.abs(model.template[:, 1] - model.template[LIP_TOP, 1]) > 12  # there, points coincide
+    np.testing.assert_allclose(flipped[:, mirror][:, off_the_lips], model.shapes[:, off_the_lips], atol=1e-3)
 
 
 def test_the_face_cannot_be_changed_by_accident() -> None:
     with pytest.raises(ValueError, match="read-only"):
-        face_model().basis[0] = 0
+        face_model().shapes[0] = 0
 
 
 def test_nothing_is_reported_to_anybody_and_nothing_kept_in_the_home_folder(tmp_path: Path) -> None:

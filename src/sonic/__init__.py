@@ -2,7 +2,7 @@
 
     import sonic
 
-    consent = sonic.Consent(subject="Ada Example", basis="self", given_on=date.today())
+    consent = sonic.Consent(subject="Ada Example", basis="self")
     sonic.generate("portrait.jpg", "speech.mp3", "out.mp4", consent=consent)
 
 Names are loaded when they are first used, so that importing the package costs next to nothing.
@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sonic.api import Result, generate, stream
+    from sonic.api import Delivered, Result, generate, stream
     from sonic.errors import (
         Cancelled,
         ConsentError,
@@ -49,7 +49,7 @@ _HOME = {
         "SpeechError",
     ),
     "sonic.motion": ("Motion",),
-    "sonic.api": ("Result", "generate", "stream"),
+    "sonic.api": ("Delivered", "Result", "generate", "stream"),
     "sonic.pipeline.job": ("Job",),
     "sonic.provenance.consent": ("Consent",),
     "sonic.session": ("Session",),
@@ -63,6 +63,7 @@ __all__ = [
     "Cancelled",
     "Consent",
     "ConsentError",
+    "Delivered",
     "FaceError",
     "Frame",
     "InstallError",

@@ -19,10 +19,11 @@ from sonic.faces.portrait import analyse_portrait
 from sonic.media.photo import load_photo
 from sonic.motion import Motion
 from sonic.provenance.policy import active
+from sonic.provenance.signer import exposed_keys
 from sonic.settings import Settings
 from sonic.weights import TABLE, read
 
-PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "mediapipe", "opencv-python-headless", "torch")
+PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "opencv-python-headless", "torch")
 CODECS = ("libx264", "aac", "mp3", "opus", "flac", "vorbis")
 N_TIMED = 50
 
@@ -82,6 +83,7 @@ def examine() -> Examination:
         policy = active().to_text()
     except SonicError as error:
         problems.append(str(error))
+    problems += exposed_keys()
     speed_ms = 0.0
     try:
         speed_ms = _render_ms()

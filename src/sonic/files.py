@@ -81,6 +81,14 @@ def cache_folder() -> Path:
     return folder if folder.is_absolute() else Path.home() / ".cache" / _APP_NAME
 
 
+def config_folder() -> Path:
+    """Where programs keep what a user chose; RuntimeError where the user has no home folder."""
+    import platformdirs
+
+    folder = platformdirs.user_config_path(_APP_NAME, appauthor=False)
+    return folder if folder.is_absolute() else Path.home() / ".config" / _APP_NAME
+
+
 @contextmanager
 def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A new empty file beside ``path``, of the same suffix, that takes its name at the end of the block.
@@ -92,7 +100,8 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     try:
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666))
         yield part
-        _flush_to_disk(part)
+        with open(part, "r+b") as file:
+            flush_to_disk(file.fileno())
         os.replace(part, path)
     finally:
         with suppress(OSError):
@@ -105,9 +114,15 @@ def atomic_write(path: Path, data: bytes, *, private: bool = False) -> None:
         part.write_bytes(data)
 
 
-def _flush_to_disk(path: Path) -> None:
-    with open(path, "r+b") as file:
-        os.fsync(file.fileno())
+def flush_to_disk(descriptor: int) -> None:
+    """Return when what was written is on the disk: on macOS fsync leaves it in the disk's cache. Raises OSError."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # not every file system there has it
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(descriptor)
 
 
 def _too_large(max_bytes: int) -> OSError:

@@ -1,18 +1,44 @@
 """What every front end holds one of: engines that stay warm between jobs, and the jobs that are done with them."""
 
+import os
+import shutil
+import tempfile
 import threading
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self, overload
 
+from sonic.counts import video_frames
 from sonic.engines import Engine, check_engine, open_engine
+from sonic.errors import OutputError
+from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
+from sonic.pipeline.plan import Plan, time_of
 from sonic.pipeline.preflight import request_permit
+from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
-from sonic.types import Clip, Frames
+from sonic.provenance.consent.resolve import ConsentInput, consent_from
+from sonic.settings import DEFAULTS
+from sonic.types import Frame, Frames, Observer
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A video that was made without a file of its own."""
+
+    video: bytes | None
+    """The MP4; None where a file object took it."""
+    record: str
+    """JSON, what would lie beside a file: keep it with the video, sonic.verify looks for it there."""
+    duration_s: float
+    n_frames: int
+    size_px: tuple[int, int]
+    notices: tuple[str, ...]
 
 
 class Session:
@@ -31,61 +57,153 @@ class Session:
         self._opening = threading.Lock()
         self._latest = LatestAnalysis()
 
-    def engine(self, name: str) -> Engine[Any]:
-        """The engine of this name, opened once. Raises SettingError and InstallError as ``open_engine``."""
-        with self._opening:
-            if name not in self._engines:
-                self._engines[name] = open_engine(name)
-            return self._engines[name]
+    def warm(self, name: str) -> None:
+        """Open the engine of this name, if it is not. Raises SettingError and InstallError as ``open_engine``."""
+        self._opened(name)
 
+    def drive(self, prepared: stages.Prepared, observer: Observer) -> stages.MotionTake:
+        """stages.drive with the session's engine."""
+        return stages.drive(prepared, observer, self._opened(prepared.settings.engine))
+
+    @overload
     def generate(
         self,
-        portrait: str | Path,
-        speech: str | Path,
-        out: str | Path,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput,
         *,
-        consent: Consent,
+        consent: ConsentInput,
         job: Job,
         overwrite: bool = False,
+        live: Path | None = None,
         captions: CaptionRequest | None = None,
-    ) -> stages.Result:
+    ) -> Result: ...
+    @overload
+    def generate(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: BinaryIO | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+        live: Path | None = None,
+    ) -> Delivered: ...
+    def generate(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput | BinaryIO | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+        live: Path | None = None,
+        captions: CaptionRequest | None = None,
+    ) -> Result | Delivered:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
-        With ``captions``, ``out`` as .vtt and .srt lie beside it, and are drawn into it where that is asked for.
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
-        earlier output. Raises a SonicError for anything a user can mend.
+        earlier output. A file object gets the video instead; without ``out`` it is returned. ``live`` is a file that
+        can be watched while it grows, a fragmented MP4 with the same marks; the audit log has an entry for it, and the
+        caller removes it. With ``captions``, which need a path, ``out`` as .vtt and .srt lie beside it, and are drawn
+        into it where that is asked for. Raises a SonicError for anything a user can mend.
         """
-        portrait, speech, out = Path(portrait), Path(speech), Path(out)
+        grounds = consent_from(consent)
+        with as_files(portrait, speech) as (photo, sound):
+            if isinstance(out, str | os.PathLike):
+                return self._made(
+                    photo, sound, Path(out), grounds, job, overwrite=overwrite, live=live, captions=captions
+                )
+            if captions is not None:
+                raise OutputError("captions lie beside a video; give out as a path that ends in .mp4")
+            if out is not None and not hasattr(out, "write"):
+                raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None")
+            with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
+                return _delivered(self._made(photo, sound, Path(folder) / "video.mp4", grounds, job), out)
+
+    def _made(
+        self,
+        portrait: Path,
+        speech: Path,
+        out: Path,
+        consent: Consent,
+        job: Job,
+        *,
+        overwrite: bool = False,
+        live: Path | None = None,
+        captions: CaptionRequest | None = None,
+    ) -> Result:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         script = captions.read(out, overwrite=overwrite) if captions else None
-        engine = self.engine(job.settings.engine)
+        engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         take = stages.drive(prepared, job.observer, engine)
         if captions is None or script is None:
-            return stages.save(take, out, permit=permit, job=job)
+            return stages.save(take, out, permit=permit, job=job, live=live)
         times = captions.timed(script, prepared, job)
-        result = stages.save(take, out, permit=permit, job=job, captions=times, style=captions.style)
+        made = stages.save(take, out, permit=permit, job=job, live=live, captions=times, style=captions.style)
         captions.write(times, out)
-        return result
+        return made
 
-    def stream(self, portrait: str | Path, speech: str | Path, *, consent: Consent, job: Job) -> Frames:
+    def plan(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        out: PathInput | None = None,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        overwrite: bool = False,
+    ) -> Plan:
+        """What ``generate`` would make of this, after all of its checks; writes and logs nothing.
+
+        Raises what ``generate`` raises before its first frame.
+        """
+        settings = job.settings
+        check_engine(settings.engine)
+        with as_files(portrait, speech) as (photo, sound):
+            files = () if out is None else (photo, sound)
+            where = None if out is None else Path(out)
+            permit = request_permit(consent_from(consent), settings, where, *files, overwrite=overwrite)
+            prepared, _ = self._latest.prepared(job, photo, sound, permit)
+            takes_s = (
+                time_of(prepared, self._opened(settings.engine)) if settings.engine == DEFAULTS["engine"] else None
+            )
+            n_frames = video_frames(prepared.duration_s, settings.fps)
+            return Plan(prepared.portrait.size_px, prepared.duration_s, n_frames, takes_s)
+
+    def stream(self, portrait: PictureInput, speech: SoundInput, *, consent: ConsentInput, job: Job) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
 
         Sound is not part of the stream: frame i belongs to the sound from i / fps.
         """
         check_engine(job.settings.engine)
-        permit = request_permit(consent, job.settings)
-        engine = self.engine(job.settings.engine)
-        prepared, permit = self._latest.prepared(job, Path(portrait), Path(speech), permit)
-        return stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job).frames
+        permit = request_permit(consent_from(consent), job.settings)
+        engine = self._opened(job.settings.engine)
+        with ExitStack() as stack:
+            photo, sound = stack.enter_context(as_files(portrait, speech))
+            prepared, permit = self._latest.prepared(job, photo, sound, permit)
+            clip = stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job)
+            return _Streamed(stack.enter_context(clip.frames), stack.pop_all())
 
-    def preview(self, portrait: str | Path, speech: str | Path, *, longest_s: float, job: Job) -> Clip:
-        """The labelled opening of a video, at most ``longest_s``, for looking at stills."""
-        engine = self.engine(job.settings.engine)
-        photo, recording = stages.load(Path(portrait), Path(speech), job.settings, job.observer)
-        prepared = stages.analyse(Path(portrait), photo, recording, job.settings, job.observer, longest_s=longest_s)
-        return stages.clip_of(stages.drive(prepared, job.observer, engine))
+    def preview(
+        self, portrait: PictureInput, speech: SoundInput, *, n_pictures: int = 8, job: Job
+    ) -> tuple[Frame, ...]:
+        """Labelled frames evenly spaced over the opening of a video, to look at before there is consent.
+
+        At most stages.MOST_STILLS, from the first stages.OPENING_S seconds and too far apart to be a video: a run of
+        frames is given by ``stream``, with consent and an entry in the audit log.
+        """
+        engine = self._opened(job.settings.engine)
+        with as_files(portrait, speech) as (photo_file, sound):
+            photo, recording = stages.load(photo_file, sound, job.settings, job.observer)
+            prepared = stages.analyse(
+                photo_file, photo, recording, job.settings, job.observer, longest_s=stages.OPENING_S
+            )
+            return stages.stills(stages.drive(prepared, job.observer, engine), n_pictures, job.observer.progress)
 
     def close(self) -> None:
         """Give back what the engines hold; the next job opens them anew."""
@@ -94,6 +212,13 @@ class Session:
             while self._engines:
                 self._engines.popitem()[1].close()
 
+    def _opened(self, name: str) -> Engine[Any]:
+        """The engine of this name, opened once; private, for what it renders is not marked yet."""
+        with self._opening:
+            if name not in self._engines:
+                self._engines[name] = open_engine(name)
+            return self._engines[name]
+
     def __enter__(self) -> Self:
         return self
 
@@ -101,3 +226,35 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _delivered(made: Result, out: BinaryIO | None) -> Delivered:
+    """Hand over what was made in a folder that is about to vanish."""
+    record, video = made.record.read_text(encoding="utf-8"), None
+    if out is None:
+        video = made.video.read_bytes()
+    else:
+        try:
+            with made.video.open("rb") as file:
+                shutil.copyfileobj(file, out)
+        except (OSError, TypeError, ValueError) as error:
+            raise OutputError(f"the video cannot be written to {out!r} ({error}); open it with mode 'wb'") from error
+    return Delivered(video, record, made.duration_s, made.n_frames, made.size_px, made.notices)
+
+
+class _Streamed(Frames):
+    """Frames, and the files that they are made from, which go with them."""
+
+    def __init__(self, frames: Frames, behind: ExitStack) -> None:
+        self._frames, self._behind = frames, behind
+
+    def __next__(self) -> Frame:
+        try:
+            return next(self._frames)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Stop the work and remove the files."""
+        self._behind.close()

@@ -272,10 +272,10 @@ OnProgress = Callable[[Progress], None]
 OnNotice = Callable[[str], None]
 """Receives one line that a person should read; not an error."""
 OnFrame = Callable[[Frame], None]
-"""Sees each labelled frame before it is encoded; must not draw on it."""
+"""Sees a read-only copy of each labelled frame before it is encoded."""
 
 
-def _ignore(report: object) -> None:
+def ignore(report: object) -> None:
     """Nobody observes."""
 
 
@@ -283,6 +283,6 @@ def _ignore(report: object) -> None:
 class Observer:
     """Observes a long piece of work."""
 
-    progress: OnProgress = field(default=_ignore)
-    notice: OnNotice = field(default=_ignore)
-    frame: OnFrame = field(default=_ignore)
+    progress: OnProgress = field(default=ignore)
+    notice: OnNotice = field(default=ignore)
+    frame: OnFrame = field(default=ignore)

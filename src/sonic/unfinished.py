@@ -6,17 +6,23 @@ removes what belongs to a lock that nobody holds. A lock, not a process number: 
 nothing in another container or on another machine that shares the folder.
 """
 
+import json
 import os
 import re
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from hashlib import file_digest, sha256
 from pathlib import Path
+
+from sonic.files import atomic_write, open_regular, read_small
 
 TEMPORARY = ".part"
 """In the name of every unfinished file."""
-_LOCK = ".lock"
+_LOCK, _JOURNAL, _BEFORE = ".lock", ".journal", ".before"
+_MAX_JOURNAL_BYTES = 16 * 1024
 _LOCK_NAME = re.compile(rf"\.sonic-[0-9a-f]{{12}}{re.escape(TEMPORARY + _LOCK)}")
 _TRIES = 3
 
@@ -40,6 +46,72 @@ class Unfinished:
         finally:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
+
+    def rename_together(self, first: tuple[Path, Path], last: tuple[Path, Path]) -> None:
+        """Give two of these files, each (as it is, to be), their names: both or neither. Raises OSError.
+
+        The second rename is the moment in which it happens. What ``first`` replaces comes back if that fails, and where
+        the process dies before it, when the folder is swept; until then ``standing`` knows it.
+        """
+        (part, final), (last_part, last_final) = first, last
+        before = self._stem.with_name(f"{self._stem.name}{_BEFORE}")
+        journal = self._stem.with_name(f"{self._stem.name}{_JOURNAL}")
+        try:
+            if final.exists():
+                shutil.copyfile(final, before)
+            told = {"final": final.name, "sha256": sha256(part.read_bytes()).hexdigest(), "last": last_part.name}
+            atomic_write(journal, json.dumps(told).encode("ascii"))
+            os.replace(part, final)
+            try:
+                os.replace(last_part, last_final)
+            except BaseException:
+                os.replace(final, part)
+                if before.exists():
+                    os.replace(before, final)
+                raise
+        finally:
+            for path in (journal, before):
+                _unlink(path)
+
+
+def standing(final: Path) -> Path | None:
+    """The file that counts as ``final``: itself, or the one before it while a renaming of two is not done; or None.
+
+    Raises OSError.
+    """
+    for name in os.listdir(final.parent):
+        if name.endswith(f"{TEMPORARY}{_JOURNAL}"):
+            told, before = _pending(final.parent / name)
+            if told is not None and told["final"] == final.name and _is(final, told["sha256"]):
+                return before if before.exists() else None
+    return final if os.path.lexists(final) else None
+
+
+def _pending(journal: Path) -> tuple[dict[str, str] | None, Path]:
+    """(what a journal tells of a renaming that did not happen, where the earlier file is); None for any other."""
+    before = journal.with_name(journal.name.removesuffix(_JOURNAL) + _BEFORE)
+    with suppress(OSError, ValueError, RecursionError):
+        told = json.loads(read_small(journal, _MAX_JOURNAL_BYTES))
+        plain = isinstance(told, dict) and all(isinstance(told.get(name), str) for name in ("final", "sha256", "last"))
+        if plain and os.path.basename(told["last"]) == told["last"] and (journal.parent / told["last"]).exists():
+            return told, before
+    return None, before
+
+
+def _undo(journal: Path) -> None:
+    """Put back what a renaming of two replaced, if its second half did not happen. Raises OSError."""
+    told, before = _pending(journal)
+    if told is None or os.path.basename(told["final"]) != told["final"]:
+        return
+    final = journal.parent / told["final"]
+    if _is(final, told["sha256"]):
+        os.replace(before, final) if before.exists() else final.unlink()
+
+
+def _is(path: Path, digest: str) -> bool:
+    with suppress(OSError), open_regular(path) as file:
+        return file_digest(file, "sha256").hexdigest() == digest  # type: ignore[arg-type]
+    return False
 
 
 @contextmanager
@@ -75,6 +147,7 @@ def _sweep_one(lock: Path) -> None:
         if not _locked(descriptor):
             return
         stem = lock.name.removesuffix(_LOCK)
+        _undo(lock.with_name(f"{stem}{_JOURNAL}"))
         for name in os.listdir(lock.parent):
             if name.startswith(f"{stem}.") and name != lock.name:
                 (lock.parent / name).unlink(missing_ok=True)

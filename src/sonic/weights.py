@@ -31,13 +31,66 @@ class Weights:
 
 _GRID = "GRID (Cooke et al. 2006, CC BY 4.0)"
 _ALL = f"{_GRID}, speechocean762 (Zhang et al. 2021), synthetic voices of espeak-ng"
+_MEDIAPIPE = ("Apache-2.0 (The MediaPipe Authors)", "pictures of people that Google chose; not published")
 TABLE = {
+    "face_near": Weights(
+        "weights/face_near.onnx",
+        "a494ea8123df39cb4c78f0304291a6f25f19586ca36b0536994466d61ce2360c",
+        *_MEDIAPIPE,
+        "boxes around faces that are close: BlazeFace, short range",
+    ),
+    "face_far": Weights(
+        "weights/face_far.onnx",
+        "5df812c197f679cc60ac3d93d7a3d50299592465f2891abaf8f872eae65cf3b9",
+        *_MEDIAPIPE,
+        "boxes around faces at any distance: BlazeFace, full range, sparse",
+    ),
+    "face_landmarks": Weights(
+        "weights/face_landmarks.onnx",
+        "131dd4ce8eca34d86935c122fe38396590e401e30b7031e9d8edec31bfed61ec",
+        *_MEDIAPIPE,
+        "478 landmarks of a face: FaceMesh with attention",
+    ),
+    "person": Weights(
+        "weights/person.onnx",
+        "c064ffa4f3640326f2af6187cba5cfe1dfd00c36d3290d4c95a79de11aa3556e",
+        *_MEDIAPIPE,
+        "which pixels belong to a person: selfie segmentation, general model",
+    ),
+    "face_triangles": Weights(
+        "face_triangles.npy",
+        "4ed7a0818b2b898056d1e50188a19a8d0b104d4b47bced2946740009bf031b44",
+        "Apache-2.0 (The MediaPipe Authors)",
+        "none: drawn by hand",
+        "the surface between the landmarks",
+    ),
     "face_model": Weights(
         "face_model.npz",
-        "af6075d4471e8ec43cf4eb6589f3758f4a3b3feca2cb71d953086b9e0c48a78b",
+        "0ee372b6dc413ec9680917ca605b8427747408b938601a678bb388fe0a542a06",
+        "Apache-2.0; shapes: MIT (USC Institute for Creative Technologies)",
+        f"{_GRID}; ICT-FaceKit (Li et al. 2020, MIT)",
+        "mean face and its 41 expression shapes",
+    ),
+    "rest": Weights(
+        "weights/rest.npz",
+        "b9b78758fcd28b174535ea1ed8eb202b8da0e7ac20daeff7c72787e6cbae46cc",
+        "Apache-2.0",
+        "landmarks of 82 people of the Face Research Lab London Set (DeBruine and Jones 2017, CC BY 4.0)",
+        "how a smiling or open mouth looks at rest",
+    ),
+    "components": Weights(
+        "weights/components.npz",
+        "316667dd063907d194ffc1fb472f13e9a0c9cf4323ba86e651ce57564a6d3ad8",
         "Apache-2.0",
         _GRID,
-        "mean face and 32 deformations of its lower half",
+        "what the two networks mean by their 32 numbers, in expression shapes",
+    ),
+    "mouth": Weights(
+        "weights/mouth.npz",
+        "3aefc495ffa05a44244b67fd129a0a087c829663b8b5d611d97836326df526b7",
+        "MIT (USC Institute for Creative Technologies)",
+        "the modelled head of ICT-FaceKit light, 2020; no data of people of ours",
+        "teeth, gums, tongue and cheeks as one mesh",
     ),
     "whisper": Weights(
         "weights/whisper.onnx",
@@ -103,6 +156,7 @@ def open_network(model: bytes | str, threads: int = 2) -> "InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors
     options.enable_mem_pattern = False  # keeps a block for every length of a piece: 19 MB
     # Spinning threads take the cores from the renderer that runs beside them.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

@@ -36,7 +36,7 @@ REACHED = [
     if not {"apps", "training"} & set(path.parts) and path.stem not in ("fetch", "convert")
 ]
 """Modules whose messages can reach a node: not those of commands alone."""
-HEAVY = ("torch", "onnxruntime", "mediapipe", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
+HEAVY = ("torch", "onnxruntime", "cv2", "av", "matplotlib", "c2pa", "cryptography", "PIL")
 MAX_LOAD_CPU_S = 0.3
 LOADING = """
 import sys, time, asyncio
@@ -199,13 +199,14 @@ def test_loading_is_quick_and_brings_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("page", ["comfyui.md", "comfyui.zh-CN.md"])
 def test_pages_hold_the_knobs_as_they_are_and_pictures_that_exist(page: str) -> None:
-    spec = importlib.util.spec_from_file_location("comfyui_pages", PACK / "make_pages.py")
+    source = PACK.parent / "recipes" / "comfyui" / "make_pages.py"
+    spec = importlib.util.spec_from_file_location("comfyui_pages", source)
     assert spec and spec.loader
     recipe = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(recipe)
     docs = PACK.parent / "docs"
     text = (docs / page).read_text(encoding="utf-8")
-    assert recipe.filled(page, text) == text, "run: python comfyui/make_pages.py"
+    assert recipe.filled(page, text) == text, "run: python recipes/comfyui/make_pages.py"
     links = re.findall(r"\]\(([^)#]+)\)", text)
     assert not [link for link in links if not (docs / link).exists()]
 

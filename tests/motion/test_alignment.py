@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sonic.motion import Motion, align_lips, estimate_lag, offset
+from sonic.motion import N_SHAPE, Motion, align_lips, estimate_lag, offset
 from sonic.types import F32, F64
 
 FPS = Fraction(25)
@@ -25,7 +25,7 @@ def talking(seed: int, seconds: float = 12.0) -> tuple[Motion, F64]:
     rng = np.random.default_rng(seed)
     n = round(seconds * FPS)
     gap = opening(rng, n)
-    shape = (gap[:, None] * rng.standard_normal(32) / 10).astype(np.float32)
+    shape = (gap[:, None] * rng.standard_normal(N_SHAPE) / 10).astype(np.float32)
     motion = replace(Motion.still(n, FPS), lip_gap=gap.astype(np.float32), shape=shape)
     return motion, gap + 0.5 * gap.std() * opening(rng, n)
 

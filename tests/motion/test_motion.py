@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from sonic.evaluation.metrics import lag_and_correlation
 from sonic.motion import (
+    BROWS,
+    MOUTH,
     N_SHAPE,
     Motion,
+    brow_raise,
+    brow_weights,
     close_in_silence,
     lid_follow,
     limit,
@@ -22,7 +26,7 @@ from sonic.motion import (
     smooth,
 )
 
-CHANNELS = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
+CHANNELS = ("shape", "lip_gap", "lids", "gaze", "pose_deg", "shift")
 FPS = Fraction(25)
 RATES = st.sampled_from([Fraction(25, 2), Fraction(24000, 1001), Fraction(25), Fraction(30), Fraction(60)])
 
@@ -38,7 +42,7 @@ def random_motion(seed: int, n: int = 60, size: float = 1.0) -> Motion:
     lids = np.ones((n, 2), np.float32)
     for at in (n // 4, n // 2):
         lids[at : at + 1] = 0
-    return Motion(FPS, noise(N_SHAPE, 1), gap, lids, noise(2, 0.4), noise(2, 0.6), noise(3, 2), noise(3, 0.02))
+    return Motion(FPS, noise(N_SHAPE, 0.3), gap, lids, noise(2, 0.4), noise(3, 2), noise(3, 0.02))
 
 
 motions = st.builds(random_motion, st.integers(0, 10_000), st.integers(1, 80))
@@ -97,7 +101,7 @@ def test_limits_hold_and_keep_small_motion_and_its_direction(seed: int, size: fl
     out = limit(motion)
     assert np.linalg.norm(out.pose_deg, axis=1).max() <= 12.001
     assert np.abs(out.shift).max() <= 0.12001
-    assert np.abs(out.shape).max() <= 3.5001
+    assert np.abs(out.shape).max() <= 1.4001
     small = np.linalg.norm(motion.pose_deg, axis=1) < 7
     assert np.allclose(out.pose_deg[small], motion.pose_deg[small], atol=1e-5)
     cosine = (out.pose_deg * motion.pose_deg).sum(1)
@@ -108,12 +112,13 @@ def test_limits_hold_and_keep_small_motion_and_its_direction(seed: int, size: fl
 @settings(max_examples=40)
 def test_gains_are_independent_and_have_a_true_zero(motion: Motion, gain: float) -> None:
     mouth, rest = scale_mouth(motion, gain), scale_rest(motion, gain)
-    for name in ("lids", "gaze", "brows", "pose_deg", "shift"):
+    for name in ("lids", "gaze", "pose_deg", "shift"):
         assert np.array_equal(getattr(mouth, name), getattr(motion, name))
-    for name in ("shape", "lip_gap"):
-        assert np.array_equal(getattr(rest, name), getattr(motion, name))
+    assert np.array_equal(mouth.shape[:, BROWS], motion.shape[:, BROWS])
+    assert np.array_equal(rest.shape[:, MOUTH], motion.shape[:, MOUTH])
+    assert np.array_equal(rest.lip_gap, motion.lip_gap)
     assert (rest.lids[motion.lids == 0] == 0).all()
-    never_blinking = replace(motion, lids=lid_follow(motion.gaze, motion.brows))
+    never_blinking = replace(motion, lids=lid_follow(motion.gaze, brow_raise(motion.shape)))
     nothing = scale_rest(scale_mouth(never_blinking, 0), 0)
     assert same(nothing, Motion.still(len(motion), FPS))
 
@@ -174,7 +179,8 @@ def test_silence_closes_the_mouth_within_200_ms_and_speech_stays() -> None:
     out = close_in_silence(motion, speaking)
     assert np.array_equal(out.lip_gap[speaking], gap[speaking])
     assert not out.lip_gap[54:].any()
-    assert not out.shape[54:].any()
+    assert not out.shape[54:, MOUTH].any()
+    assert (out.shape[:, BROWS] == 1).all()  # a face is not switched off with its voice
     assert not out.lip_gap[:17].any()
     assert 0 < out.lip_gap[18] < out.lip_gap[19] < 6  # opens shortly before the first word
 
@@ -191,4 +197,12 @@ def test_a_word_that_starts_with_closed_lips_is_not_opened_early() -> None:
 def test_without_any_speech_the_mouth_is_shut_throughout() -> None:
     out = close_in_silence(random_motion(7), np.zeros(60, bool))
     assert not out.lip_gap.any()
-    assert not out.shape.any()
+    assert not out.shape[:, MOUTH].any()
+
+
+@given(st.lists(st.tuples(st.floats(-3, 4), st.floats(-3, 4)), min_size=1, max_size=9))
+def test_brows_are_seen_raised_as_far_as_was_asked(wanted: list[tuple[float, float]]) -> None:
+    weights = brow_weights(np.array(wanted))
+    shape = np.hstack([np.zeros((len(wanted), MOUTH.stop), np.float32), weights])
+    np.testing.assert_allclose(brow_raise(shape), wanted, atol=1e-5)
+    assert (weights >= -1e-6).all()

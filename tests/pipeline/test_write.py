@@ -393,7 +393,7 @@ def test_a_link_is_replaced_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "elsewhere.bin"
     target.write_bytes(b"precious")
     (tmp_path / "out.mp4").symlink_to(target)
-    with pytest.raises(OutputError, match="--force"):
+    with pytest.raises(OutputError, match="--overwrite"):
         Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4")
     out = Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4", overwrite=True)
     assert not out.is_symlink()

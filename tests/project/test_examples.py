@@ -34,7 +34,15 @@ def test_lessons_in_two_languages_with_their_captions(tmp_path: Path) -> None:
 def test_products_for_two_platforms_keep_their_rules(tmp_path: Path) -> None:
     batch("shop/products.jsonl", tmp_path, "--workers", "1")
     for name in ("tiktok", "square"):
-        command = [sys.executable, "-m", "sonic", "check", str(tmp_path / f"portrait-speech-{name}.mp4"), "--platform", name]
+        command = [
+            sys.executable,
+            "-m",
+            "sonic",
+            "check",
+            str(tmp_path / f"portrait-speech-{name}.mp4"),
+            "--platform",
+            name,
+        ]
         assert subprocess.run(command, capture_output=True).returncode == 0
 
 

@@ -15,7 +15,7 @@ ROWS = (
     {"provenance", "engines"},
     {"pipeline"},
     {"session"},
-    {"api", "demo", "evaluation", "verification", "doctor"},
+    {"api", "demo", "evaluation", "verification", "doctor", "notebook"},
     {"apps"},
 )
 """From the bottom up. Packages of one row may import one another, except engines, which nothing in their row sees."""

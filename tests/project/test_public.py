@@ -8,6 +8,7 @@ PUBLIC = [
     "Cancelled",
     "Consent",
     "ConsentError",
+    "Delivered",
     "FaceError",
     "Frame",
     "InstallError",

@@ -35,7 +35,11 @@ from sonic.provenance.c2pa import credentials, signing, toolkit
 from sonic.provenance.c2pa.claims import DISCLOSURE, TRAINING, consent_sha256
 from sonic.provenance.c2pa.credentials import Credentials, read_credentials
 from sonic.provenance.c2pa.jumbf import signer_certificate
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
+from sonic.verification import verify
+
+BOTH = ReadBack(label=True, watermark=True)
 
 
 def read(path: Path) -> Credentials:
@@ -204,8 +208,8 @@ def test_a_certificate_that_is_not_valid_now_signs_nothing(tmp_path: Path, days:
     (tmp_path / "in.mp4").write_bytes(Job(tmp_path).write(tmp_path / "out.mp4").read_bytes())
     with pytest.raises(OutputError, match="Content Credentials cannot be written") as caught:
         signing.sign(
-            tmp_path / "in.mp4", tmp_path / "signed.mp4", record=job.record, photo_file=job.photo_file, title="x",
-            signer=signer, on_notice=print,
+            tmp_path / "in.mp4", tmp_path / "signed.mp4", record=job.record, marks=BOTH,
+            photo_file=job.photo_file, title="x", signer=signer, on_notice=print,
         )  # fmt: skip
     assert "\n" not in str(caught.value)
 
@@ -290,6 +294,23 @@ def test_a_time_is_only_as_good_as_its_authority(tmp_path: Path, monkeypatch: py
     assert (found.state, found.time_attested) == ("valid", False), "nobody vouches for this authority"
 
 
+def test_a_trusted_authority_attests_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tsa").mkdir()
+    with authority(tmp_path / "tsa") as address:
+        monkeypatch.setenv("SONIC_TIMESTAMP_URL", address)
+        out = Job(tmp_path, duration_s=0.1).write(tmp_path / "out.mp4")
+    monkeypatch.delenv("SONIC_TIMESTAMP_URL")
+    monkeypatch.setenv("SONIC_TRUST_LIST", str(tmp_path / "tsa" / "chain.pem"))
+    found = read(out)
+    assert (found.state, found.time_attested, found.trusted) == ("valid", True, False)
+    assert found.signed_at is not None and abs(found.signed_at.timestamp() - time.time()) < 60
+    shown = verify(out, longest_s=0).layer("credentials")
+    assert shown.facts["time_attested"] is True and "an authority attests" in shown.found
+    own_files(tmp_path / "other", signer="Example Time", purpose=ExtendedKeyUsageOID.TIME_STAMPING)
+    monkeypatch.setenv("SONIC_TRUST_LIST", str(tmp_path / "other" / "chain.pem"))
+    assert read(out).time_attested is False, "another authority that has the same name"
+
+
 def test_an_authority_that_spoils_the_signature_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tsa").mkdir()
     with authority(tmp_path / "tsa", digest="sha1") as address:
@@ -317,6 +338,7 @@ import sys
 from pathlib import Path
 from small_videos import Job
 from sonic.provenance.c2pa.credentials import read_credentials
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.signer import identity
 from sonic.provenance.c2pa.signing import sign
 def peak_kb():
@@ -325,7 +347,8 @@ folder = Path(sys.argv[1])
 job = Job(folder, duration_s=0.1)
 small, large, signed = job.write(folder / "small.mp4"), folder / "large.mp4", folder / "signed.mp4"
 def embed(video):
-    sign(video, signed, record=job.record, photo_file=job.photo_file, title="x", signer=identity(), on_notice=print)
+    rest = {"photo_file": job.photo_file, "title": "x", "signer": identity(), "on_notice": print}
+    sign(video, signed, record=job.record, marks=ReadBack(label=True, watermark=True), **rest)
     found = read_credentials(signed)
     assert found.content_ok, found
 embed(small)
@@ -343,7 +366,8 @@ print(peak_kb() - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PEAK, str(tmp_path)]
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1] / "support")}
+    places = (str(Path(__file__).parents[1] / "support"), os.environ.get("PYTHONPATH", ""))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.split()[-1]) < 40_000, "KB more for 60 MB"

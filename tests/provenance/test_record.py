@@ -17,12 +17,14 @@ from sonic.errors import ConsentError, SettingError
 from sonic.provenance.aigc import PRODUCER_VARIABLE, aigc_json, content_producer
 from sonic.provenance.consent import Consent
 from sonic.provenance.policy import Policy
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.record import Record, is_record
 from sonic.settings import Settings
 from sonic.types import Clip, LabelOverlay, Photo, Sound
 
 PHOTO = Photo(np.zeros((8, 8, 3), np.uint8), "ab" * 32, "Ada's 照片.png")
 SPEECH = Sound(Path("folder/speech \udcff.wav"), "cd" * 32)
+MARKS = ReadBack(label=True, watermark=False)
 SIGNED = {"signer": "Sonic local signer", "fingerprint": "34" * 32, "certificate": "local", "timestamp": None}
 SETTINGS = Settings(seed=7, fps=Fraction(30_000, 1001))
 
@@ -75,7 +77,7 @@ def test_a_producer_that_the_metadata_cannot_hold_is_refused(monkeypatch: pytest
 
 def test_the_record_is_complete() -> None:
     made = record()
-    values = json.loads(made.to_json("out.mp4", "12" * 32, SIGNED))
+    values = json.loads(made.to_json("out.mp4", "12" * 32, MARKS, SIGNED))
     assert values["record"] == "sonic/1"
     assert values["consent"] == made.consent.summary()
     assert (values["consent"]["subject"], values["consent"]["evidence"]) == ("Ada Example", "form 17")
@@ -83,7 +85,7 @@ def test_the_record_is_complete() -> None:
     assert values["audio"]["sha256"] == SPEECH.sha256
     assert values["video"] == {
         "name": "out.mp4", "sha256": "12" * 32, "width": 160, "height": 128, "fps": "30000/1001", "n_frames": 30,
-        "duration_s": 1.0,
+        "duration_s": 1.0, "read_back": {"label": True, "watermark": False},
     }  # fmt: skip
     assert values["settings"] == SETTINGS.to_dict()
     assert (values["seed"], values["engine"]) == (7, "light")
@@ -100,11 +102,11 @@ def test_the_record_is_complete() -> None:
 
 
 def test_names_hold_no_folders_and_stray_bytes_are_readable() -> None:
-    assert record().to_dict("out.mp4", "12" * 32, SIGNED)["audio"]["name"] == "speech \\udcff.wav"
+    assert record().to_dict("out.mp4", "12" * 32, MARKS, SIGNED)["audio"]["name"] == "speech \\udcff.wav"
 
 
 def test_the_metadata_names_its_record_as_the_record_says() -> None:
-    values = record().to_dict("out.mp4", "12" * 32, SIGNED)
+    values = record().to_dict("out.mp4", "12" * 32, MARKS, SIGNED)
     core = {name: value for name, value in values.items() if name not in ("aigc", "credentials", "video")}
     digest = hashlib.sha256(json.dumps(core, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     assert values["aigc"]["ReservedCode1"] == f"sha256:{digest}"
@@ -122,5 +124,5 @@ def test_other_files_are_no_records(data: bytes) -> None:
 
 
 def test_our_records_are() -> None:
-    assert is_record(record().to_json("out.mp4", "12" * 32, SIGNED).encode())
+    assert is_record(record().to_json("out.mp4", "12" * 32, MARKS, SIGNED).encode())
     assert not is_record(aigc_json("Sonic", "1").encode())

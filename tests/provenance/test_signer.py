@@ -1,6 +1,7 @@
 """The key is made once, kept from others, survives renewal; a certificate that cannot sign is refused in one line."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sonic.errors import OutputError, SettingError, SonicError
-from sonic.provenance import certificates, keys
+from sonic.provenance import audit, certificates, keys
 from sonic.provenance.keys import fingerprint_of, signed_by
 from sonic.provenance.signer import identity, our_fingerprints
+
+IN_A_NEW_HOME = ["audit.head", "audit.jsonl", "audit.lock", "keys"]
 
 
 def use(monkeypatch: pytest.MonkeyPatch, certificate: Path, key: Path) -> None:
@@ -32,7 +35,7 @@ def test_the_key_is_made_once(home: Path) -> None:
     assert first == second
     assert (first.kind, first.algorithm, first.timestamp_url) == ("local", "ES256", None)
     assert our_fingerprints() == {first.fingerprint}
-    assert sorted(p.name for p in home.iterdir()) == ["keys"]
+    assert sorted(p.name for p in home.iterdir()) == IN_A_NEW_HOME
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are of Unix")
@@ -110,21 +113,21 @@ def test_two_processes_at_once_have_one_key(home: Path) -> None:
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     printed = {process.communicate(timeout=60)[0].strip() for process in running}
     assert printed == {identity().fingerprint}
-    assert sorted(p.name for p in home.iterdir()) == ["keys"]
+    assert sorted(p.name for p in home.iterdir()) == IN_A_NEW_HOME
 
 
-def test_the_slower_of_two_takes_the_key_of_the_faster(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make, made = certificates._certificates, []
-
-    def overtaken(*arguments: Any) -> Any:
-        if not made:
-            made.append(None)
-            made[0] = identity()
-        return make(*arguments)
-
-    monkeypatch.setattr(certificates, "_certificates", overtaken)
-    assert identity() == made[0]
-    assert sorted(p.name for p in home.iterdir()) == ["keys"]
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no kill -9 here")
+def test_a_kill_while_the_key_is_made_leaves_no_half_key_and_no_false_alarm(home: Path) -> None:
+    killed = "import os; from pathlib import Path; Path.rename = lambda *names: os._exit(9)\n"
+    for _ in range(2):
+        process = subprocess.run(
+            [sys.executable, "-c", killed + "from sonic.provenance.signer import identity; identity()"]
+        )
+        assert process.returncode == 9 and not (home / "keys").exists()
+    identity()
+    assert sorted(p.name for p in home.iterdir()) == IN_A_NEW_HOME
+    audit.append("consent", {})
+    assert audit.verify().problems == ()
 
 
 @pytest.mark.parametrize("name", ["ca.key", "leaf.key", "chain.pem"])

@@ -64,8 +64,7 @@ def modules() -> dict[str, ModuleType]:
 
 def load_pack(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The pack as ComfyUI loads it: as a package with a name of its own."""
-    for variable in ("SONIC_CACHE", "MPLCONFIGDIR"):
-        monkeypatch.setenv(variable, os.environ.get(variable, "unused"))  # so that what the pack sets is undone
+    monkeypatch.setenv("SONIC_CACHE", os.environ.get("SONIC_CACHE", "unused"))  # so that what the pack sets is undone
     for name, module in modules().items():
         monkeypatch.setitem(sys.modules, name, module)
     spec = importlib.util.spec_from_file_location(

@@ -1,5 +1,6 @@
 """Small videos of plain frames with a tone, written by the real code."""
 
+import dataclasses
 import hashlib
 import uuid
 import wave
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import sonic
+from sonic.hashing import sha256_of_file
 from sonic.pipeline.mark import finish
 from sonic.pipeline.write import write
 from sonic.provenance.aigc import content_producer
@@ -78,6 +80,8 @@ class Job:
             consent=grounds, producer=content_producer(active()), photo=PHOTO, sound=self.speech,
             settings=self.settings, clip=self.clip, weights={"motion.onnx": "ef" * 32},
         )  # fmt: skip
+        if photo_file.is_file():  # the grounds are for PHOTO, the ingredient is this file
+            self.record = dataclasses.replace(self.record, photo_sha256=sha256_of_file(photo_file))
 
     def _frames(self) -> Generator[Frame, None, None]:
         width, height = self._size_px

@@ -9,7 +9,9 @@ import pytest
 from sonic.errors import MediaError, SettingError
 from sonic.faces.geometry import rotation_from_pose
 from sonic.faces.model import face_model
+from sonic.faces.projection import coefficients
 from sonic.faces.topology import LIP_BOTTOM
+from sonic.motion import MOUTH
 from sonic.training import config, face
 from sonic.training.align import align
 from sonic.training.config import read_recipe
@@ -99,10 +101,21 @@ def test_a_mouth_that_never_closes_has_no_neutral() -> None:
     assert face.canonical_clip(points, face_model().template.astype(np.float64)) is None
 
 
-def test_coefficients_reproduce_what_the_basis_can_show() -> None:
-    basis = face_model().basis.astype(np.float64)
-    shape = np.random.default_rng(0).standard_normal((7, 32))
-    np.testing.assert_allclose(face.coefficients(np.tensordot(shape, basis, 1), basis), shape, atol=1e-3)
+def test_coefficients_find_the_shapes_of_a_face() -> None:
+    shapes = face_model().shapes[MOUTH].astype(np.float64)
+    weights = np.maximum(np.random.default_rng(0).normal(-0.3, 0.5, (40, len(shapes))), 0)
+    moved = np.tensordot(weights, shapes, 1)
+    found = coefficients(moved, shapes)
+    assert (found >= 0).all()
+    error = np.sqrt(((np.tensordot(found, shapes, 1) - moved)[..., :2] ** 2).sum(-1).mean())
+    assert error < 0.1 * np.sqrt((moved[..., :2] ** 2).sum(-1).mean())
+    assert np.abs(found - weights).mean() < 0.1
+
+
+def test_what_no_shape_shows_is_not_forced_into_one() -> None:
+    shapes = face_model().shapes[MOUTH].astype(np.float64)
+    assert not coefficients(-shapes[[0]], shapes)[0, 0]
+    assert coefficients(np.zeros((3, 468, 3)), shapes).max() == 0
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from sonic.apps.cli.main import main
 from sonic.errors import MediaError
 from sonic.pipeline.mark import blend, premultiplied
 from sonic.pipeline.write import record_path
-from sonic.provenance.consent import Consent, store
+from sonic.provenance.consent import Consent, revocation, store
 from sonic.provenance.keys import home as home_folder
 from sonic.provenance.label import label_pixels
 from sonic.provenance.signer import identity
@@ -263,7 +263,7 @@ def test_consent_is_looked_up_on_this_machine(kept: Consent, tmp_path: Path) -> 
     found = verify(video).layer("consent")
     assert (found.state, found.facts["subject"], found.facts["named_by"]) == ("intact", "Ada Kept", "credentials")
     assert "the word of whoever signed" in found.proves
-    store.revoke(kept)
+    revocation.revoke(kept)
     found = verify(video).layer("consent")
     assert (found.state, found.facts["problems"]) == ("broken", ["revoked"])
     assert verify(video).verdict == "intact"  # the video is what it was

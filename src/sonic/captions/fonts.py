@@ -1,11 +1,11 @@
 """Fonts for captions: the user's, or one of this machine that has the letters; shaped by Raqm, which Pillow brings.
 
-DejaVu Sans, which comes with matplotlib, has Latin, Greek, Cyrillic, Arabic, Hebrew, Armenian and Georgian; for other
-scripts a font of the system is looked for. Sonic brings none of its own: one for all scripts weighs more than Sonic.
+Pillow's own font has Latin letters; for other scripts a font of the system is looked for. Sonic brings none of its own:
+one for all scripts weighs more than Sonic.
 """
 
 import os
-from collections.abc import Iterator
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +19,10 @@ _BOLD = ("bold", "semibold", "medium")
 _SLANTED = ("italic", "oblique", "serif", "mono", "condensed", "black", "thin", "light")
 _LETTERS = 4000
 """Of a text, as many as are looked up in a font."""
+PILLOWS = ""
+"""Instead of a path: the font inside Pillow."""
+_IN_NO_FONT = "\U0010fffe"
+_JOINERS = "\u200c\u200d"
 _COMPLEX = ((0x0590, 0x109F), (0x1780, 0x17FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
 """Scripts whose letters join, change places or run from right to left."""
 
@@ -33,10 +37,11 @@ def font_for(text: str, wanted: str | None) -> str:
         raise InstallError("this text needs Raqm, which Pillow's wheels bring; pip install --force-reinstall pillow")
     if wanted is not None:
         return _checked(wanted, letters)
-    for path in (*_bundled(), *_installed()):
-        if not _missing(path, letters):
+    lacking = letters
+    for path in (*_installed(), PILLOWS):
+        if not (missing := _missing(path, letters)):
             return path
-    lacking = min((_missing(path, letters) for path in (*_bundled(), *_installed())), key=len, default=letters)
+        lacking = min(lacking, missing, key=len)
     shown = "".join(sorted(lacking)[:5])
     raise InstallError(
         f"no font on this machine has {shown}; install one, such as Noto Sans, or give a file: --caption-font"
@@ -47,7 +52,7 @@ def font_for(text: str, wanted: str | None) -> str:
 def opened(path: str, size_px: int) -> ImageFont.FreeTypeFont:
     """The font at this size, shaped by Raqm where that is there."""
     engine = ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
-    return ImageFont.truetype(path, size_px, layout_engine=engine)
+    return _open(path, size_px, engine)
 
 
 def direction(text: str) -> str | None:
@@ -69,20 +74,29 @@ def _checked(path: str, letters: frozenset[str]) -> str:
     return path
 
 
-def _bundled() -> Iterator[str]:
-    import matplotlib
-
-    for name in ("DejaVuSans-Bold.ttf", "DejaVuSans.ttf"):
-        yield str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / name)
-
-
 @cache
 def _installed() -> tuple[str, ...]:
     """Fonts of the system, those first that captions are usually set in."""
-    from matplotlib import font_manager
-
-    found = [path for path in font_manager.findSystemFonts() if path.lower().endswith((".ttf", ".otf", ".ttc"))]
+    found = {
+        str(path)
+        for folder in _folders()
+        for path in folder.rglob("*")
+        if path.suffix.lower() in (".ttf", ".otf", ".ttc")
+    }
     return tuple(sorted(found, key=_rank))
+
+
+def _folders() -> tuple[Path, ...]:
+    """Where systems keep fonts."""
+    home = Path(os.path.expanduser("~"))
+    windows = Path(os.environ.get("WINDIR", "C:/Windows")) / "Fonts"
+    local = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "Microsoft" / "Windows" / "Fonts"
+    folders = {
+        "win32": (windows, local),
+        "darwin": (Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"),
+    }
+    unix = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".local" / "share" / "fonts")
+    return folders.get(sys.platform, unix)
 
 
 def _rank(path: str) -> tuple[int, int, int, str]:
@@ -93,15 +107,29 @@ def _rank(path: str) -> tuple[int, int, int, str]:
 
 
 def _missing(path: str, letters: frozenset[str]) -> frozenset[str]:
-    return frozenset(c for c in letters if ord(c) not in _covered(path) and c not in "\u200c\u200d")
+    """The letters that the font draws as it draws what no font has."""
+    try:
+        font = _sample(path)
+        nothing = _drawn(font, _IN_NO_FONT)
+        return frozenset(c for c in letters if c not in _JOINERS and _drawn(font, c) == nothing)
+    except (OSError, ValueError):
+        return letters
 
 
 @cache
-def _covered(path: str) -> frozenset[int]:
-    from fontTools.ttLib import TTFont, TTLibError
+def _sample(path: str) -> ImageFont.FreeTypeFont:
+    return _open(path, 24, ImageFont.Layout.BASIC)
 
-    try:
-        with TTFont(path, fontNumber=0, lazy=True) as font:
-            return frozenset(font.getBestCmap() or ())
-    except (OSError, TTLibError, KeyError, ValueError, AssertionError):
-        return frozenset()
+
+def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
+    mask = font.getmask(letter)
+    return mask.size, bytes(mask)
+
+
+def _open(path: str, size_px: int, engine: ImageFont.Layout) -> ImageFont.FreeTypeFont:
+    if path != PILLOWS:
+        return ImageFont.truetype(path, size_px, layout_engine=engine)
+    own = ImageFont.load_default(size_px)
+    if not isinstance(own, ImageFont.FreeTypeFont):
+        raise InstallError("this Pillow draws no text of any size; pip install --force-reinstall pillow")
+    return own

@@ -1,12 +1,11 @@
 """Motion as people look at it: curves over time beside the loudness of the speech, and how far the lips are from it."""
 
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 
 from sonic.counts import samples_of
-from sonic.evaluation.figures import drawn, new_figure
+from sonic.evaluation.figures import Curve, Panel, draw_chart
 from sonic.motion import Lag, Motion, estimate_lag, join
 from sonic.pipeline.stages import MotionTake
 from sonic.speech.prosody import prosody
@@ -51,33 +50,27 @@ def loudness(take: MotionTake, fps: Fraction, n: int) -> F64:
 def draw(take: MotionTake) -> U8:
     """(h, w, 3) curves of a kept take: lips, head and lids; of latents, how much they change from frame to frame."""
     motion = motion_of(take)
-    figure = new_figure(10, 5.0 if motion else 2.6)
-    if motion is None:
-        _draw_latents(figure.subplots(), take)
-    else:
-        _draw_motion(figure.subplots(3, 1, sharex=True, height_ratios=(3, 2, 1)), take, motion)
-    return drawn(figure)
+    return _draw_latents(take) if motion is None else _draw_motion(take, motion)
 
 
-def _draw_motion(axes: Any, take: MotionTake, motion: Motion) -> None:
-    lips, head, eyes = axes
+def _draw_motion(take: MotionTake, motion: Motion) -> U8:
     time_s = np.arange(len(motion)) / float(motion.fps)
-    lips.fill_between(time_s, loudness(take, motion.fps, len(motion)), color=_LOUD)
-    lips.set(ylabel="loudness", ylim=(0, None), title=describe_lag(lag_of(take)))
-    opening = lips.twinx()
-    opening.plot(time_s, motion.lip_gap, color=_LIPS, linewidth=1.3)
-    opening.set(ylabel="lip gap, mm", ylim=(0, None))
-    for angle, name, colour in zip(motion.pose_deg.T, ("yaw", "pitch", "roll"), _HEAD, strict=True):
-        head.plot(time_s, angle, color=colour, linewidth=1.1, label=name)
-    head.set(ylabel="head, degrees")
-    head.legend(ncols=3, frameon=False, fontsize=8, loc="upper right")
-    eyes.plot(time_s, motion.lids.mean(1), color=_EYES, linewidth=1.1)
-    eyes.set(ylabel="lids", xlabel="seconds", xlim=(0, max(time_s[-1], 0.1)), ylim=(-0.1, 1.25))
+    lips = (
+        Curve(time_s, loudness(take, motion.fps, len(motion)), _LOUD, "loudness, relative", filled=True),
+        Curve(time_s, motion.lip_gap, _LIPS, "lip gap, mm", right=True),
+    )
+    names = ("head: yaw, degrees", "pitch", "roll")
+    head = [Curve(time_s, a, c, n) for a, n, c in zip(motion.pose_deg.T, names, _HEAD, strict=True)]
+    lids = Curve(time_s, motion.lids.mean(1), _EYES, "lids, 0 is shut")
+    panels = (Panel(lips, 3, low=0), Panel(head, 2), Panel((lids,), low=-0.05))
+    return draw_chart(panels, (1000, 500), title=describe_lag(lag_of(take)), x_name="seconds")
 
 
-def _draw_latents(axes: Any, take: MotionTake) -> None:
+def _draw_latents(take: MotionTake) -> U8:
     pieces = [np.asarray(piece.values, np.float32) for piece in take.motion if hasattr(piece, "values")]
-    axes.set(xlabel="frames of the model, 12.5 a second", ylabel="change", title="motion latents: RMS change by frame")
-    if pieces:
-        latents = np.concatenate(pieces)
-        axes.plot(np.sqrt(np.mean(np.diff(latents, axis=0) ** 2, axis=(1, 2, 3))), color=_LIPS, linewidth=1.2)
+    latents = np.concatenate(pieces) if pieces else np.zeros((1, 1, 1, 1), np.float32)
+    change = np.sqrt(np.mean(np.diff(latents, axis=0) ** 2, axis=(1, 2, 3)))
+    curve = Curve(np.arange(len(change)), change, _LIPS, "RMS change from frame to frame")
+    return draw_chart(
+        [Panel((curve,), low=0)], (1000, 260), title="motion latents", x_name="frames of the model, 12.5 a second"
+    )

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from sonic.errors import FaceError
 from sonic.faces import topology
+from sonic.faces.framing import face_box
 from sonic.faces.geometry import rotation_from_pose
 from sonic.faces.portrait import all_faces, analyse_portrait
 from sonic.media.images import check_picture_name, save_picture
@@ -49,6 +50,12 @@ class Inspection:
     mouth_gap: float | None = None
     notices: tuple[str, ...] = ()
     """What is not ideal, and what would be better; if the face cannot be animated, first of all why."""
+    faces_px: tuple[tuple[float, ...], ...] = ()
+    """(left, top, right, bottom) of each face, from the left, in photo px."""
+    shown_px: tuple[float, ...] | None = None
+    """The same of what the video shows; it may leave the photo."""
+    outline_px: tuple[tuple[float, ...], ...] = ()
+    """(x, y) around the face that is animated, in photo px."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for machines."""
@@ -76,35 +83,55 @@ def inspect_photo(path: Path, out: Path, settings: Settings | None = None) -> In
 
 def drawn(photo: Photo, settings: Settings) -> tuple[Inspection, U8]:
     """What was found on a photo, and the (h, w, 3) drawing of it. Raises FaceError if there is no face at all."""
+    seen, faces, portrait = _seen(photo, settings)
+    drawing = _Drawing(photo, _shown_box(portrait) if portrait else (0, 0, *photo.size_px))
+    if portrait:
+        drawing.portrait(portrait)
+    drawing.faces(faces, drawn=portrait is not None)
+    return seen, _with_panel(drawing.canvas, seen)
+
+
+def inspected(photo: Photo, settings: Settings) -> Inspection:
+    """What was found on a photo, for whoever draws it. Raises FaceError if there is no face at all."""
+    return _seen(photo, settings)[0]
+
+
+def _seen(photo: Photo, settings: Settings) -> tuple[Inspection, list[F32], Portrait | None]:
+    """What was found, all faces, and the portrait unless the face cannot be animated."""
     faces = all_faces(photo)
+    boxes = tuple(tuple(round(edge, 1) for edge in face_box(points)) for points in faces)
     notices: list[str] = []
     try:
         portrait = analyse_portrait(photo, settings, notices.append)
     except FaceError as error:
-        seen = Inspection("", photo.name, photo.size_px, len(faces), notices=(str(error), *notices))
-        drawing = _Drawing(photo, (0, 0, *photo.size_px))
-    else:
-        seen = _inspection(portrait, len(faces), tuple(notices))
-        drawing = _Drawing(photo, _shown_box(portrait))
-        drawing.portrait(portrait)
-    drawing.faces(faces, drawn=seen.video_px is not None)
-    return seen, _with_panel(drawing.canvas, seen)
+        lines = (str(error), *notices)
+        return Inspection("", photo.name, photo.size_px, len(faces), notices=lines, faces_px=boxes), faces, None
+    return _inspection(portrait, boxes, tuple(notices)), faces, portrait
 
 
-def _inspection(portrait: Portrait, n_faces: int, notices: tuple[str, ...]) -> Inspection:
+def _inspection(portrait: Portrait, boxes: tuple[tuple[float, ...], ...], notices: tuple[str, ...]) -> Inspection:
     quality, photo = portrait.face.quality, portrait.photo
     return Inspection(
         "",
         photo.name,
         photo.size_px,
-        n_faces,
+        len(boxes),
         portrait.size_px,
         round(quality.eye_distance_px, 1),
         tuple(round(angle, 1) for angle in portrait.face.pose_deg),  # type: ignore[arg-type]
         round(quality.sharpness, 2),
         round(quality.mouth_gap, 3),
         notices,
+        boxes,
+        tuple(round(edge, 1) for edge in _shown_box(portrait)),
+        tuple((round(x, 1), round(y, 1)) for x, y in _in_photo(portrait)[list(topology.OVAL)].tolist()),
     )
+
+
+def _in_photo(portrait: Portrait) -> F64:
+    """(478, 2) landmarks in photo px."""
+    back = np.linalg.inv(np.vstack([portrait.crop_from_photo, [0, 0, 1]]))
+    return _mapped(portrait.face.points_px[:, :2].astype(np.float64), back)
 
 
 def _facts(seen: Inspection) -> list[tuple[str, str]]:
@@ -159,7 +186,7 @@ class _Drawing:
         for edge in edges:
             if len(edge) > 40:
                 self._line(_mapped(edge[:, 0].astype(np.float64), back), _MATTE, closed=True)
-        points = _mapped(portrait.face.points_px[:, :2].astype(np.float64), back)
+        points = _in_photo(portrait)
         self._mesh(points)
         self._pose(points, portrait.face.pose_deg)
 

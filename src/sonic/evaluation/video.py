@@ -13,7 +13,7 @@ import numpy as np
 
 from sonic.counts import video_frames
 from sonic.errors import FaceError, MediaError
-from sonic.evaluation.figures import drawn, new_figure
+from sonic.evaluation.figures import Curve, Panel, draw_chart
 from sonic.evaluation.metrics import (
     MANNERS,
     ClipOffset,
@@ -30,7 +30,7 @@ from sonic.evaluation.metrics import (
     measure,
     mouth_distance,
 )
-from sonic.faces.mediapipe import fill_lost, track_face
+from sonic.faces.landmarks import fill_lost, track_face
 from sonic.media.images import check_picture_name, save_picture
 from sonic.media.recording import load_speech
 from sonic.media.video import decode_video, video_format
@@ -45,6 +45,7 @@ MOTION_FPS = 25
 """Rate at which the expected mouth is known."""
 MAX_LOST = 0.1
 """Share of frames in which the face may be missing."""
+CHART_PX = 1210, 462
 
 _UNITS = {"_deg": "°", "_ms": "ms", "_px": "px", "seconds": "s", "_s": "s"}
 
@@ -245,14 +246,10 @@ def _watch(video: Path, n_frames: int, shrink: int, on_progress: OnProgress) -> 
 def draw_curves(evaluation: Evaluation, title: str) -> U8:
     """Mouth opening and loudness over time as a picture (h, w, 3)."""
     time_s = np.arange(len(evaluation.opening)) / evaluation.fps
-    figure = new_figure(11, 4.2, dpi=110)
-    axes = figure.subplots()
-    axes.fill_between(time_s, evaluation.loudness, color="#c9d6e8", label="loudness (80 to 3000 Hz)")
-    axes.set(xlabel="seconds", ylabel="loudness, relative", xlim=(0, time_s[-1]))
-    opening = axes.twinx()
-    opening.plot(time_s, evaluation.opening, color="#b3312c", linewidth=1.4, label="mouth opening / eye distance")
-    opening.set(ylabel="mouth opening", ylim=(0, None))
     report = evaluation.report
-    axes.set_title(f"{title}: lag {report.lag_ms:+.0f} ms, correlation {report.opening_loudness_correlation:.2f}")
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
-    return drawn(figure)
+    curves = (
+        Curve(time_s, evaluation.loudness, "#c9d6e8", "loudness (80 to 3000 Hz), relative", filled=True),
+        Curve(time_s, evaluation.opening, "#b3312c", "mouth opening / eye distance", right=True),
+    )
+    told = f"{title}: lag {report.lag_ms:+.0f} ms, correlation {report.opening_loudness_correlation:.2f}"
+    return draw_chart([Panel(curves, low=0)], CHART_PX, title=told, x_name="seconds")

@@ -8,7 +8,8 @@ import numpy as np
 
 from sonic.errors import FaceError
 from sonic.faces import topology
-from sonic.faces.mediapipe import ScoredBox, face_boxes, find_faces
+from sonic.faces.boxes import ScoredBox, face_boxes
+from sonic.faces.landmarks import find_faces
 from sonic.types import F32, U8, Photo
 
 SEARCH_SIDE_PX = 1280
@@ -25,8 +26,6 @@ BACKGROUND = 0.25
 """Faces lower than this share of the highest one are passers-by and pictures on walls: nobody means to animate them."""
 UPRIGHT_MARGIN = 0.06
 """By so much the score of a face must rise when the photo is turned, before the photo is said to lie."""
-_SEEN = 0.6
-"""Score from which a turned or mirrored picture shows a face: turned portraits 0.81 to 0.96."""
 _BEYOND, _ON_EDGE = 0.1, 0.25
 """Shares of a face's width: how far one may leave the picture, how far its middle may be from a mirror."""
 _SIDES = ("left", "right", "upper", "lower")
@@ -112,7 +111,7 @@ def _unseen(photo: Photo) -> FaceError:
     small = _shrunk(photo.rgb)[0]
     ways, height, width = (1, 3, 2), *small.shape[:2]
     guesses: list[tuple[float, FaceError]] = []
-    turned = face_boxes((np.rot90(small, turns) for turns in ways), far=True, min_score=_SEEN)
+    turned = face_boxes((np.rot90(small, turns) for turns in ways), far=True)
     for turns, found in zip(ways, turned, strict=True):
         size = (width, height) if turns == 2 else (height, width)
         guesses += [(score, _lies(photo, turns)) for score, box in found if _within(box, size)]
@@ -121,7 +120,6 @@ def _unseen(photo: Photo) -> FaceError:
     mirrored = face_boxes(
         (np.asarray(cv2.copyMakeBorder(small, *pad, cv2.BORDER_REFLECT), np.uint8) for pad in pads),
         far=True,
-        min_score=_SEEN,
     )
     for side, found in zip(_SIDES, mirrored, strict=True):
         axis, line = (0, width) if side in ("left", "right") else (1, height)
@@ -275,7 +273,7 @@ def _overlap(centre: F32, points: F32) -> bool:
 def _quarter_turns(rgb: U8, points: F32) -> int:
     """Quarter turns anticlockwise, 0 to 3, after which this looks most like an upright face."""
     view, _, _ = close_up(rgb, face_centre(points), face_height(points), CLOSE_UP_PX // 2)
-    found = face_boxes((np.rot90(view, turns) for turns in range(4)), far=False, min_score=0.2)
+    found = face_boxes((np.rot90(view, turns) for turns in range(4)), far=False)
     scores = [max((score for score, _ in boxes), default=0.0) for boxes in found]
     best = int(np.argmax(scores))
     margin = UPRIGHT_MARGIN * (1 if scores[best] > _UPRIGHT else 2)

@@ -5,11 +5,14 @@ import numpy as np
 
 from sonic.faces import topology
 from sonic.faces.detect import face_centre, face_height
-from sonic.faces.mediapipe import person_matte
+from sonic.faces.sampling import Region, view
 from sonic.types import F32, U8
+from sonic.weights import session
 
 WORK_SIDE_PX = 512
 """The matte is found and refined at this size; its edges follow the full picture."""
+PERSON_SIDE_PX = 256
+"""Of the square to which the network's picture is stretched."""
 HEAD_VIEW = (-1.35, -1.49, 1.35, 1.69)
 """(left, top, right, bottom), in face heights from the centre of the face, of the closer look at the head."""
 GUIDE_RADIUS = 0.03
@@ -39,13 +42,24 @@ def matte_for(rgb: U8, points: F32) -> F32:
     return np.asarray(np.clip(matte, 0, 1, out=matte), np.float32)
 
 
+def person_matte(rgb: U8) -> F32:
+    """(H, W) in [0, 1]: how much of each pixel belongs to a person (MediaPipe's selfie segmentation, general model)."""
+    height, width = rgb.shape[:2]
+    seen = view(
+        np.ascontiguousarray(rgb), Region(width / 2, height / 2, width, height), PERSON_SIDE_PX, beyond_black=True
+    )
+    network = session("person", 1)
+    (matte,) = network.run(None, {network.get_inputs()[0].name: seen * np.float32(1 / 255)})
+    return np.asarray(cv2.resize(matte[0, :, :, 0], (width, height)), np.float32)
+
+
 def _refined(rgb: U8, radius_px: float) -> F32:
     """The matte with its edges on the picture's edges: He and Sun 2015, "Fast guided filter" (arXiv 1505.00996)."""
     height, width = rgb.shape[:2]
     scale = min(1.0, WORK_SIDE_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = rgb if scale == 1.0 else np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-    matte = cv2.resize(person_matte(np.ascontiguousarray(small)), size)
+    matte = person_matte(small)
     guide = _grey(small)
     window = (2 * max(1, round(radius_px * scale)) + 1,) * 2
     mean_guide, mean_matte = cv2.blur(guide, window), cv2.blur(matte, window)

@@ -12,6 +12,7 @@ from sonic.errors import FaceError
 from sonic.faces import topology
 from sonic.faces.covers import mouth_cues
 from sonic.faces.detect import face_centre, face_height
+from sonic.faces.eyes import SHUT_EYE, eye_openings, shut_eyes
 from sonic.faces.geometry import pose_from_rotation, similarity
 from sonic.faces.model import face_model
 from sonic.types import F32, U8, FaceQuality, Photo
@@ -24,12 +25,6 @@ PITCH_DEG = 30
 ROLL_DEG = 30
 OPEN_MOUTH = 0.035
 """Inner lip distance over eye distance above which a mouth is open."""
-SHUT_EYE, NEARLY_SHUT_EYE = 0.30, 0.42
-"""Distance of the lids over the width of the iris, below which an eye is shut and nearly shut.
-
-The iris is as wide in every adult, the eye is not. Narrowest open eyes of 102 people, smiling ones included: 0.47; by
-descent 0.47 white, 0.55 east and west Asian, 0.67 black. With lids that we shut: median 0.16, closed to 30 %: 0.45.
-"""
 SHARP = 0.45
 """Sharpness below which a face is blurred. A Gaussian blur of 3 % of the eye distance takes portraits to 0.3."""
 RIMS = 2.0
@@ -151,15 +146,15 @@ def _on_glasses(grey: F32, shown: F32, contrast: float) -> Iterator[str]:
 
 
 def _on_eyes(points: F32) -> Iterator[str]:
-    openings = []
-    for eye in topology.EYES:
-        iris = 2 * float(np.linalg.norm(points[eye.iris + 1 : eye.iris + 5, :2] - points[eye.iris, :2], axis=1).mean())
-        gap = float(np.linalg.norm(points[eye.upper[3], :2] - points[eye.lower[3], :2]))
-        openings.append(gap / max(iris, 1e-6))
-    if min(openings) < NEARLY_SHUT_EYE:
-        which = "the eyes are" if max(openings) < NEARLY_SHUT_EYE else "an eye is"
-        how = "shut" if min(openings) < SHUT_EYE else "nearly shut"
-        yield f"{which} {how} and will not open in the video; a photo with open eyes is better"
+    shut = shut_eyes(points)
+    how = "shut" if min(eye_openings(points)) < SHUT_EYE else "nearly shut"
+    if all(shut):
+        yield (
+            f"the eyes are {how}: the video opens them with eyes that are drawn, in a colour that is guessed; "
+            "a photo with open eyes is better"
+        )
+    elif any(shut):
+        yield f"an eye is {how}: the video opens it like the other one; a photo with both eyes open is better"
 
 
 def _view(rgb: U8, points: F32) -> tuple[U8, F32]:

@@ -16,7 +16,7 @@ from sonic.files import atomic_write
 from sonic.types import F32, U8
 
 _IEEE_FLOAT = 3
-_MAX_WAV_BYTES = 2**32 - 64
+MAX_WAV_BYTES = 2**32 - 64
 """Sizes in a WAV header have 32 bits."""
 
 
@@ -29,7 +29,7 @@ def picture_file(pixels: U8, folder: Path) -> Path:
         raise PhotoError(f"picture is {pixels.dtype} of shape {pixels.shape}; give uint8 of shape (H, W, 3 or 4)")
     data = io.BytesIO()
     Image.fromarray(pixels).save(data, "PNG", compress_level=1)
-    return _stored(data.getvalue(), folder, "picture", ".png")
+    return stored(data.getvalue(), folder, "picture", ".png")
 
 
 def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
@@ -40,14 +40,26 @@ def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
     if samples.ndim != 2 or not samples.shape[0] or rate_hz < 1:
         raise SpeechError(f"sound is of shape {samples.shape} at {rate_hz} Hz; give (channels, N) at 8000 Hz or more")
     interleaved = np.ascontiguousarray(samples.T, "<f4")
-    if interleaved.nbytes > _MAX_WAV_BYTES:
+    if interleaved.nbytes > MAX_WAV_BYTES:
         raise SpeechError(f"sound has {interleaved.nbytes / 1e9:.1f} GB; at most 4.2 are possible, cut it in parts")
-    n_channels = samples.shape[0]
+    head = wav_head(len(interleaved), samples.shape[0], rate_hz)
+    return stored(head + interleaved.tobytes(), folder, "sound", ".wav")
+
+
+def wav_head(n: int, n_channels: int, rate_hz: int) -> bytes:
+    """What stands before ``n`` interleaved 32-bit floats of each channel in a WAV file."""
     frame_bytes = 4 * n_channels
     form = struct.pack("<HHIIHHH", _IEEE_FLOAT, n_channels, rate_hz, rate_hz * frame_bytes, frame_bytes, 32, 0)
-    chunks = [(b"fmt ", form), (b"fact", struct.pack("<I", len(interleaved))), (b"data", interleaved.tobytes())]
-    body = b"".join(name + struct.pack("<I", len(data)) + data for name, data in chunks)
-    return _stored(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WAVE" + body, folder, "sound", ".wav")
+    chunks = b"fmt " + struct.pack("<I", len(form)) + form + b"fact" + struct.pack("<II", 4, n)
+    n_bytes = n * frame_bytes
+    return (
+        b"RIFF"
+        + struct.pack("<I", 12 + len(chunks) + n_bytes)
+        + b"WAVE"
+        + chunks
+        + b"data"
+        + struct.pack("<I", n_bytes)
+    )
 
 
 def pixels_of(picture: F32) -> U8:
@@ -55,7 +67,8 @@ def pixels_of(picture: F32) -> U8:
     return (np.nan_to_num(picture, nan=0.0).clip(0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
+def stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
+    """``data`` as a file of that folder, called after kind and content. Raises OutputError if it cannot be written."""
     path = folder / f"{kind}-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,5 +76,5 @@ def _stored(data: bytes, folder: Path, kind: str, suffix: str) -> Path:
     except OSError as error:
         raise OutputError(
             f"{str(folder)!r} cannot be written ({error.strerror}); make room or change its rights"
-        ) from (error)
+        ) from error
     return path

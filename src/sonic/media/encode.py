@@ -1,10 +1,10 @@
-"""Frames and the speech source's sound -> one MP4 file, in a thread beside the renderer."""
+"""Frames and the speech source's sound -> one MP4 file, in a thread beside the renderer; and one to watch meanwhile."""
 
 import errno
 import queue
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,30 +36,48 @@ SOUND_AHEAD_S = Fraction(1, 4)
 """How far the sound is written before the picture, so that the muxer never waits for it."""
 KEYFRAME_S = 4
 """Players can jump to every keyframe."""
+LIVE_FRAGMENT_S = Fraction(1, 2)
+"""A file that is watched while it is made grows by pieces of this length."""
+_LIVE = {"encoder_preset": "ultrafast", "crf": 26}
+"""Settings of a file that is watched while it is made: quick rather than fine."""
 PLATFORM_RATE_HZ = 48_000
 """Of the sound in files for platforms."""
 MIN_CRF = 1
 """H.264 with crf 0 is lossless: a profile that browsers do not play. It is written as 1."""
 
 
-def encode(clip: Clip, path: Path, *, settings: Settings, metadata: Mapping[str, str], on_progress: OnProgress) -> None:
+def encode(
+    clip: Clip,
+    path: Path,
+    *,
+    settings: Settings,
+    metadata: Mapping[str, str],
+    on_progress: OnProgress,
+    live: Path | None = None,
+) -> None:
     """Write the clip to ``path``, an MP4 with its index at the front and this metadata.
+
+    ``live`` is a second file of the same frames, sound and metadata that can be played while it grows, a fragmented
+    MP4, encoded in haste; its end is that of this call.
 
     Frames are taken in the caller's thread, so that Ctrl-C reaches the renderer; whatever is raised there, in
     on_progress or in the encoder's thread stops both and is raised here. Raises OutputError if the file cannot be
     written.
     """
-    encoder = _Encoder(clip, path, settings, metadata)
-    encoder.start()
-    try:
+    encoders = [_Encoder(clip, path, settings, metadata)]
+    if live is not None:
+        encoders.append(_Encoder(clip, live, settings.replace(**_LIVE), metadata, grows=True))
+    with ExitStack() as started:
+        for encoder in encoders:
+            encoder.start()
+            started.callback(encoder.cancel)  # harmless at the end
         on_progress(Progress("video", 0, clip.n_frames))
         for done, frame in enumerate(clip.frames, 1):
-            encoder.put(frame)
+            for encoder in encoders:
+                encoder.put(frame)
             on_progress(Progress("video", done, clip.n_frames))
-    except BaseException:
-        encoder.cancel()
-        raise
-    encoder.finish()
+        for encoder in encoders:
+            encoder.finish()
 
 
 class _Cancelled(Exception):
@@ -69,16 +87,19 @@ class _Cancelled(Exception):
 class _Encoder(threading.Thread):
     """The muxer behind a bounded queue."""
 
-    def __init__(self, clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str]) -> None:
+    def __init__(
+        self, clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str], *, grows: bool = False
+    ) -> None:
         super().__init__(name="sonic-encoder", daemon=True)
         self._clip, self._path, self._settings, self._metadata = clip, path, settings, metadata
+        self._grows = grows
         self._queue: queue.Queue[Frame | None] = queue.Queue(QUEUE_FRAMES)
         self._cancelled = threading.Event()
         self._failure: BaseException | None = None
 
     def run(self) -> None:
         try:
-            _mux(self._taken(), self._clip, self._path, self._settings, self._metadata)
+            _mux(self._taken(), self._clip, self._path, self._settings, self._metadata, self._grows)
         except _Cancelled:
             pass
         except MemoryError as error:  # FFmpeg's is one, too, and no fault of the folder
@@ -144,18 +165,25 @@ def _cause(error: av.error.FFmpegError | OSError, clip: Clip) -> str:
     )
 
 
-def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str]) -> None:
+def _mux(
+    frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, metadata: Mapping[str, str], grows: bool
+) -> None:
     # Without use_metadata_tags FFmpeg drops the AIGC entry without a word.
     flags = {"movflags": "use_metadata_tags+faststart"}
-    rules = platform(settings.platform) if settings.platform else None
-    if rules:
+    rules = platform(settings.platform) if settings.platform and not grows else None
+    if grows:
+        flags = {"movflags": "use_metadata_tags+frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+    elif rules:
         flags["use_editlist"] = "0"
     with (
         av.open(str(path), "w", format="mp4", options=flags) as container,
         closing(_Sound(container, clip, rules)) as sound,
     ):
         container.metadata.update(metadata)
-        stream = _video_stream(container, clip, settings, rules)
+        keyframe_s = LIVE_FRAGMENT_S if grows else Fraction(rules.keyframe_s if rules else KEYFRAME_S)
+        stream = _video_stream(container, clip, settings, keyframe_s)
+        if rules:
+            stream.codec_context.options = stream.codec_context.options | _for_platform(rules)
         sound.open()
         picture = _Picture(clip.fps)
         for frame in frames:
@@ -166,7 +194,7 @@ def _mux(frames: Iterable[Frame], clip: Clip, path: Path, settings: Settings, me
 
 
 def _video_stream(
-    container: av.container.OutputContainer, clip: Clip, settings: Settings, rules: Platform | None
+    container: av.container.OutputContainer, clip: Clip, settings: Settings, keyframe_s: Fraction
 ) -> av.VideoStream:
     stream = container.add_stream("libx264", rate=clip.fps)
     context = stream.codec_context
@@ -174,13 +202,12 @@ def _video_stream(
     context.pix_fmt = "yuv420p"
     context.time_base = 1 / clip.fps
     context.thread_count = X264_THREADS
-    context.gop_size = max(1, int((rules.keyframe_s if rules else KEYFRAME_S) * clip.fps))
+    context.gop_size = max(1, int(keyframe_s * clip.fps))
     context.options = {
         "preset": settings.encoder_preset,
         "crf": str(max(MIN_CRF, settings.crf)),
         "profile": "high",
         "chroma_sample_location": "center",  # where the conversion below puts it, measured
-        **(_for_platform(rules) if rules else {}),
     }
     context.color_range = ColorRange.MPEG
     context.colorspace = Colorspace.ITU709

@@ -75,6 +75,25 @@ def sample_video(source: Path, n_pictures: int) -> Generator[U8, None, None]:
             yield np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90)))
 
 
+def spread_keyframes(source: Path, most: int) -> Generator[tuple[float, U8], None, None]:
+    """At most ``most`` keyframes of a video, spread over it, the first first: (time_s, rgb) as decode_video gives them.
+
+    Nothing between them is decoded, so it takes some milliseconds each. Raises MediaError as decode_video.
+    """
+    with open_media(source, MediaError) as container:
+        stream = _video_stream(container, source)
+        duration_s, last_s = (container.duration or 0) / av.time_base, -1.0
+        for index in range(most):
+            with suppress(*FAILURES):
+                container.seek(round(index * duration_s / most * av.time_base))
+            frame = next(frames_of(container, stream, source, MediaError), None)
+            if frame is not None and frame.time is not None and frame.time > last_s:
+                last_s = frame.time
+                _check_pixels(frame.width, frame.height, source)
+                rgb = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+                yield last_s, np.ascontiguousarray(rgb)
+
+
 def _video_stream(container: av.container.InputContainer, source: Path) -> av.VideoStream:
     if not container.streams.video:
         raise MediaError(f"video {source.name!r} has no picture; give a video")

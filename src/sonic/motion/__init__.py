@@ -1,19 +1,27 @@
 """Motion and its algebra: every function is pure and returns a new Motion."""
 
 from sonic.motion.alignment import align_lips
-from sonic.motion.data import N_SHAPE, Motion, join, part
+from sonic.motion.brows import brow_raise, brow_weights
+from sonic.motion.data import Motion, join, part
 from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest
+from sonic.motion.shapes import BROWS, MIRRORED, MOUTH, N_SHAPE, SHAPES, shape_column
 from sonic.motion.smoothing import close_in_silence, smooth
 from sonic.motion.timing import offset, retime
 from sonic.motion.windows import Window, windows
 from sonic.signals import Lag, estimate_lag
 
 __all__ = [
+    "BROWS",
+    "MIRRORED",
+    "MOUTH",
     "N_SHAPE",
+    "SHAPES",
     "Lag",
     "Motion",
     "Window",
     "align_lips",
+    "brow_raise",
+    "brow_weights",
     "close_in_silence",
     "estimate_lag",
     "join",
@@ -24,6 +32,7 @@ __all__ = [
     "retime",
     "scale_mouth",
     "scale_rest",
+    "shape_column",
     "smooth",
     "windows",
 ]

@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from sonic.motion.data import Motion
+from sonic.motion.shapes import BROWS, MOUTH
 from sonic.motion.timing import offset
 from sonic.signals import Lag, estimate_lag
 
@@ -18,4 +20,5 @@ def align_lips(motion: Motion, reference: ArrayLike) -> tuple[Motion, Lag]:
     if not lag.trusted:
         return motion, lag
     moved = offset(motion, -lag.ms / 1000)
-    return replace(motion, shape=moved.shape, lip_gap=moved.lip_gap), lag
+    shape = np.hstack([moved.shape[:, MOUTH], motion.shape[:, BROWS]])
+    return replace(motion, shape=shape, lip_gap=moved.lip_gap), lag

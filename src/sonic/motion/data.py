@@ -11,12 +11,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sonic.motion.shapes import N_SHAPE
 from sonic.types import F32
 
-N_SHAPE = 32
-"""Coefficients of the shipped deformation basis (assets/face_model.npz)."""
-WIDTHS = {"shape": N_SHAPE, "lids": 2, "gaze": 2, "brows": 2, "pose_deg": 3, "shift": 3}
-CHANNELS = ("shape", "lip_gap", "lids", "gaze", "brows", "pose_deg", "shift")
+WIDTHS = {"shape": N_SHAPE, "lids": 2, "gaze": 2, "pose_deg": 3, "shift": 3}
+CHANNELS = ("shape", "lip_gap", "lids", "gaze", "pose_deg", "shift")
 Floats = NDArray[np.float32] | NDArray[np.float64]
 
 
@@ -26,7 +25,9 @@ class Motion:
 
     fps: Fraction
     shape: F32
-    """(T, 32) lower-face deformation in standard deviations of the basis; 0 is the closed neutral."""
+    """(T, N_SHAPE) weights of the expression shapes in motion.SHAPES; 0 is the closed neutral, 1 as far as a face goes.
+
+    Nominally 0 .. 1; a little beyond either end is rendered as it is asked for (motion.limit)."""
     lip_gap: F32
     """(T,) opening between the inner lips at their centre, millimetres of the canonical face (eye centres 63 mm apart);
     0 is closed, and closed means closed."""
@@ -34,8 +35,6 @@ class Motion:
     """(T, 2) eyelid opening of the (image-left, image-right) eye: 1 as in the photo, 0 shut, up to 1.15 wide."""
     gaze: F32
     """(T, 2) shift of both irises (right, down) in canonical millimetres; 0 as in the photo."""
-    brows: F32
-    """(T, 2) raise of the (image-left, image-right) brow in canonical millimetres; negative is a frown."""
     pose_deg: F32
     """(T, 3) head rotation (yaw, pitch, roll) relative to the photo, signs as in geometry.rotation_from_pose."""
     shift: F32
@@ -65,7 +64,7 @@ class Motion:
             return np.zeros((n_frames, *shape), np.float32)
 
         lids = np.ones((n_frames, 2), np.float32)
-        return cls(fps, zeros(N_SHAPE), zeros(), lids, zeros(2), zeros(2), zeros(3), zeros(3))
+        return cls(fps, zeros(N_SHAPE), zeros(), lids, zeros(2), zeros(3), zeros(3))
 
 
 def part(motion: Motion, first: int, last: int | None = None) -> Motion:

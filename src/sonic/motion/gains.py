@@ -4,23 +4,24 @@ from dataclasses import replace
 
 import numpy as np
 
+from sonic.motion.brows import brow_raise
 from sonic.motion.data import Floats, Motion, f32
+from sonic.motion.shapes import BROWS, MOUTH
 from sonic.types import F32
 
 
 def limit(motion: Motion) -> Motion:
     """Soft limits of what a renderer can show from one photo; values up to 70 % of a limit stay as they are.
 
-    Rotation 12 degrees (length of the vector), shift 0.12 face widths in the picture and 0.08 in depth, 3.5 standard
-    deviations a shape coefficient, lip gap 24 mm, gaze 2 mm, brows 4 mm; lids are cut to 0 .. 1.15.
+    Rotation 12 degrees (length of the vector), shift 0.12 face widths in the picture and 0.08 in depth, 1.4 a weight of
+    an expression shape, lip gap 24 mm, gaze 2 mm; lids are cut to 0 .. 1.15.
     """
     return replace(
         motion,
-        shape=_soft(motion.shape, 3.5),
+        shape=_soft(motion.shape, 1.4),
         lip_gap=_soft(motion.lip_gap, 24.0),
         lids=np.clip(motion.lids, np.float32(0), np.float32(1.15)),
         gaze=_soft_length(motion.gaze, 2.0),
-        brows=_soft(motion.brows, 4.0),
         pose_deg=_soft_length(motion.pose_deg, 12.0),
         shift=np.hstack([_soft_length(motion.shift[:, :2], 0.12), _soft(motion.shift[:, 2:], 0.08)]),
     )
@@ -28,27 +29,37 @@ def limit(motion: Motion) -> Motion:
 
 def scale_mouth(motion: Motion, gain: float) -> Motion:
     """Mouth motion times ``gain``; 0 leaves the lips closed and still."""
-    return replace(motion, shape=f32(motion.shape * gain), lip_gap=f32(motion.lip_gap * gain))
+    return replace(motion, shape=_scaled(motion.shape, MOUTH, gain), lip_gap=f32(motion.lip_gap * gain))
 
 
 def scale_rest(motion: Motion, gain: float) -> Motion:
     """Head, gaze and brow motion times ``gain``, and the part of the lids that follows them; blinks stay."""
-    gaze, brows = f32(motion.gaze * gain), f32(motion.brows * gain)
-    blink = motion.lids / lid_follow(motion.gaze, motion.brows)
+    gaze, shape = f32(motion.gaze * gain), _scaled(motion.shape, BROWS, gain)
+    blink = motion.lids / lid_follow(motion.gaze, brow_raise(motion.shape))
     blink = np.where(np.abs(blink - 1) < 1e-5, np.float32(1), blink)
     return replace(
         motion,
-        lids=f32(blink * lid_follow(gaze, brows)),
+        shape=shape,
+        lids=f32(blink * lid_follow(gaze, brow_raise(shape))),
         gaze=gaze,
-        brows=brows,
         pose_deg=f32(motion.pose_deg * gain),
         shift=f32(motion.shift * gain),
     )
 
 
-def lid_follow(gaze: F32, brows: F32) -> F32:
-    """(T, 2) factor on the lids: the upper lid sinks with a look down and rises with a look up or a raised brow."""
-    return f32(np.clip(1.0 - 0.07 * gaze[:, 1:] + 0.012 * brows, 0.7, 1.15))
+def lid_follow(gaze: F32, raise_mm: F32) -> F32:
+    """(T, 2) factor on the lids for a gaze (T, 2) and a brow_raise (T, 2).
+
+    The upper lid sinks with a look down and rises with a look up or a raised brow.
+    """
+    return f32(np.clip(1.0 - 0.07 * gaze[:, 1:] + 0.012 * raise_mm, 0.7, 1.15))
+
+
+def _scaled(shape: F32, part: slice, gain: float) -> F32:
+    """A copy of the weights with one part of them times ``gain``."""
+    scaled = shape.copy()
+    scaled[:, part] *= np.float32(gain)
+    return scaled
 
 
 def _soft(x: Floats, most: float) -> F32:

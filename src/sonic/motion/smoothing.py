@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from sonic.motion.closures import closure, fall
 from sonic.motion.data import Motion, column, f32
+from sonic.motion.shapes import BROWS, MOUTH
 from sonic.types import F32, F64
 
 
@@ -30,9 +31,8 @@ def smooth(motion: Motion, strength: float) -> Motion:
 
     return replace(
         motion,
-        shape=mouth(motion.shape),
+        shape=np.hstack([mouth(motion.shape[:, MOUTH]), f32(_gaussian(motion.shape[:, BROWS], head_sigma))]),
         lip_gap=np.maximum(mouth(motion.lip_gap), 0),
-        brows=f32(_gaussian(motion.brows, head_sigma)),
         pose_deg=f32(_gaussian(motion.pose_deg, head_sigma)),
         shift=f32(_gaussian(motion.shift, head_sigma)),
     )
@@ -58,7 +58,7 @@ def close_in_silence(
     toward = f32(motion.lip_gap[np.minimum(following, n - 1)] * np.where(speaking, 0, 0.6 * before)) if n else 0
     return replace(
         motion,
-        shape=f32(motion.shape * gate[:, None]),
+        shape=np.hstack([f32(motion.shape[:, MOUTH] * gate[:, None]), motion.shape[:, BROWS]]),
         lip_gap=np.maximum(f32(motion.lip_gap * gate), toward),
     )
 

@@ -51,7 +51,7 @@ def _sample(motion: Motion, low: Indices, share: F64, nearest: Indices, fps: Fra
     share = np.where((low < 0) | (low >= last), 0.0, share)
     low = np.clip(low, 0, max(last, 0))
     out = {n: _cubic(getattr(motion, n), low, share) for n in ("shape", "pose_deg", "shift")}
-    out |= {n: _linear(getattr(motion, n), low, share) for n in ("lip_gap", "lids", "gaze", "brows")}
+    out |= {n: _linear(getattr(motion, n), low, share) for n in ("lip_gap", "lids", "gaze")}
     if len(motion) and len(low):
         _keep_minima(out["lip_gap"], motion.lip_gap, nearest, closure(motion.lip_gap, float(motion.fps)) > 0.5)
         for eye in range(2):

@@ -1,12 +1,15 @@
 """One piece of work as its front end sees it: settings, progress with its pace, notices, and a way to cancel it."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
 
 from sonic.errors import Cancelled
 from sonic.settings import Settings
-from sonic.types import Frame, Observer, Progress
+from sonic.types import Frame, Observer, Progress, ignore
+
+_log = logging.getLogger(__name__)
 
 MIN_ELAPSED_S = 0.05
 """No rate is given before a stage has run this long."""
@@ -27,14 +30,23 @@ class Job:
         """What the steps report to."""
         self._observers = observers
         self._cancelled = threading.Event()
+        self._stage = ""
         for line in settings.notices():
             self._notice(line)
+
+    @property
+    def shows_frames(self) -> bool:
+        """Whether anybody looks at frames."""
+        return any(observer.frame is not ignore for observer in self._observers)
 
     def cancel(self) -> None:
         """Stop at the next report of progress, from any thread: the work then raises Cancelled."""
         self._cancelled.set()
 
     def _progress(self, report: Progress) -> None:
+        if report.stage != self._stage:
+            self._stage = report.stage
+            _log.info("%s begins, %d units", report.stage, report.total)
         if self._cancelled.is_set():
             raise Cancelled("the job was cancelled; nothing was written")
         for observer in self._observers:

@@ -10,7 +10,7 @@ from sonic.media.photo import load_photo
 from sonic.media.recording import load_speech
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
-from sonic.pipeline.preflight import Permit, require_consent
+from sonic.pipeline.preflight import Permit, check_photo, require_consent
 from sonic.settings import Settings, settings_table
 from sonic.types import OnNotice, Photo, Portrait, Speech
 
@@ -60,9 +60,10 @@ class LatestAnalysis:
             lambda said: load_speech(speech, said, audio_track=settings.audio_track),
         )
         stages.report_opening(observer, 2)
-        permit = require_consent(permit, photo, settings)
+        check_photo(permit, photo, settings)
         framed = self._portrait_of(_key(portrait, *_framing(settings)))
-        return stages.analyse(portrait, photo, recording, settings, observer, portrait_of=framed), permit
+        prepared = stages.analyse(portrait, photo, recording, settings, observer, portrait_of=framed)
+        return prepared, require_consent(permit, prepared.portrait, settings)
 
     def forget(self) -> None:
         """Give its memory back."""

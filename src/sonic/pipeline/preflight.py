@@ -4,16 +4,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sonic.errors import ConsentError
-from sonic.pipeline.write import check_output
+from sonic.pipeline.write import check_output, try_folder
 from sonic.provenance import audit
 from sonic.provenance.aigc import content_producer
 from sonic.provenance.consent import Consent
-from sonic.provenance.consent.check import authorise
+from sonic.provenance.consent.check import authorise, examine
+from sonic.provenance.consent.face import shown_in
 from sonic.provenance.keys import Identity
+from sonic.provenance.likeness import Box
 from sonic.provenance.policy import Policy, active
 from sonic.provenance.signer import identity
 from sonic.settings import Settings
-from sonic.types import Photo
+from sonic.types import Photo, Portrait
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,11 @@ class Permit:
     producer: str
     """ContentProducer of the AIGC metadata."""
     consent: Consent
-    """As it was given until ``require_consent`` has bound it to the photo and signed it."""
+    """As it was given until ``require_consent`` has bound it to photo and face, and signed it."""
     overwrite: bool = False
     """Whether the video may replace a file that is no earlier output."""
-    photo_sha256: str | None = None
-    """The photo that the consent was found to cover; None before that was asked."""
+    covers: tuple[str, Box] | None = None
+    """SHA-256 of the photo and place of the face that the consent was found to cover; None before that was asked."""
 
 
 def request_permit(
@@ -49,19 +51,31 @@ def request_permit(
     policy = active()
     policy.check_settings(settings)
     audit.ready()
+    if out is not None:
+        try_folder(out)
     return Permit(policy, signer, content_producer(policy), consent, overwrite)
 
 
-def require_consent(permit: Permit, photo: Photo, settings: Settings) -> Permit:
-    """The permit with its consent signed for this photo, language and purpose. Raises ConsentError."""
-    if permit.photo_sha256 == photo.sha256:
+def check_photo(permit: Permit, photo: Photo, settings: Settings) -> None:
+    """Raise ConsentError if it is known already, before any face is looked for, that the consent does not hold."""
+    examine(
+        permit.consent, photo, language=settings.language, purpose=settings.purpose, policy=permit.policy
+    )  # fmt: skip
+
+
+def require_consent(permit: Permit, portrait: Portrait, settings: Settings) -> Permit:
+    """The permit with its consent signed for this face, language and purpose. Raises ConsentError."""
+    face = shown_in(portrait, settings.face)
+    covers = (portrait.photo.sha256, face.box)
+    if permit.covers == covers:
         return permit
     signed = authorise(
         permit.consent,
-        photo,
+        portrait.photo,
+        face=face,
         language=settings.language,
         purpose=settings.purpose,
         policy=permit.policy,
         signer=permit.signer,
     )
-    return replace(permit, consent=signed, photo_sha256=photo.sha256)
+    return replace(permit, consent=signed, covers=covers)

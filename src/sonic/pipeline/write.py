@@ -1,14 +1,16 @@
 """write: Clip -> .mp4 with its record beside it. The only place that opens an output container.
 
 The renderer runs in the caller's thread, the encoder in its own; a short queue is between them. Both files are made
-under temporary names in the output's folder, read back, and only then renamed; a failure leaves nothing behind. An
-existing file is replaced if it is an earlier output, known by the record beside it, or if the caller says so.
+under temporary names in the output's folder, read back, and only then renamed, both or neither. A failure leaves
+nothing behind but the finished video where only its name or log entry failed (see kept). An existing file is replaced
+if it is an earlier output, known by the record beside it, or if the caller says so.
 """
 
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,18 +21,26 @@ from sonic.errors import OutputError
 from sonic.files import read_small
 from sonic.hashing import sha256_of_file
 from sonic.media.encode import encode
+from sonic.pipeline.inputs import Input
+from sonic.pipeline.kept import TAKEN_UP, keep, take_up
 from sonic.provenance.audit import entered
 from sonic.provenance.c2pa.signing import sign, verify_signature
 from sonic.provenance.keys import Identity
+from sonic.provenance.read_back import read_back
 from sonic.provenance.record import Record, is_record
 from sonic.settings import Settings
 from sonic.types import Clip, Observer
-from sonic.unfinished import unfinished
+from sonic.unfinished import Unfinished, sweep, unfinished
 
+UNREADABLE = (
+    "the invisible watermark cannot be read in the encoded video, and its record says so; a larger picture or a lower "
+    "crf keeps it"
+)
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
+_TRIED_BYTES = 256 * 1024
 
 
-def write(
+def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
     clip: Clip,
     out: Path,
     *,
@@ -40,6 +50,7 @@ def write(
     settings: Settings,
     observer: Observer,
     overwrite: bool = False,
+    live: Path | None = None,
 ) -> Path:
     """Write the clip to ``out`` (.mp4) and its record to ``record_path(out)``; returns ``out``.
 
@@ -47,28 +58,67 @@ def write(
     earlier video and record of these names are replaced, but only by complete ones; another file (see is_foreign) only
     with ``overwrite``. clip.frames is closed in any case. The audit log has the video before it has its name.
     ``signer`` signs the complete, still temporary file with Content Credentials, which name the photo's and the
-    speech's files; label, metadata and signature are read back from what gets the name.
+    speech's files; label, watermark, metadata and signature are read back from what gets the name. ``live`` grows
+    meanwhile and can be watched, see media.encode; it is the caller's to remove.
 
     Raises OutputError if the files cannot be written or do not read back as they should, and passes on what the
     renderer or the sound decoder raise.
     """
-    with clip.frames, _made_in(out.parent) as new, new(".mp4") as video, new(".json") as beside:
-        with new(".unsigned.mp4") as unsigned:
-            encode(clip, unsigned, settings=settings, metadata=_metadata(record, out), on_progress=observer.progress)
-            verify(unsigned, clip, record.aigc())
-            signed = sign(
-                unsigned, video, record=record, photo_file=photo_file, title=_readable(out.name), signer=signer,
-                on_notice=observer.notice,
+    with clip.frames, _made_in(out.parent) as place, place.new(".mp4") as video, place.new(".json") as beside:
+        if again := take_up(out, record, signer.fingerprint):
+            *kept, record = again
+            with _writing(out):
+                os.replace(kept[0], video)
+                os.replace(kept[1], beside)
+            observer.notice(TAKEN_UP)
+        else:
+            work = _Work(clip, record, photo_file, out, signer, settings, observer, live)
+            work.make(place, video, beside)
+        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
+        _name(place, video, beside, out, record)
+    return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one video is made of."""
+
+    clip: Clip
+    record: Record
+    photo_file: Path
+    out: Path
+    signer: Identity
+    settings: Settings
+    observer: Observer
+    live: Path | None
+
+    def make(self, place: "_Place", video: Path, beside: Path) -> None:
+        """The signed video and its record under these names, both read back."""
+        clip, record, observer, title = self.clip, self.record, self.observer, _readable(self.out.name)
+        inputs = (
+            Input.now("photo", self.photo_file, record.photo_sha256),
+            Input.now("recording", clip.sound.source, record.audio_sha256),
+        )
+        with place.new(".unsigned.mp4") as unsigned:
+            encode(
+                clip, unsigned, settings=self.settings, metadata=_metadata(record, self.out),
+                on_progress=observer.progress, live=self.live,
             )  # fmt: skip
+            verify(unsigned, clip, record.aigc())
+            marks = read_back(unsigned, clip)
+            if not marks.watermark:
+                observer.notice(UNREADABLE)
+            signed = sign(
+                unsigned, video, record=record, marks=marks, photo_file=self.photo_file, title=title,
+                signer=self.signer, on_notice=observer.notice,
+            )  # fmt: skip
+            for one in inputs:  # the sound was read while encoding, both files while signing
+                one.check()
         verify(video, clip, record.aigc())
         verify_signature(video, signed)
-        with _writing(out):
-            sha256 = sha256_of_file(video)
-            beside.write_text(record.to_json(_readable(out.name), sha256, signed.to_dict()), encoding="utf-8")
-        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
-        with entered(record, _readable(out.name), sha256), _writing(out):
-            _publish(video, beside, out)
-    return out
+        with _writing(self.out):
+            text = record.to_json(title, sha256_of_file(video), marks, signed.to_dict())
+            beside.write_text(text, encoding="utf-8")
 
 
 def record_path(out: Path) -> Path:
@@ -82,8 +132,15 @@ def is_foreign(out: Path) -> bool:
     False for a name that cannot be: check_output says why.
     """
     with suppress(OSError, ValueError):
+        sweep(out.parent)  # a killed job may have left the record of a video that never got its name
         return _exists(out) and not _is_recorded(out)
     return False
+
+
+def try_folder(out: Path) -> None:
+    """Raise OutputError unless a file can be written, and room for a short video be had, where ``out`` will be."""
+    with _writing(out), unfinished(out.parent) as files, files.file(".try") as path:
+        path.write_bytes(bytes(_TRIED_BYTES))
 
 
 def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
@@ -111,7 +168,7 @@ def check_output(out: Path, *inputs: Path, overwrite: bool = False) -> None:
         if not overwrite and is_foreign(out):
             raise OutputError(
                 f"{str(out)!r} exists and is not an earlier output with its record; give another name, or replace it "
-                "with --force (in Python: overwrite=True)"
+                "with --overwrite (in Python: overwrite=True)"
             )
         if not os.access(out.parent, os.W_OK):
             raise OutputError(f"output folder {str(out.parent)!r} cannot be written to; choose another folder")
@@ -159,14 +216,19 @@ def verify(video: Path, clip: Clip, aigc: str) -> None:
         raise OutputError(f"picture and sound of the written video last {read} s, not {clip.duration_s:.3f} s")
 
 
-def _publish(video: Path, beside: Path, out: Path) -> None:
-    """Give both files their names; the record first, so that a video never stands without one."""
-    os.replace(beside, record_path(out))
+def _name(place: "_Place", video: Path, beside: Path, out: Path, record: Record) -> None:
+    """Enter the video in the log and give both files their names, together; what cannot be is kept."""
     try:
-        os.replace(video, out)
-    except OSError:
-        record_path(out).unlink(missing_ok=True)
-        raise
+        with _writing(out):
+            sha256 = sha256_of_file(video)
+        with entered(record, _readable(out.name), sha256), _writing(out):
+            _publish(place, video, beside, out)
+    except OutputError as error:
+        raise OutputError(f"{error}{keep(video, beside, out)}") from error
+
+
+def _publish(place: "_Place", video: Path, beside: Path, out: Path) -> None:
+    place.rename_together((beside, record_path(out)), (video, out))
 
 
 def _metadata(record: Record, out: Path) -> dict[str, str]:
@@ -182,21 +244,33 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-@contextmanager
-def _made_in(folder: Path) -> Iterator[Callable[[str], AbstractContextManager[Path]]]:
-    """Suffix -> a new unfinished file in ``folder`` that is gone at the end unless it was renamed."""
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The unfinished files of one video, in its folder."""
+
+    folder: Path
+    files: Unfinished
 
     @contextmanager
-    def new(suffix: str) -> Iterator[Path]:
+    def new(self, suffix: str) -> Iterator[Path]:
+        """A new unfinished file that is gone at the end unless it was renamed. Raises OutputError."""
         with ExitStack() as stack:
-            with _writing(folder):
-                path = stack.enter_context(place.file(suffix))
+            with _writing(self.folder):
+                path = stack.enter_context(self.files.file(suffix))
             yield path
 
+    def rename_together(self, first: tuple[Path, Path], last: tuple[Path, Path]) -> None:
+        """As Unfinished."""
+        self.files.rename_together(first, last)
+
+
+@contextmanager
+def _made_in(folder: Path) -> Iterator[_Place]:
+    """The place of one video. Raises OutputError."""
     with ExitStack() as stack:
         with _writing(folder):
-            place = stack.enter_context(unfinished(folder))
-        yield new
+            files = stack.enter_context(unfinished(folder))
+        yield _Place(folder, files)
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The certificates behind keys.identity(): the local authority with its leaf, and the checks of a user's own chain.
 
 The folder of the local key, mode 700, holds ca.key and leaf.key (PKCS #8, mode 600) and chain.pem (leaf, then the
-authority). It is made under another name and renamed, so that it is complete or absent, whoever else is making one.
+authority). It is made under another name and renamed, under the lock of the audit log, so that it is complete or absent
+and there is one, whoever else is at it.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, Pub
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
 
 from sonic.errors import OutputError, SettingError
-from sonic.files import atomic_write, read_small
+from sonic.files import atomic_write, flush_to_disk, read_small
 from sonic.provenance.keys import CERTIFICATE_VARIABLE, HOME_VARIABLE, KEY_VARIABLE, Identity
 
 LOCAL_ORGANISATION = "Sonic local key (self-made, identity not verified)"
@@ -41,11 +42,10 @@ _MAX_BYTES = 256 * 1024
 
 
 def local_identity(folder: Path, timestamp_url: str | None) -> Identity:
-    """The key in ``folder``, made if there is none, with certificates that are valid for some years to come."""
-    with _kept(folder):
-        exists = folder.exists()
-    if not exists:
-        _make(folder)
+    """The key in ``folder``, with certificates that are valid for some years to come.
+
+    Raises SettingError if it cannot be read, and OutputError if its certificates cannot be renewed.
+    """
     try:
         authority, leaf = (_private_key(_read(folder / name)) for name in ("ca.key", "leaf.key"))
         chain = x509.load_pem_x509_certificates(_read(folder / "chain.pem"))
@@ -96,27 +96,28 @@ def fingerprints_at(folder: Path, certificate: str | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def _make(folder: Path) -> None:
-    """A new local key in ``folder``, unless another process makes one meanwhile."""
+@contextmanager
+def making(folder: Path) -> Iterator[Identity]:
+    """A new local key, complete on the disk, that takes its place in ``folder`` at the end of the block; one at a time.
+
+    Raises OutputError if it cannot be kept.
+    """
     authority, leaf = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     chain = _certificates(authority, leaf)
     building = folder.with_name(f".{folder.name}-{secrets.token_hex(6)}.part")
     with _kept(folder):
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for abandoned in folder.parent.glob(f".{folder.name}-*.part"):  # by a kill: nobody else is at it
+            shutil.rmtree(abandoned, ignore_errors=True)
         building.mkdir(mode=0o700)
     try:
         with _kept(folder):
-            for name, data in (
-                ("ca.key", _key_pem(authority)),
-                ("leaf.key", _key_pem(leaf)),
-                ("chain.pem", _pem(chain)),
-            ):
-                _write(building / name, data)
-            try:
-                building.rename(folder)
-            except OSError:
-                if not folder.exists():  # else another process was faster: its key counts
-                    raise
+            _write(building / "ca.key", _key_pem(authority))
+            _write(building / "leaf.key", _key_pem(leaf))
+            _write(building / "chain.pem", _pem(chain))
+        yield _identity("local", leaf, chain, None)
+        with _kept(folder):
+            building.rename(folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
 
@@ -269,7 +270,7 @@ def _write(path: Path, data: bytes) -> None:
     with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        flush_to_disk(file.fileno())
 
 
 @contextmanager

@@ -5,12 +5,16 @@ cell the change to its right and lower neighbour is kept as darker, the same, or
 the picture; another photo of the same scene disagrees where the person has moved, another face where the face is. So
 the judgement is by the worst part of the picture, not by the mean over it. A trimmed copy is found by trying margins.
 
+A face may be a few cells of the whole: in a group photo another face there would pass. So the part that shows the face
+has a fingerprint of its own (FACE_GRID), looked for where the whole says that this part lies.
+
 It recognises copies; it is no protection against somebody who makes a picture in order to deceive it.
 `bench/consent.py` measures both kinds of error.
 """
 
 import base64
 import binascii
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
@@ -23,6 +27,10 @@ from sonic.types import F32, U8
 
 GRID = 48
 """Cells along each side of the picture."""
+FACE_GRID = 24
+"""Cells along each side of the part that shows a face."""
+FACE_ROOM = 0.04
+"""Share of a face's sides by which it may lie elsewhere than the whole picture says."""
 STEP = 6.0
 """Smallest change between neighbouring cells that counts as one, in grey levels of 255."""
 MAX_TRIM = 0.02
@@ -37,11 +45,14 @@ MAX_STRETCH = 0.05
 _MIN_CHANGES = 16  # a part of the picture with fewer changes says nothing
 _TRIMS = (0.0, 0.5 * MAX_TRIM, MAX_TRIM)
 _FINER = (0.005, 0.0025, 0.00125, 0.0006)
-_WORKING_PX = 4 * GRID
 _ENOUGH = 2 * STEP  # a stronger one says no more about where the picture lies
 
+Box = tuple[float, float, float, float]
+"""(left, top, right, bottom) as shares of a picture's width and height."""
+Trim = tuple[float, ...]
+"""(left, top, right, bottom): margins that a picture lacks of the original, over its sides; negative for more."""
 Changes = NDArray[np.int8]
-"""(2, GRID, GRID): to the right neighbour and to the lower one; -1 darker, 0 the same, 1 brighter."""
+"""(2, cells, cells): to the right neighbour and to the lower one; -1 darker, 0 the same, 1 brighter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +64,15 @@ class Likeness:
     changes: Changes
 
     @classmethod
-    def of(cls, rgb: U8) -> "Likeness":
+    def of(cls, rgb: U8, n_cells: int = GRID) -> "Likeness":
         """Of an upright (H, W, 3) sRGB picture."""
-        return cls(rgb.shape[1] / rgb.shape[0], _three_valued(_differences(_cells(_grey(rgb), (0, 0, 0, 0)))))
+        cells = _cells(_grey(rgb, n_cells), (0, 0, 0, 0), n_cells)
+        return cls(rgb.shape[1] / rgb.shape[0], _three_valued(_differences(cells)))
+
+    @classmethod
+    def of_face(cls, rgb: U8, box: Box) -> "Likeness":
+        """Of the part of an upright (H, W, 3) picture that shows a face."""
+        return cls.of(_part_of(rgb, box, 0.0)[0], FACE_GRID)
 
     def disagreement(self, rgb: U8) -> float:
         """How much the most different part of the (H, W, 3) picture differs: 0 (a copy) .. 1.
@@ -64,12 +81,28 @@ class Likeness:
         """
         if not 1 / (1 + MAX_STRETCH) <= rgb.shape[1] / rgb.shape[0] / self.aspect <= 1 + MAX_STRETCH:
             return 1.0
-        grey = _grey(rgb)
-        best = min(product(_TRIMS, repeat=4), key=lambda trim: self._misfit(grey, trim))
-        for step in _FINER:
-            for sides in ((0, 2), (1, 3)) * 2:  # left and right, top and bottom: the two hardly depend on each other
-                best = min(_near(best, step, sides), key=lambda trim: self._misfit(grey, trim))
-        return _worst_part(*self._compare(grey, best))
+        grey = _grey(rgb, self.n_cells)
+        return _worst_part(*self._compare(grey, self._best_trim(grey, _TRIMS, lowest=0.0)))
+
+    def place_in(self, rgb: U8, box: Box) -> Box:
+        """Where a part of the original lies in this copy of it."""
+        left, top, right, bottom = self._best_trim(_grey(rgb, self.n_cells), _TRIMS, lowest=0.0)
+        width, height = 1 - left - right, 1 - top - bottom
+        return (box[0] - left) / width, (box[1] - top) / height, (box[2] - left) / width, (box[3] - top) / height
+
+    def face_disagreement(self, rgb: U8, box: Box) -> float:
+        """As ``disagreement``, of a likeness ``of_face`` with what the (H, W, 3) picture shows at this place."""
+        part, (right, down) = _part_of(rgb, box, FACE_ROOM)
+        grey = _grey(part, self.n_cells)
+        moves = (-FACE_ROOM / 2, 0.0, FACE_ROOM / 2)
+        starts = [(x - right, y - down, -x - right, -y - down) for x, y in product(moves, repeat=2)]
+        best = min(starts, key=lambda trim: self._misfit(grey, trim))
+        return _worst_part(*self._compare(grey, self._refined(grey, best, (0.01, *_FINER[:-1]), lowest=-1.0)))
+
+    @property
+    def n_cells(self) -> int:
+        """Along each side."""
+        return self.changes.shape[1]
 
     def is_copy(self, rgb: U8) -> bool:
         """Whether this (H, W, 3) picture is the same photo."""
@@ -88,55 +121,79 @@ class Likeness:
             data = base64.b64decode(code, validate=True)
         except binascii.Error as error:
             raise ValueError("not Base64") from error
-        if len(data) != GRID * GRID // 2 or not 0.01 <= float(aspect) <= 100:
+        n_cells = next((n for n in (GRID, FACE_GRID) if len(data) == n * n // 2), 0)
+        if not n_cells or not 0.01 <= float(aspect) <= 100:
             raise ValueError("not a likeness of this version")
-        darker, brighter = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(2, 2, GRID, GRID).astype(np.int8)
+        darker, brighter = np.unpackbits(np.frombuffer(data, np.uint8)).reshape(2, 2, n_cells, n_cells).astype(np.int8)
         return cls(float(aspect), brighter - darker)
 
-    def _misfit(self, grey: F32, trim: tuple[float, ...]) -> float:
+    def _best_trim(self, grey: F32, trims: tuple[float, ...], lowest: float) -> Trim:
+        """How the picture lies in the original, to within the last step of _FINER."""
+        best = min(product(trims, repeat=4), key=lambda trim: self._misfit(grey, trim))
+        return self._refined(grey, best, _FINER, lowest)
+
+    def _refined(self, grey: F32, best: Trim, steps: tuple[float, ...], lowest: float) -> Trim:
+        for step in steps:
+            for sides in ((0, 2), (1, 3)) * 2:  # left and right, top and bottom: the two hardly depend on each other
+                best = min(_near(best, step, sides, lowest), key=lambda trim: self._misfit(grey, trim))
+        return best
+
+    def _misfit(self, grey: F32, trim: Trim) -> float:
         """How far the candidate's changes are from having the kept values; 0 where it lies exactly."""
-        found, kept = _differences(_cells(grey, trim)), self.changes
+        found, kept = _differences(_cells(grey, trim, self.n_cells)), self.changes
         beyond = np.where(kept == 0, np.abs(found) - STEP, STEP - kept * found)
         # The same cells for every trim, which all of them show: else leaving out a weak edge would look like a fit.
         return float(np.clip(beyond, 0, _ENOUGH)[:, 2:-2, 2:-2].mean())
 
-    def _compare(self, grey: F32, trim: tuple[float, ...]) -> tuple[F32, F32]:
-        """(GRID, GRID) each: changes that disagree, and changes that either picture has.
+    def _compare(self, grey: F32, trim: Trim) -> tuple[F32, F32]:
+        """(cells, cells) each: changes that disagree, and changes that either picture has.
 
         Between "the same" and a change there is half a STEP of doubt on either side: rounding is no disagreement.
         """
-        found = _differences(_cells(grey, trim))
+        found = _differences(_cells(grey, trim, self.n_cells))
         kept = self.changes
         lost = (kept * found < 0.5 * STEP) & (kept != 0)
         new = (kept == 0) & (np.abs(found) > 1.5 * STEP)
         counted = (kept != 0) | new
-        inside = _inside(trim)
+        inside = _inside(trim, self.n_cells)
         return ((lost | new) & inside).sum(0, dtype=np.float32), (counted & inside).sum(0, dtype=np.float32)
 
 
-def _grey(rgb: U8) -> F32:
-    """(H, W) luma, at most _WORKING_PX a side where the picture is larger: enough for the cells."""
+def _part_of(rgb: U8, box: Box, room: float) -> tuple[U8, tuple[float, float]]:
+    """The part with this share of its sides more around it, repeated beyond the edge; and the shares that it got."""
     height, width = rgb.shape[:2]
-    small = cv2.resize(rgb, (min(width, _WORKING_PX), min(height, _WORKING_PX)), interpolation=cv2.INTER_AREA)
+    left, right = round(box[0] * width), max(round(box[2] * width), round(box[0] * width) + 2)
+    top, bottom = round(box[1] * height), max(round(box[3] * height), round(box[1] * height) + 2)
+    across, along = math.ceil(room * (right - left)), math.ceil(room * (bottom - top))
+    columns = np.clip(np.arange(left - across, right + across), 0, width - 1)
+    rows = np.clip(np.arange(top - along, bottom + along), 0, height - 1)
+    return rgb[rows[:, None], columns], (across / (right - left), along / (bottom - top))
+
+
+def _grey(rgb: U8, n_cells: int) -> F32:
+    """(H, W) luma, at most 4 px a cell where the picture is larger: enough for the cells."""
+    height, width = rgb.shape[:2]
+    most = 4 * n_cells
+    small = cv2.resize(rgb, (min(width, most), min(height, most)), interpolation=cv2.INTER_AREA)
     grey: F32 = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     return grey
 
 
-def _near(trim: tuple[float, ...], step: float, sides: tuple[int, int]) -> Iterator[tuple[float, ...]]:
-    """The trim itself, and those with one or both of these sides a step wider or narrower, never below zero."""
+def _near(trim: Trim, step: float, sides: tuple[int, int], lowest: float) -> Iterator[Trim]:
+    """The trim itself, and those with one or both of these sides a step wider or narrower, never below ``lowest``."""
     for moves in product((0.0, -step, step), repeat=2):
         moved = list(trim)
         for side, move in zip(sides, moves, strict=True):
-            moved[side] = max(0.0, moved[side] + move)
+            moved[side] = max(lowest, moved[side] + move)
         yield tuple(moved)
 
 
-def _cells(grey: F32, trim: tuple[float, ...]) -> F32:
-    """(GRID + 1, GRID + 1) means; the picture lacks margins (left, top, right, bottom) of the original's sides."""
+def _cells(grey: F32, trim: Trim, n_cells: int) -> F32:
+    """(n_cells + 1, n_cells + 1) means; the picture lacks these margins of the original's sides."""
     left, top, right, bottom = trim
     height, width = grey.shape
     k = 4
-    n = k * (GRID + 1)
+    n = k * (n_cells + 1)
     # Cell centres in the original, in units of its sides, seen from the trimmed picture.
     at = (np.arange(n, dtype=np.float32) + 0.5) / n
     x = (at - left) / (1 - left - right) * width - 0.5
@@ -145,12 +202,12 @@ def _cells(grey: F32, trim: tuple[float, ...]) -> F32:
     laid = cv2.warpAffine(
         grey, matrix, (n, n), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
-    cells: F32 = cv2.resize(laid, (GRID + 1, GRID + 1), interpolation=cv2.INTER_AREA)
+    cells: F32 = cv2.resize(laid, (n_cells + 1, n_cells + 1), interpolation=cv2.INTER_AREA)
     return cells
 
 
 def _differences(cells: F32) -> F32:
-    """(2, GRID, GRID): right neighbour and lower neighbour less the cell."""
+    """(2, cells, cells): right neighbour and lower neighbour less the cell."""
     return np.stack([cells[:-1, 1:] - cells[:-1, :-1], cells[1:, :-1] - cells[:-1, :-1]])
 
 
@@ -158,10 +215,10 @@ def _three_valued(differences: F32) -> Changes:
     return (np.sign(differences) * (np.abs(differences) > STEP)).astype(np.int8)
 
 
-def _inside(trim: tuple[float, ...]) -> NDArray[np.bool_]:
-    """(GRID, GRID): cells that the trimmed picture still shows, with their neighbours."""
+def _inside(trim: Trim, n_cells: int) -> NDArray[np.bool_]:
+    """(cells, cells): cells that the trimmed picture still shows, with their neighbours."""
     left, top, right, bottom = trim
-    low, high = np.arange(GRID) / (GRID + 1), (np.arange(GRID) + 2) / (GRID + 1)
+    low, high = np.arange(n_cells) / (n_cells + 1), (np.arange(n_cells) + 2) / (n_cells + 1)
     return ((low >= top) & (high <= 1 - bottom))[:, None] & ((low >= left) & (high <= 1 - right))[None, :]
 
 

@@ -12,7 +12,9 @@ SHA-256 in hexadecimal.
                     "languages", "purposes", "photo_sha256", "signed_by": fingerprint}, see provenance.consent; its
                     photo may be another copy of the same picture
     photo, audio    {"name", "sha256"} of the input files, names without folders
-    video           {"name", "sha256", "width", "height", "fps" as a fraction's text, "n_frames", "duration_s"}
+    video           {"name", "sha256", "width", "height", "fps" as a fraction's text, "n_frames", "duration_s",
+                    "read_back": {"label", "watermark"}: whether each was read in the encoded file}
+    log_head        hash of the last line of this machine's audit log before the video was made
     engine          name of the engine that made it
     weights         {file: sha256} of the weights it used
     seed            the seed
@@ -36,8 +38,11 @@ from typing import Any
 
 from sonic.hashing import sha256_of
 from sonic.provenance.aigc import aigc_json
+from sonic.provenance.audit import chain as audit_log
+from sonic.provenance.audit.head import GENESIS
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.watermark import content_id_of
 from sonic.settings import Settings
 from sonic.types import Clip, Photo, Sound
@@ -64,6 +69,7 @@ class Record:
     weights: Mapping[str, str]
     """File name -> SHA-256."""
     clip: Clip
+    log_head: str
     notices: tuple[str, ...]
 
     @property
@@ -100,6 +106,7 @@ class Record:
             settings=settings,
             weights=dict(weights or {}),
             clip=clip,
+            log_head=last.hash if (last := audit_log.last()) else GENESIS,
             notices=notices,
         )
 
@@ -109,9 +116,11 @@ class Record:
 
     def core_sha256(self) -> str:
         """The hash by which the video names its record: of all that is known before it is written."""
-        return sha256_of(self._core())
+        return sha256_of(self.core())
 
-    def to_dict(self, video_name: str, video_sha256: str, credentials: Mapping[str, str | None]) -> dict[str, Any]:
+    def to_dict(
+        self, video_name: str, video_sha256: str, marks: ReadBack, credentials: Mapping[str, str | None]
+    ) -> dict[str, Any]:
         """The record of the written video, as described at the top of this module."""
         width, height = self.clip.size_px
         video = {
@@ -122,19 +131,23 @@ class Record:
             "fps": str(self.clip.fps),
             "n_frames": self.clip.n_frames,
             "duration_s": round(self.clip.duration_s, 6),
+            "read_back": marks.to_dict(),
         }
-        return self._core() | {
+        return self.core() | {
             "video": video,
             "aigc": json.loads(self.aigc()),
             "credentials": dict(credentials),
         }
 
-    def to_json(self, video_name: str, video_sha256: str, credentials: Mapping[str, str | None]) -> str:
+    def to_json(
+        self, video_name: str, video_sha256: str, marks: ReadBack, credentials: Mapping[str, str | None]
+    ) -> str:
         """``to_dict`` as the text of the file."""
-        values = self.to_dict(video_name, video_sha256, credentials)
+        values = self.to_dict(video_name, video_sha256, marks, credentials)
         return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
 
-    def _core(self) -> dict[str, Any]:
+    def core(self) -> dict[str, Any]:
+        """All that is known before the video is written."""
         label = self.clip.label
         return {
             "record": RECORD_KIND,
@@ -145,6 +158,7 @@ class Record:
             "consent": self.consent.summary(),
             "photo": {"name": _text(self.photo_name), "sha256": self.photo_sha256},
             "audio": {"name": _text(self.audio_name), "sha256": self.audio_sha256},
+            "log_head": self.log_head,
             "engine": self.settings.engine,
             "weights": dict(self.weights),
             "seed": self.settings.seed,

@@ -4,6 +4,7 @@ Each engine has a group of its own (``SvdSettings``); ``Settings`` is all of the
 """
 
 import dataclasses
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -72,4 +73,6 @@ def refuse_unknown(values: Mapping[str, Any]) -> None:
     """Raise SettingError for a name that is no setting."""
     for name in values:
         if name not in settings_table():
-            raise SettingError(f"{name!r} is not a setting; the settings are {', '.join(settings_table())}")
+            near = difflib.get_close_matches(str(name), settings_table(), n=1)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise SettingError(f"{name!r} is not a setting; {meant}the settings are {', '.join(settings_table())}")

@@ -47,7 +47,7 @@ class CommonSettings:
         outside="below 0.8 the mouth hardly opens, above 1.2 it looks overdone",
     )  # fmt: skip
     motion_scale: float = setting(
-        1.0, "How far head, gaze and brows move; 0 keeps them still.", float,
+        1.0, "How far head, gaze, brows and smiles move; 0 keeps them still.", float,
         low=0, high=2, step=0.05, recommended=(0.0, 1.3),
         outside="above 1.3 the head looks restless and its edges may bend",
     )  # fmt: skip
@@ -64,6 +64,16 @@ class CommonSettings:
         "natural", "How sharply lips show single sounds; clear is for people who read lips: p, f and u are shown "
         "more surely and longer, and the mouth opens no wider.", str,
         choices=("natural", "clear"), engine="light",
+    )  # fmt: skip
+    expression: str = setting(
+        "neutral", "How the person bears themselves: friendly smiles where phrases end, serious knits the brows, "
+        "lively moves brows and head more.", str,
+        choices=("neutral", "friendly", "serious", "lively"), engine="light",
+    )  # fmt: skip
+    expression_scale: float = setting(
+        1.0, "How strongly it is shown; 0 is neutral.", float,
+        low=0, high=1.5, step=0.05, recommended=(0.5, 1.2), engine="light",
+        outside="below 0.5 it is hardly seen, above 1.2 the smile gets a grin and the brows never rest",
     )  # fmt: skip
     audio_offset_ms: float = setting(
         0.0, "Moves the lips against the sound, on top of the automatic alignment; positive makes the lips later.",

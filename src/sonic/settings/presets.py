@@ -1,6 +1,8 @@
 """Presets: settings under a name, bundled or of the user's own, as TOML."""
 
+import os
 import tomllib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,22 @@ def preset(name: str) -> dict[str, Any]:
     except SettingError as error:
         raise SettingError(f"preset {name!r}: {error}") from error
     return values
+
+
+def settings_from(given: object, changes: Mapping[str, Any]) -> Settings:
+    """Settings as a caller has them: None, Settings, a mapping, or what ``preset`` takes; with ``changes`` on top.
+
+    Raises SettingError, which names the setting.
+    """
+    if isinstance(given, Settings):
+        return given.replace(**changes)
+    if isinstance(given, str | os.PathLike):
+        given = preset(os.fspath(given))
+    if given is not None and not isinstance(given, Mapping):
+        raise SettingError(
+            f"settings are {given!r}; give sonic.Settings, a dict of settings, or the name or file of a preset"
+        )
+    return Settings().replace(**{str(name): value for name, value in {**(given or {}), **changes}.items()})
 
 
 def preset_names() -> tuple[str, ...]:

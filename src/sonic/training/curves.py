@@ -4,8 +4,13 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from sonic.evaluation.figures import new_figure
+import numpy as np
+from PIL import Image
+
+from sonic.evaluation.figures import Curve, Panel, draw_chart
 from sonic.files import replacing
+
+_LINE = "#3b6ea5"
 
 
 class Curves:
@@ -30,18 +35,12 @@ class Curves:
 
     def plot(self) -> None:
         """Draw each column against the step."""
-        rows = self._rows()
+        rows = np.array(self._rows(), np.float64).reshape(-1, len(self._columns))
         names = self._columns[1:-1]
-        figure = new_figure(8, 2.4 * len(names))
-        for i, name in enumerate(names):
-            axes = figure.add_subplot(len(names), 1, i + 1)
-            axes.plot([int(row[0]) for row in rows], [float(row[i + 1]) for row in rows], linewidth=1)
-            axes.set_ylabel(name)
-            axes.grid(alpha=0.3)
-        figure.suptitle(self._title)
-        axes.set_xlabel("step")
+        panels = [Panel((Curve(rows[:, 0], rows[:, i], _LINE, name),)) for i, name in enumerate(names, 1)]
+        chart = draw_chart(panels, (800, 80 + 200 * len(names)), title=self._title, x_name="step")
         with replacing(self._picture) as part:
-            figure.savefig(part)
+            Image.fromarray(chart).save(part, "PNG")
 
     def _rows(self) -> list[list[str]]:
         if not self._table.exists():

@@ -20,11 +20,13 @@ from sonic.engines.light.lips.diffusion import FPS, Networks, speech_latents
 from sonic.engines.light.lips.latents import GAP_SCALE_MM
 from sonic.errors import MediaError
 from sonic.evaluation.metrics import best_lag, closes, correlation, lag_curve
-from sonic.motion import N_SHAPE
+from sonic.faces.model import face_model
+from sonic.faces.topology import CHIN_TIP, MOUTH_LEFT, MOUTH_RIGHT
+from sonic.motion import MOUTH
 from sonic.signals import runs
 from sonic.training.clean import loudness
 from sonic.training.clips import find_clips
-from sonic.training.face import FACE_MODEL, CanonicalClip, canonical_clip
+from sonic.training.face import CanonicalClip, canonical_clip
 from sonic.training.phones import BILABIALS
 from sonic.training.prepare import write_report
 from sonic.training.sampler import onnx_networks
@@ -68,12 +70,10 @@ class Score:
     """Those that the tracked mouth closes."""
 
 
-def score(
-    name: str, group: str, *, clip: CanonicalClip, samples: F32, latents: F32, labels: U8 | None, basis: F64
-) -> Score:
-    """Judge (T, 33) predicted latents of one clip; ``basis`` is (32, 468, 3) mm per unit of their shape."""
+def score(name: str, group: str, *, clip: CanonicalClip, samples: F32, latents: F32, labels: U8 | None) -> Score:
+    """Judge (T, 33) predicted latents of one clip."""
     n = min(len(latents), len(clip.lip_gap))
-    made, real = _made(latents[:n], basis), _tracked(clip, n)
+    made, real = _made(latents[:n]), _tracked(clip, n)
     curves = [lag_curve(a, b, FPS)[1] for a, b in zip(made, real, strict=True)]
     lags = lag_curve(made[0], real[0], FPS)[0]
     lag, _ = best_lag(lags, np.mean(curves, axis=0))
@@ -91,11 +91,11 @@ def score(
     )  # fmt: skip
 
 
-def _made(latents: F32, basis: F64) -> tuple[F64, F64, F64]:
+def _made(latents: F32) -> tuple[F64, F64, F64]:
     """Lip gap, mouth width and jaw of latents, mm."""
-    shape = latents[:, :N_SHAPE].astype(np.float64)
-    gap = np.maximum(latents[:, N_SHAPE].astype(np.float64) * GAP_SCALE_MM, 0)
-    return gap, shape @ (basis[:, 291, 0] - basis[:, 61, 0]), shape @ basis[:, 152, 1]
+    shapes, weights = face_model().shapes[MOUTH].astype(np.float64), latents[:, :-1].astype(np.float64)
+    gap = np.maximum(latents[:, -1].astype(np.float64) * GAP_SCALE_MM, 0)
+    return gap, weights @ (shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0]), weights @ shapes[:, CHIN_TIP, 1]
 
 
 def _tracked(clip: CanonicalClip, n: int) -> tuple[F64, F64, F64]:
@@ -167,8 +167,8 @@ def evaluate(
     with a notice. Raises MediaError if no clip is left or the weights are missing.
     """
     networks = onnx_networks(weights)
-    with np.load(workspace.face / FACE_MODEL) as arrays:
-        template, basis = (arrays[name].astype(np.float64) for name in ("template", "basis"))
+    model = face_model()
+    template = model.template.astype(np.float64)
     scores: list[Score] = []
     for name, group, points, samples, latents, labels in [
         *_unseen(workspace, device, observer),
@@ -182,7 +182,7 @@ def evaluate(
         if clip is None:
             observer.notice(f"{name}: the lips never close, left out")
             continue
-        scores.append(score(name, group, clip=clip, samples=samples, latents=latents, labels=labels, basis=basis))
+        scores.append(score(name, group, clip=clip, samples=samples, latents=latents, labels=labels))
     if not scores:
         raise MediaError("no clip can be judged: none of them ever closes its lips; add clips or give --more CLIPS")
     with (workspace.root / "scores.csv").open("w", newline="", encoding="utf-8") as file:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sonic.training.config import Recipe
 from sonic.training.hear import Heard
-from sonic.training.latents import Latents
+from sonic.training.latents import MIRROR_ORDER, Latents
 from sonic.training.networks import CLOSED, N_LATENT
 from sonic.training.recogniser import Source
 from sonic.training.sound import is_test
@@ -50,8 +50,8 @@ class Item:
 class Examples:
     """Random windows of tracked clips and of sound without a voice."""
 
-    def __init__(self, sources: Sequence[Source], latents: Latents, signs: F32, recipe: Recipe) -> None:
-        self._options, self._signs = recipe.motion, signs
+    def __init__(self, sources: Sequence[Source], latents: Latents, recipe: Recipe) -> None:
+        self._options = recipe.motion
         rows = [(s, i, row) for s in sources for i, row in enumerate(s.cache.rows)]
         used = [(s, i, row) for s, i, row in rows if row["key"] in latents and not is_test(row, recipe.held_out)]
         self.groups = {
@@ -91,7 +91,7 @@ class Examples:
         latents[:, -1] = CLOSED
         if motion is not None:
             latents[: last - first] = motion[first:last]
-            latents *= self._signs if self._rng.random() < 0.5 else np.float32(1)
+            latents = latents[:, MIRROR_ORDER] if self._rng.random() < 0.5 else latents
         weight = np.zeros(n, np.float32)
         weight[EDGE if first else 0 : last - first - (EDGE if last < frames else 0)] = 1
         part = features[2 * first : 2 * last].astype(np.float32)

@@ -13,7 +13,6 @@ from sonic.engines.light.lips.diffusion import Networks, speech_latents
 from sonic.errors import SonicError
 from sonic.speech.encoders import Listener
 from sonic.speech.encoders.whisper import WIDTH, WhisperListener, shipped_encode
-from sonic.training.face import FACE_MODEL
 from sonic.training.motion import load_motion
 from sonic.training.networks import N_LATENT, Denoiser, Hearing
 from sonic.training.recogniser import load_recogniser
@@ -56,7 +55,7 @@ def load(workspace: Workspace) -> tuple[Hearing, Denoiser]:
 
 
 def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
-    """Write lips.onnx, denoiser.onnx, face_model.npz and the logs to OUT; ({file: SHA-256}, how well they agree).
+    """Write lips.onnx, denoiser.onnx and the logs to OUT; ({file: SHA-256}, how well they agree).
 
     Files of an earlier export are replaced only once the new ones have passed. Raises SettingError before the networks
     are trained, SonicError if PyTorch, onnxruntime and the sampler differ by more than TOLERANCE.
@@ -68,7 +67,6 @@ def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
     try:
         write_onnx(hearing, denoiser, part)
         found = check(hearing, denoiser, part)
-        shutil.copyfile(workspace.face / FACE_MODEL, part / FACE_MODEL)
         shutil.copyfile(workspace.recogniser / "log.csv", part / "recogniser_log.csv")
         shutil.copyfile(workspace.motion / "expectation" / "log.csv", part / "expectation_log.csv")
         shutil.copyfile(workspace.motion / "log.csv", part / "motion_log.csv")
@@ -77,7 +75,7 @@ def export(workspace: Workspace, out: Path) -> tuple[dict[str, str], Parity]:
             path.replace(out / path.name)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in (*NAMES, FACE_MODEL)}, found
+    return {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in NAMES}, found
 
 
 def write_onnx(hearing: Hearing, denoiser: Denoiser, folder: Path) -> None:

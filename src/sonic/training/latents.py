@@ -1,47 +1,33 @@
 """Motion latents of the tracked clips: what the diffusion model learns from."""
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sonic.engines.light.lips.latents import GAP_SCALE_MM
 from sonic.errors import MediaError
-from sonic.training.face import FACE_MODEL, MIRROR, canonical_clip, coefficients, displacement, lower_face_weight
-from sonic.training.networks import CLOSED
+from sonic.faces.model import FaceModel, face_model
+from sonic.motion import MIRRORED, MOUTH
+from sonic.training.face import canonical_clip, mouth_weights
+from sonic.training.networks import CLOSED, N_LATENT
+from sonic.training.shards import INDEX
 from sonic.training.tracks import Tracks
-from sonic.training.workspace import Workspace, build, fingerprint, made_from
-from sonic.types import F32, F64, Observer
+from sonic.training.workspace import Workspace, build, fingerprint
+from sonic.types import F32, Observer
+from sonic.weights import TABLE
+
+MIRROR_ORDER = np.append(MIRRORED[MOUTH], N_LATENT - 1)
+"""(33,) ``latents[:, MIRROR_ORDER]`` are those of the mirror image."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaceFit:
-    """The face model as training needs it."""
-
-    template: F64
-    basis: F64
-    signs: F32
-    """(33,) factor of each latent in a mirrored face: 1 symmetric, -1 antisymmetric."""
-
-
-def load_face(path: Path) -> FaceFit:
-    """The face model that sonic.training.face wrote."""
-    with np.load(path) as arrays:
-        template, basis, mirror = (arrays[k].astype(np.float64) for k in ("template", "basis", "mirror"))
-    flipped = basis[:, mirror.astype(int)] * MIRROR
-    signs = np.sign((flipped * basis).sum((1, 2)))
-    return FaceFit(template, basis, np.append(signs, 1).astype(np.float32))
-
-
-def latents_of(points_px: F32, face: FaceFit) -> F32 | None:
+def latents_of(points_px: F32, face: FaceModel) -> F32 | None:
     """(T, 478, 3) px -> (T, 33) latents, or None if the lips never close."""
-    clip = canonical_clip(points_px, face.template)
+    clip = canonical_clip(points_px, face.template.astype(np.float64))
     if clip is None:
         return None
-    shape = coefficients(displacement(clip, lower_face_weight(face.template)), face.basis)
     gap = np.where(clip.lip_gap > 0, clip.lip_gap / GAP_SCALE_MM, CLOSED)
-    return np.asarray(np.concatenate([shape, gap[:, None]], 1), np.float32)
+    return np.asarray(np.concatenate([mouth_weights(clip, face), gap[:, None]], 1), np.float32)
 
 
 class Latents:
@@ -65,7 +51,7 @@ def write_latents(workspace: Workspace, observer: Observer) -> None:
 
     Raises MediaError if no clip has closed lips.
     """
-    origin = fingerprint(made_from(workspace.face), workspace.face / FACE_MODEL)
+    origin = fingerprint(workspace.tracks / INDEX, TABLE["face_model"].sha256)
 
     def make(out: Path) -> None:
         save_latents(_found(workspace), out)
@@ -75,7 +61,7 @@ def write_latents(workspace: Workspace, observer: Observer) -> None:
 
 
 def _found(workspace: Workspace) -> dict[str, F32]:
-    face, tracks = load_face(workspace.face / FACE_MODEL), Tracks(workspace.tracks)
+    face, tracks = face_model(), Tracks(workspace.tracks)
     used = [(k, row["key"]) for k, row in enumerate(tracks.rows) if row["key"] not in tracks.apart]
     every = ((key, latents_of(tracks.points(k), face)) for k, key in used)
     found = {key: latents for key, latents in every if latents is not None}

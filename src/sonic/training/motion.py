@@ -11,8 +11,7 @@ from sonic.errors import SettingError
 from sonic.training.config import ExpectationRecipe, Recipe
 from sonic.training.curves import Curves
 from sonic.training.examples import Batch, Examples
-from sonic.training.face import FACE_MODEL
-from sonic.training.latents import Latents, load_face, write_latents
+from sonic.training.latents import Latents, write_latents
 from sonic.training.loop import Plan, train
 from sonic.training.networks import N_LATENT, Denoiser, Expectation
 from sonic.training.recogniser import sources
@@ -124,10 +123,10 @@ def train_motion(workspace: Workspace, device: torch.device, observer: Observer)
 def examples_of(workspace: Workspace, recipe: Recipe, observer: Observer) -> tuple[Examples, str]:
     """The windows that a recipe learns motion from, and the fingerprint of both."""
     write_latents(workspace, observer)
-    found, face = sources(workspace), load_face(workspace.face / FACE_MODEL)
+    found = sources(workspace)
     features = [made_from(workspace.features / source.name) for source in found]
     origin = fingerprint(features, made_from(workspace.latents), recipe)
-    return Examples(found, Latents(workspace.latents), face.signs, recipe), origin
+    return Examples(found, Latents(workspace.latents), recipe), origin
 
 
 def fit_expectation(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from sonic.engines.light.lips.latents import CLOSED_MM, GAP_SCALE_MM
-from sonic.motion import N_SHAPE
+from sonic.motion.shapes import MOUTH_SHAPES
 from sonic.speech.encoders.whisper import WIDTH
 from sonic.training.phones import BILABIALS, LIP_TEETH, PHONES, ROUND_VOWELS, SILENCE
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 CLOSED = CLOSED_MM / GAP_SCALE_MM
 """The last latent of closed lips."""
-N_LATENT = N_SHAPE + 1
+N_LATENT = len(MOUTH_SHAPES) + 1
 """Shape coefficients and the scaled lip gap."""
 N_WAVES = 16
 """Sine and cosine pairs that describe the diffusion time."""

@@ -1,4 +1,4 @@
-"""From folders of clips and recordings to everything that training reads: tracks, face model, speech, and a report."""
+"""From folders of clips and recordings to everything that training reads: tracks, speech, and a report."""
 
 import csv
 import shutil
@@ -12,7 +12,6 @@ import numpy as np
 from sonic.errors import MediaError
 from sonic.files import replacing
 from sonic.training.clips import find_clips
-from sonic.training.face import fit_face
 from sonic.training.noises import noises
 from sonic.training.offsets import APART, Offset, estimate, write_offsets
 from sonic.training.shards import INDEX, read_index
@@ -107,10 +106,9 @@ def align(tracks: Path, observer: Observer) -> None:
 
 
 def derive(workspace: Workspace, *, speech: Path | None, observer: Observer) -> None:
-    """The face model and the three sound caches, each only if what it is made from has changed."""
+    """The sound caches, each only if what it is made from has changed."""
     tracks, recipe = Tracks(workspace.tracks), workspace.recipe()
     known = fingerprint(workspace.tracks / INDEX, recipe.held_out)
-    build(workspace.face, known, lambda out: fit_face(tracks, out, recipe.held_out, observer))
     of_clips = tracked_utterances(tracks, recipe.held_out)
     build(workspace.sound / "clips", known, lambda out: _write(of_clips, out, len(tracks), observer))
     if speech:

@@ -8,7 +8,8 @@ import numpy as np
 
 from sonic.engines.light.lips.diffusion import FPS
 from sonic.evaluation.metrics.offset import agreement
-from sonic.faces.mediapipe import face_boxes, track_face
+from sonic.faces.boxes import face_boxes
+from sonic.faces.landmarks import track_face
 from sonic.media.video import decode_video
 from sonic.training import clean
 from sonic.training.clean import RejectedError

@@ -153,7 +153,7 @@ def _in_parallel(sources: Sequence[Source], workers: int) -> Iterator[Result]:
     """``record`` of every source, in order; closing the generator stops the workers at once."""
     if not sources:
         return
-    # Spawned, not forked: MediaPipe's threads do not survive a fork.
+    # Spawned, not forked: a fork copies the locks of threads that it leaves behind.
     pool = ProcessPoolExecutor(
         min(workers, len(sources)), mp_context=multiprocessing.get_context("spawn"), initializer=_leave_interrupts
     )

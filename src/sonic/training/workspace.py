@@ -34,11 +34,6 @@ class Workspace:
         return self.root / "tracks"
 
     @property
-    def face(self) -> Path:
-        """Folder of face_model.npz."""
-        return self.root / "face"
-
-    @property
     def sound(self) -> Path:
         """Folder of the sound caches."""
         return self.root / "sound"

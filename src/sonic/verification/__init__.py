@@ -21,12 +21,14 @@ from sonic.media.container import open_file
 from sonic.media.sniff import sniff_file
 from sonic.provenance.c2pa.credentials import read_credentials
 from sonic.provenance.c2pa.toolkit import MEDIA_TYPES
+from sonic.provenance.watermark import content_id_of
 from sonic.types import OnProgress, Progress
 from sonic.verification import local_records, pixels
 from sonic.verification import verdict as judge
-from sonic.verification.findings import Findings, text
+from sonic.verification.findings import Findings, is_id, text
 from sonic.verification.messages import layers
 from sonic.verification.metadata import PICTURES, TAGGED, read_tag
+from sonic.verification.outside import unsigned_bytes
 from sonic.verification.report import STATES, VERDICTS, Layer, Verification
 
 __all__ = ["MAX_BYTES", "STATES", "VERDICTS", "Layer", "Verification", "verify"]
@@ -61,10 +63,12 @@ def verify(
         found,
         credentials=read_credentials(file),
         tag=_or_skipped(skipped, "metadata", lambda: read_tag(file, found.kind)),
-        beside=local_records.read_beside(file, found.sha256),
+        beside=local_records.read_beside(file, found.sha256) if kind == "MP4" else None,
     )
+    if found.is_sealed and kind == "MP4":
+        found = replace(found, n_outside=unsigned_bytes(file, MAX_BYTES))
     found = _with_pixels(found, file, skipped, on_progress, longest_s)
-    found = replace(found, logged=_or_skipped(skipped, "log", lambda: local_records.find_logged(found)))
+    found = _or_skipped(skipped, "log", lambda: local_records.with_log(found)) or found
     try:
         found = replace(found, permission=local_records.find_permission(found))
     except ConsentError as error:  # those of this machine cannot be read
@@ -131,7 +135,12 @@ def _with_pixels(
         skipped.setdefault("watermark", f"the time of {longest_s:g} s was over; it may be there")
     if label is not None and not label.n_frames and label.best is None and clock.rang:
         skipped.setdefault("label", f"the time of {longest_s:g} s was over; it may be there")
-    return replace(found, label=label, watermark=mark)
+    found = replace(found, label=label, watermark=mark)
+    if mark is None and found.promised.get("watermark") and found.kind in pixels.VIDEOS and is_id(found.signed_id):
+        id_, seen = content_id_of(found.signed_id), found.label is not None and found.label.n_frames > 0
+        faint = seen and _or_skipped(skipped, "watermark", lambda: pixels.knows_watermark(file, id_))
+        found = replace(found, faint=bool(faint))
+    return found
 
 
 def _or_skipped(skipped: dict[str, str], name: str, look: Callable[[], _T | None]) -> _T | None:

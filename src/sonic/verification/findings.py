@@ -105,8 +105,16 @@ class Findings:
     tag: Tag | None = None
     beside: Beside | None = None
     watermark: Found | None = None
+    n_outside: int = 0
+    """Bytes in the file that a signature of this kind does not cover."""
+    faint: bool = False
+    """The watermark of signed_id is there, though too faint to be found by who does not know it."""
     label: LabelSeen | None = None
     logged: Logged | None = None
+    by_local_key: bool = False
+    """Signed by the key that was made on this machine; a certificate of the user's own may sign elsewhere too."""
+    log_forgot: bool = False
+    """The log of this machine lacks the line that the signed statement says was its last before the video."""
     permission: Permission | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
 
@@ -116,10 +124,34 @@ class Findings:
         return f"{self.watermark.content_id:012x}" if self.watermark else ""
 
     @property
+    def is_sealed(self) -> bool:
+        """Whether the content is bound by a signature that fits, whoever signed."""
+        return self.credentials is not None and self.credentials.signature_ok and self.credentials.content_ok
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether a known key signed this very content: what it names is no stronger than that."""
+        return self.is_sealed and self.credentials is not None and (self.credentials.ours or self.credentials.trusted)
+
+    @property
+    def promised(self) -> Mapping[str, bool]:
+        """Marks that a signature that fits says were read in this very content: label, watermark -> whether."""
+        if not self.is_sealed or self.credentials is None or not self.credentials.made:
+            return {}
+        told = self.credentials.made.get("read_back")
+        told = told if isinstance(told, Mapping) else {}
+        return {name: told.get(name) is not False for name in ("label", "watermark")}
+
+    @property
     def signed_id(self) -> str:
         """The produce_id in Content Credentials whose signature fits; empty without one."""
         signed = self.credentials is not None and self.credentials.signature_ok
         return text(self.credentials.made.get("produce_id")) if signed and self.credentials else ""
+
+
+def is_id(name: str) -> bool:
+    """Whether this can be a produce_id: 32 hexadecimal digits."""
+    return len(name) == 32 and frozenset("0123456789abcdef").issuperset(name)
 
 
 def text(value: object, longest: int = 120) -> str:

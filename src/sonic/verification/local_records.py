@@ -13,12 +13,16 @@ from sonic.media.container import read_file
 from sonic.pipeline.write import record_path
 from sonic.provenance import audit
 from sonic.provenance.audit import Entry
+from sonic.provenance.audit.head import GENESIS
 from sonic.provenance.c2pa.claims import consent_sha256
 from sonic.provenance.consent import Consent, store
 from sonic.provenance.consent.check import problems
+from sonic.provenance.consent.revocation import revoked
 from sonic.provenance.policy import active
 from sonic.provenance.record import core_digest, is_record
-from sonic.verification.findings import Beside, Findings, Logged, Permission
+from sonic.provenance.signer import local_fingerprint
+from sonic.unfinished import standing
+from sonic.verification.findings import Beside, Findings, Logged, Permission, is_id, text
 
 MAX_RECORD_BYTES = 4 * 1024**2
 _DIGITS = frozenset("0123456789abcdef")
@@ -30,8 +34,9 @@ def read_beside(path: Path, sha256: str) -> Beside | None:
     if beside == path or not os.path.exists(beside):  # unlike Path.exists, False for a name that is too long
         return None
     try:
-        data = read_file(beside, MAX_RECORD_BYTES, "record")
-    except MediaError:
+        counts = standing(beside)
+        data = read_file(counts, MAX_RECORD_BYTES, "record") if counts else b""
+    except (MediaError, OSError):
         return Beside(beside.name)
     if not is_record(data):
         return Beside(beside.name)
@@ -41,12 +46,21 @@ def read_beside(path: Path, sha256: str) -> Beside | None:
     return Beside(beside.name, values, core_digest(values), named == sha256)
 
 
+def with_log(found: Findings) -> Findings:
+    """With what this machine's log knows of the file, and whether it should know it. Raises OutputError."""
+    signed = found.credentials
+    by_us = signed is not None and bool(signed.made) and signed.fingerprint == local_fingerprint() is not None
+    before = text(signed.made.get("log_head")) if by_us and signed is not None else ""
+    forgot = before not in ("", GENESIS) and all(entry.hash != before for entry in audit.entries())
+    return replace(found, logged=find_logged(found), by_local_key=by_us, log_forgot=forgot)
+
+
 def find_logged(found: Findings) -> Logged | None:
     """The entry of this machine's log about the file: by hash, else by the id that it states, else by its watermark.
 
     Raises OutputError if the log cannot be read.
     """
-    ids = [name for name in (found.signed_id, found.tag.produce_id if found.tag else "") if _is_id(name)]
+    ids = [name for name in (found.signed_id, found.tag.produce_id if found.tag else "") if is_id(name)]
     by_hash = by_id = by_watermark = None
     dropped = set()
     for entry in audit.entries():
@@ -95,8 +109,9 @@ def _known(permission: Permission, is_it: Callable[[Consent], bool]) -> Permissi
         told = tuple((one.kind, one.message) for one in problems(copy, policy=active(), today=date.today()))
         return replace(permission, consent=copy, problems=told)
     name = permission.stated.get("id")
-    at = store.revoked_at(name) if isinstance(name, str) and _is_hash(name) else None
-    return replace(permission, problems=(("revoked", f"it was revoked on {at}"),) if at else ())
+    ended = revoked(name) if isinstance(name, str) and _is_hash(name) else None
+    told = (("revoked", f"it was revoked on {ended.to_text()}"),) if ended else ()
+    return replace(permission, problems=told)
 
 
 def _belongs(found: Findings) -> bool:
@@ -109,10 +124,6 @@ def _belongs(found: Findings) -> bool:
 
 def _of_entry(entry: Entry) -> dict[str, Any]:
     return {"id": entry.facts.get("consent"), "basis": entry.facts.get("basis")}
-
-
-def _is_id(name: str) -> bool:
-    return len(name) == 32 and _DIGITS.issuperset(name)
 
 
 def _is_hash(name: str) -> bool:

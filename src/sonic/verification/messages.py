@@ -65,6 +65,10 @@ def _credentials(found: Findings) -> _Told:
             facts,
         )
     proves = "since it was signed not a byte that counts was changed; what they say is the signer's word"
+    if found.n_outside:
+        proves += (
+            f"; {found.n_outside} bytes in boxes that players skip are not covered, and anybody can put them there"
+        )
     if not (signed.ours or signed.trusted):
         proves += ", and anybody can make such a signature"
     return ("intact" if signed.ours or signed.trusted else "found"), f"{who}; {says}{when}; unchanged", proves, facts
@@ -104,7 +108,7 @@ def _metadata(found: Findings) -> _Told:
     if propagator := tag.fields.get("ContentPropagator"):
         what += f"; propagated by {propagator}"
     if is_sealed(found) and found.kind == "MP4":
-        return "intact", what, "it is part of what was signed", facts
+        return ("intact" if found.is_vouched else "found"), what, "it is part of what was signed", facts
     return "found", what, "anybody can write it; nothing here vouches for it", facts
 
 
@@ -124,7 +128,8 @@ def _record(found: Findings) -> _Told:
         f"its digest is the one in {' and '.join(named)}" if named else "nothing in the file names it"
     )
     if "the credentials" in named and is_sealed(found):
-        return "intact", what, "the signer vouches for this record, as it is", facts
+        state = "intact" if found.is_vouched else "found"
+        return state, what, "the signer vouches for this record, as it is", facts
     return "found", what, "anybody can write a record and the metadata that names it", facts
 
 
@@ -166,6 +171,9 @@ def _log(found: Findings) -> _Told:
 
 def _watermark(found: Findings) -> _Told:
     mark = found.watermark
+    if mark is None and found.faint:
+        what = f"content id {found.signed_id[:12]}, too faint to be found without knowing it"
+        return "found", what, "the pattern is public", {"content_id": found.signed_id[:12]}
     if mark is None:
         return "absent", "none found", "it may never have been there, or be too damaged", {}
     facts = {
@@ -224,9 +232,18 @@ def _consent(found: Findings) -> _Told:
         return "found", what, "what is said of it cannot be checked here; ask for the consent file", facts
     is_nobody = facts["basis"] == "synthetic"
     claim = "that nobody real is shown" if is_nobody else "that the person agreed"
-    return (
-        "intact",
-        f"{what}; the copy on this machine holds today",
-        f"its words are those that were signed; {claim} is the word of whoever signed",
-        facts,
-    )
+    what += "; the copy on this machine holds today"
+    if not _is_named_by_who_knows(found, permission.source):
+        return (
+            "found",
+            what,
+            f"anybody can write that a video is made on it; {claim} is the word of whoever signed",
+            facts,
+        )
+    return "intact", what, f"its words are those that were signed; {claim} is the word of whoever signed", facts
+
+
+def _is_named_by_who_knows(found: Findings, source: str) -> bool:
+    """Whether what names the consent is vouched for: a layer is no stronger than the one that vouches for it."""
+    by_log = found.logged is not None and found.logged.by == "sha256" and not found.logged.n_problems
+    return by_log or (source == "credentials" and found.is_vouched)

@@ -6,8 +6,9 @@ from contextlib import closing
 from pathlib import Path
 
 from sonic.media.photo import load_photo
-from sonic.media.video import sample_video
-from sonic.provenance.watermark import Found, detect
+from sonic.media.video import sample_video, spread_keyframes
+from sonic.provenance.read_back import MOST_PICTURES
+from sonic.provenance.watermark import CERTAIN, Found, detect, presence
 from sonic.types import U8
 from sonic.verification.findings import LabelSeen
 from sonic.verification.labels import LabelFound, find_label
@@ -55,6 +56,12 @@ def look_for_watermark(path: Path, kind: str, clock: Clock) -> Found | None:
     """The watermark in pictures spread over the file. Raises MediaError if none can be decoded."""
     with closing(_pictures(path, kind, WATERMARK_FRAMES)) as pictures:
         return detect(clock.passed(pictures))
+
+
+def knows_watermark(path: Path, content_id: int) -> bool:
+    """Whether this id is in a whole, unchanged video; certain where ``look_for_watermark`` finds nothing too faint."""
+    with closing(spread_keyframes(path, MOST_PICTURES)) as frames:
+        return presence((rgb for _, rgb in frames), content_id) >= CERTAIN
 
 
 def _pictures(path: Path, kind: str, n: int) -> Generator[U8, None, None]:

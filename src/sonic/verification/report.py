@@ -12,7 +12,7 @@ VERDICTS = {
     "nothing": (12, "no trace of AI generation was found, which proves nothing"),
     "unknown signer": (13, "made with Sonic by its signed statement, unchanged since, but nobody known signed it"),
     "other tool": (14, "signed by another tool; what it states of AI is in the lines"),
-    "contradictory": (15, "its layers belong to different videos"),
+    "contradictory": (15, "its layers contradict each other: they are not all of this video, or not as they were made"),
 }
 """Verdict -> (exit code of ``sonic verify``, what it means)."""
 STATES = {
@@ -60,7 +60,7 @@ class Verification:
     """Whether anything in or on the file says that it was made or changed with AI; whether that is true is another
     matter."""
     conflicts: tuple[str, ...]
-    """Layers that belong to different videos, one line each."""
+    """Layers that contradict each other, one line each."""
     layers: tuple[Layer, ...]
 
     @property

@@ -42,11 +42,42 @@ def conflicts(found: Findings) -> tuple[str, ...]:
         ("the watermark names", found.watermark_id),
     )
     known = [(who, made) for who, made in ids if made]
-    return tuple(
-        f"{who} video {made[:SHOWN_DIGITS]}, {other} {other_made[:SHOWN_DIGITS]}"
-        for (who, made), (other, other_made) in itertools.combinations(known, 2)
-        if not (made.startswith(other_made) or other_made.startswith(made))
+    return (
+        _broken_promises(found)
+        + _forgotten(found)
+        + tuple(
+            f"{who} video {made[:SHOWN_DIGITS]}, {other} {other_made[:SHOWN_DIGITS]}"
+            for (who, made), (other, other_made) in itertools.combinations(known, 2)
+            if not (made.startswith(other_made) or other_made.startswith(made))
+        )
     )
+
+
+def _broken_promises(found: Findings) -> tuple[str, ...]:
+    """Marks that the signed statement says were read in this very content, and that no picture shows."""
+    seen, promised = found.label, found.promised
+    if seen is None or not seen.n_frames:
+        return ()
+    told = []
+    if promised.get("label") and not seen.n_labelled and "label" not in found.skipped:
+        told.append("the signed statement says that the visible label is on it, and no picture shows it")
+    if promised.get("watermark") and not (found.watermark or found.faint) and "watermark" not in found.skipped:
+        told.append("the signed statement says that the watermark is in it, and it is not")
+    return tuple(told)
+
+
+def _forgotten(found: Findings) -> tuple[str, ...]:
+    """What the log of this machine should know of a video that this machine's key signed."""
+    if not found.by_local_key or "log" in found.skipped:
+        return ()
+    if found.logged is None:
+        return (
+            "this machine's key signed it, and this machine's log has no entry of it: the log was cut or replaced, or "
+            "the key signs elsewhere",
+        )
+    if found.log_forgot:
+        return ("it was made after an entry that this machine's log does not have: the log was cut or replaced",)
+    return ()
 
 
 def states_ai(found: Findings) -> bool:
@@ -70,8 +101,7 @@ def says_ai(found: Findings) -> bool:
 
 def is_sealed(found: Findings) -> bool:
     """Whether the content is bound by a signature that fits, whoever signed."""
-    signed = found.credentials
-    return signed is not None and signed.signature_ok and signed.content_ok
+    return found.is_sealed
 
 
 def is_unread(found: Findings) -> bool:
@@ -101,7 +131,7 @@ def headline(found: Findings, verdict_: str) -> str:
         case "changed":
             return _changed(found)
         case "contradictory":
-            return "Its layers belong to different videos: at least one of them was put on afterwards."
+            return "Its layers contradict each other: they are not all of this video, or not as they were made."
         case "other tool":
             return _other(found)
         case "nothing":
@@ -181,6 +211,7 @@ def facts_of_credentials(found: Findings) -> Mapping[str, Any]:
         return {}
     return {
         "signature_ok": signed.signature_ok,
+        "bytes_not_covered": found.n_outside,
         "content_ok": signed.content_ok,
         "trusted": signed.trusted,
         "this_machine": signed.ours,

@@ -150,11 +150,11 @@ def test_a_file_of_somebody_else_is_kept(
     job = ["generate", PORTRAIT, SPEECH, "-q", "-o", "out.mp4", *WHO, *SMALL]
     Path("out.mp4").write_bytes(b"my holidays")
     assert main(job) == 6
-    assert "--force" in capsys.readouterr().err and os.listdir() == ["out.mp4"]
+    assert "--overwrite" in capsys.readouterr().err and os.listdir() == ["out.mp4"]
     assert Path("out.mp4").read_bytes() == b"my holidays"
     with pytest.raises(OutputError, match="overwrite=True"):
         sonic.generate(PORTRAIT, SPEECH, "out.mp4", consent=demo.consent())
-    assert main([*job, "--force"]) == 0
+    assert main([*job, "--overwrite"]) == 0
     first = Path("out.mp4").read_bytes()
     assert main(job) == 0  # our own, with its record
     assert Path("out.mp4").read_bytes() != first
@@ -208,7 +208,7 @@ def test_a_picture_of_an_earlier_run_is_replaced_and_no_other(
     assert Path("mine.jpg").read_bytes() == Path("portrait-inspect.png").read_bytes() == b"mine"
     for _ in range(2):
         assert main(["inspect", PORTRAIT, "-o", "ours.jpg"]) == 0
-    assert main(["inspect", PORTRAIT, "-o", "mine.jpg", "--force"]) == 0
+    assert main(["inspect", PORTRAIT, "-o", "mine.jpg", "--overwrite"]) == 0
     for name in ("ours.jpg", "mine.jpg", "portrait-inspect-2.png"):
         with Image.open(name) as picture:
             picture.load()
@@ -272,7 +272,7 @@ def _wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     [
         (["generat", "a", "b"], "did you mean generate?"),
         (["consent", "rewoke", "x"], "did you mean revoke?"),
-        (["generate"], "needs portrait, speech and --consent; for example: sonic generate portrait.jpg"),
+        (["generate"], "needs portrait and speech; for example: sonic generate portrait.jpg"),
         (
             ["generate", "a", "b", "--consnt", "self"],
             "--consnt is not an option of `sonic generate`; did you",

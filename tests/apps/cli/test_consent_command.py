@@ -11,7 +11,7 @@ from PIL import Image
 
 from sonic.apps.cli import main
 from sonic.provenance import audit
-from sonic.provenance.consent import Consent
+from sonic.provenance.consent import BASES, Consent
 
 ASSETS = Path(__file__).parents[3] / "src" / "sonic" / "assets" / "demo"
 SPEECH = str(ASSETS / "speech.flac")
@@ -70,13 +70,33 @@ def test_nobody_is_asked_for_the_name_of_nobody(
     assert "that nobody real is shown is the word of whoever signed" in told and "confirmed" not in told
 
 
-@pytest.mark.parametrize("answer", ["", "no", "y", "yes please", " "])
-def test_nothing_but_yes_confirms(photo: Path, monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
-    types(monkeypatch, answer)
+@pytest.mark.parametrize("answers", [[""], ["no"], ["N"], ["yes please"], ["maybe", "no"], [" "]])
+def test_nothing_but_yes_confirms(photo: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str]) -> None:
+    types(monkeypatch, *answers)
     assert main(["consent", "new", "ada.png", *ADA]) == 5
     monkeypatch.setattr("sys.stdin", Terminal(""))
     assert main(["consent", "new", "ada.png", *ADA]) == 5
     assert not list(Path().glob("*.json")) and not list(audit.entries())
+
+
+@pytest.mark.parametrize("answers", [["y"], ["Yes"], ["", "sure", "yes"]])
+def test_a_yes_confirms_and_what_is_neither_is_asked_again(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str]
+) -> None:
+    types(monkeypatch, *answers)
+    assert main(["consent", "new", "ada.png", *ADA]) == 0
+
+
+def test_the_wizard_explains_each_basis_and_asks_until_it_is_one(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    types(monkeypatch, "", "mine", "Self", "", "Ada Example", "y")
+    assert main(["consent", "new", "ada.png"]) == 0
+    asked = capsys.readouterr().err
+    for basis, meaning in BASES.items():
+        assert basis in asked and meaning in asked
+    assert "'mine' is none of self, written" in asked
+    assert Consent.from_file("ada.consent.json").basis == "self"
 
 
 def test_without_a_terminal_nothing_is_assumed(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

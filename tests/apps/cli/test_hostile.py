@@ -79,7 +79,8 @@ def refused(capsys: pytest.CaptureFixture[str], words: list[str], code: int | tu
     line = said.err.strip().splitlines()[-1]
     assert "Traceback" not in said.err and line.startswith("sonic: ") and line.isprintable()
     assert sorted(os.listdir()) == before
-    main([*words, "--json"])
+    end = words.index("--") if "--" in words else len(words)
+    main([*words[:end], "--json", *words[end:]])
     events = [json.loads(text) for text in capsys.readouterr().out.split("\n") if text]
     assert events[-1]["event"] == "error" and events[-1]["message"]
     return line
@@ -259,7 +260,7 @@ def test_whatever_a_variable_names_is_looked_at_and_refused(
 )
 def test_whatever_lies_where_the_record_goes_is_kept(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     special(kind, Path()).rename("out.json") if kind != "loop" else Path("out.json").symlink_to("out.json")
-    refused(capsys, ["generate", str(demo.PORTRAIT), str(demo.SPEECH), "-o", "out.mp4", "--force", *NOBODY], 6)
+    refused(capsys, ["generate", str(demo.PORTRAIT), str(demo.SPEECH), "-o", "out.mp4", "--overwrite", *NOBODY], 6)
     assert os.path.lexists("out.json")
 
 
@@ -277,7 +278,7 @@ def test_a_folder_of_consents_that_may_not_be_read_is_called_that(
             raise PermissionError(13, "Permission denied")
         return listed(path)
 
-    monkeypatch.setattr("sonic.provenance.consent.store.read_small", denied)
+    monkeypatch.setattr("sonic.provenance.consent.revocation.read_small", denied)
     line = refused(capsys, ["consent", "check", "a.consent.json"], 5)
     assert "cannot be read (Permission denied)" in line and "revoked" not in line
     monkeypatch.setattr("sonic.provenance.consent.store.os.listdir", denied)

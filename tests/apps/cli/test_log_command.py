@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from sonic.apps.cli import main
 from sonic.provenance import audit
+from sonic.provenance.consent import Consent, store
+from sonic.provenance.signer import identity
 
 IDS = ["ab12" * 8, "cd34" * 8]
 
@@ -18,10 +21,11 @@ def log(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A consent and two videos, of which one lies here."""
     monkeypatch.chdir(tmp_path)
     Path("ada.mp4").write_bytes(b"video")
-    audit.append("consent", {"consent": "cc" * 32, "basis": "self", "photo_sha256": "aa" * 32, "signed_by": "ee" * 32})
+    given = Consent(subject="Ada", basis="self", given_on=date(2026, 1, 2), photo_sha256="aa" * 32).signed(identity())
+    store.keep(given)
     for produce_id, name, sha256 in zip(IDS, ("ada.mp4", "=1+1.mp4"), (SHA256, "99" * 32), strict=True):
         facts = {"produce_id": produce_id, "name": name, "video_sha256": sha256, "photo_sha256": "aa" * 32}
-        audit.append("video", facts | {"consent": "cc" * 32, "engine": "light"})
+        audit.append("video", facts | {"consent": given.id, "engine": "light"})
     return home / "audit.jsonl"
 
 
@@ -49,7 +53,7 @@ def test_it_lists_what_was_made(log: Path, capsys: pytest.CaptureFixture[str]) -
         (["--kind", "video"], [2, 3]),
         (["--hash", "aaaa"], [1, 2, 3]),
         (["--hash", "ab12"], [2]),
-        (["--hash", "cccc", "--kind", "consent"], [1]),
+        (["--hash", "aaaa", "--kind", "consent"], [1]),
         (["--last", "0"], [1, 2, 3]),
         (["--last", "9"], [1, 2, 3]),
     ],
@@ -107,7 +111,7 @@ def test_export_as_json_and_csv(log: Path, capsys: pytest.CaptureFixture[str]) -
     rows = list(csv.DictReader(io.StringIO(Path("log.csv").read_text(encoding="utf-8"))))
     assert [row["produce_id"] for row in rows] == ["", *IDS]
     assert rows[2]["name"] == "'=1+1.mp4", "a spreadsheet must not take a name for a formula"
-    assert json.loads(rows[0]["other"]) == {"signed_by": "ee" * 32}
+    assert json.loads(rows[0]["other"]) == {"signed_by": identity().fingerprint}
     assert main(["log", "export", "-o", "no/log.csv"]) == 6
 
 

@@ -17,7 +17,7 @@ from sonic.hashing import sha256_of_file
 from sonic.media.decode import sound_format
 from sonic.media.photo import load_photo
 from sonic.pipeline.captioning import CaptionRequest, caption_paths
-from sonic.pipeline.preflight import Permit, request_permit, require_consent
+from sonic.pipeline.preflight import Permit, check_photo, request_permit
 from sonic.pipeline.write import record_path
 from sonic.settings.platforms import platform
 
@@ -104,7 +104,7 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
     _check_length(row, seconds)
     there = _there(row.out)
     permit: Permit = request_permit(row.consent, settings, there, *row.inputs(), overwrite=overwrite)
-    require_consent(permit, photo, settings)
+    check_photo(permit, photo, settings)
     hashes = {path: looks.of("hash", path, lambda p=path: _hash(p)) for path in row.inputs()}  # type: ignore[misc]
     row = replace(row, seconds=min(settings.duration or seconds, seconds or _UNKNOWN_S))
     return replace(row, key=key_of(row, hashes))

@@ -9,7 +9,6 @@ from sonic.apps.cli.show import is_terminal, put
 from sonic.errors import ConsentError, SonicError
 
 YES = "yes"
-"""The one answer that confirms."""
 
 
 def can_ask(arguments: argparse.Namespace) -> bool:
@@ -18,11 +17,11 @@ def can_ask(arguments: argparse.Namespace) -> bool:
 
 
 def ask(question: str) -> str:
-    """The line that was typed, without surrounding space. Raises ConsentError if there is none any more."""
-    line = _answer(question)
-    if not line:
-        raise ConsentError("the answer is missing; nothing was done")
-    return line.strip()
+    """What was typed, without surrounding space; asks again after an empty line. Raises ConsentError at the end."""
+    while line := _answer(question):
+        if line.strip():
+            return line.strip()
+    raise ConsentError("the answer is missing; nothing was done")
 
 
 def agreed(question: str) -> bool:
@@ -36,8 +35,11 @@ def confirm(arguments: argparse.Namespace, statement: str) -> None:
         return
     if not can_ask(arguments):
         raise ConsentError(f"somebody has to confirm: {statement} Run it in a terminal, or add --confirmed")
-    if ask(f"{statement}\nType {YES} to confirm:").casefold() != YES:
-        raise ConsentError("not confirmed; nothing was done")
+    question = statement
+    while (answer := ask(f"{question}\nIs that so? [yes/no]").casefold()) not in ("y", YES):
+        if answer in ("n", "no"):
+            raise ConsentError("not confirmed; nothing was done")
+        question = f"{answer!r} is neither {YES} nor no."
 
 
 def day(text: str | None, option: str, *, error: type[SonicError] = ConsentError) -> date | None:
@@ -54,17 +56,10 @@ def _answer(question: str) -> str:
 
 
 def may_replace(arguments: argparse.Namespace, path: "os.PathLike[str]", *, foreign: bool) -> bool:
-    """Whether a file that is not ours may be replaced: by --force, or because somebody at the terminal says so."""
-    if arguments.force or not foreign:
-        return bool(arguments.force)
+    """Whether a file that is not ours may be replaced: by --overwrite, or because somebody at the terminal says so."""
+    if arguments.overwrite or not foreign:
+        return bool(arguments.overwrite)
     return can_ask(arguments) and agreed(f"{str(path)!r} exists and is not an earlier output. Replace it?")
-
-
-def add_force(command: argparse.ArgumentParser) -> None:
-    """The option for replacing what Sonic did not make."""
-    command.add_argument(
-        "--force", action="store_true", help="replace the output even if it is a file that Sonic did not make"
-    )
 
 
 def add_confirmed(command: "argparse.ArgumentParser | argparse._ArgumentGroup") -> None:

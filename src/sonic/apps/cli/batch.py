@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.batch.manifest import KINDS
 from sonic.apps.cli.ask import confirm
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import QUIET_REFRESH_S, REFRESH_S, Reporter
 from sonic.errors import SettingError
 
@@ -52,9 +53,8 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     run.add_argument("--retry-failed", action="store_true", help="try rows again that would fail as before")
     run.add_argument("--measure", action="store_true", help="track every video: lag and lips, by language")
     run.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (extra ray); local starts one here")
-    run.add_argument("--force", action="store_true", help="replace outputs even if Sonic did not make them")
-    run.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
-    run.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    run.add_argument("-y", "--overwrite", action="store_true", help="replace outputs even if Sonic did not make them")
+    add_reporting(command)
     captions = command.add_argument_group("captions")
     captions.add_argument("--captions", action="store_true", help="from lesson.txt, .srt or .vtt beside the recording")
     add_caption_style(captions)
@@ -89,7 +89,7 @@ def batch(arguments: argparse.Namespace, reporter: Reporter) -> int:
     done = run_batch(
         plan.rows,
         Path(arguments.out),
-        options=Options(measure=arguments.measure, overwrite=arguments.force),
+        options=Options(measure=arguments.measure, overwrite=arguments.overwrite),
         retry_failed=arguments.retry_failed,
         runner=_runner(arguments),
         workers=_workers(arguments),
@@ -107,7 +107,7 @@ def _plan(arguments: argparse.Namespace, reporter: Reporter) -> "Plan":
         reporter.progress(Progress("check", done, total))
 
     rows = _raw_rows(arguments)
-    return check_rows(rows, _defaults(arguments), overwrite=arguments.force, on_checked=checked)
+    return check_rows(rows, _defaults(arguments), overwrite=arguments.overwrite, on_checked=checked)
 
 
 def _raw_rows(arguments: argparse.Namespace) -> Any:
@@ -128,11 +128,14 @@ def _raw_rows(arguments: argparse.Namespace) -> Any:
 
 def _defaults(arguments: argparse.Namespace) -> "Defaults":
     from sonic.apps.batch.rows import Defaults
-    from sonic.apps.cli.commands import chosen_settings, stated_consent
+    from sonic.apps.cli.choose import chosen_values, stated_consent
+    from sonic.apps.cli.config import defaults
 
-    consent = stated_consent(arguments) if arguments.consent else None
+    own = defaults()
+    given = arguments.consent or own.consent
+    consent = stated_consent(arguments, given, arguments.subject or own.subject) if given else None
     return Defaults(
-        settings=chosen_settings(arguments),
+        settings=chosen_values(arguments),
         consent=consent,
         out=Path(arguments.out),
         captions=arguments.captions or arguments.burn_in or arguments.karaoke,

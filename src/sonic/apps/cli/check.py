@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter
 from sonic.settings.platforms import platform_names
 
@@ -29,7 +30,7 @@ def add_check(parent: Any) -> None:
     )
     command.add_argument("video", type=Path, help="a video of any tool")
     command.add_argument("--platform", required=True, metavar="NAME|FILE", help="where it goes")
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=check, when_stopped="nothing was found out")
 
 

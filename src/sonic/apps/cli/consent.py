@@ -11,15 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
 
 if TYPE_CHECKING:
     from sonic.provenance.consent import Consent
+    from sonic.provenance.consent.face import ShownFace
+    from sonic.types import Photo
 
 GROUP = """\
-A consent says who may be animated, on what grounds, for what and until when. It belongs to one photo, of which saved,
-scaled and slightly trimmed copies are recognised, and is signed with this machine's key: a changed word ends it.
+A consent says who may be animated, on what grounds, for what and until when. It belongs to one face of one photo, of
+which saved, scaled and slightly trimmed copies are recognised, and is signed with this machine's key: a changed word
+ends it.
 
   sonic consent new portrait.jpg                        asks what it needs to know, writes portrait.consent.json
   sonic generate portrait.jpg speech.mp3 --consent portrait.consent.json
@@ -39,7 +43,7 @@ examples:
 """
 CHECK = """\
 Says valid, or every reason why not: signature broken, signed by another key, revoked, not given yet, expired, not
-matching (another photo), out of scope, against policy. Exit code 0 for valid, 5 otherwise.
+matching (another photo), another face, out of scope, against policy. Exit code 0 for valid, 5 otherwise.
 """
 SUFFIX = ".consent.json"
 STATEMENTS = {
@@ -62,6 +66,9 @@ def add_consent(parent: Any) -> None:
     command = _action(actions, "check", "Say whether a consent holds.", check, CHECK)
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
     command.add_argument("photo", metavar="PHOTO", nargs="?", help="whether it is for this photo, or a copy of it")
+    command.add_argument(
+        "--face", metavar="N", type=int, help="whether it is for this face of the photo, from the left"
+    )
     command.add_argument("--language", metavar="TAG", help="whether it covers a video in this language, such as en")
     command.add_argument("--purpose", metavar="WORD", help="whether it covers this purpose, such as education")
     command = _action(actions, "revoke", "End a consent on this machine, for good.", revoke)
@@ -72,6 +79,9 @@ def add_consent(parent: Any) -> None:
 
 def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("photo", metavar="PHOTO", type=Path, help="the photo that it is for")
+    command.add_argument(
+        "--face", metavar="N", type=int, help="which face, counted from the left, where there are several"
+    )
     command.add_argument("--subject", help="the person in the photo; not needed for synthetic")
     command.add_argument("--basis", choices=tuple(STATEMENTS), help="the grounds, see below")
     command.add_argument("--evidence", metavar="TEXT", help="where the permission can be found")
@@ -95,7 +105,7 @@ def _with_help(parent: Any, name: str, help_: str, epilog: str) -> argparse.Argu
 
 def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
     command = _with_help(parent, name, help_, epilog)
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -108,14 +118,15 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from sonic.provenance.signer import identity
 
     photo = load_photo(arguments.photo)
+    face = _face(photo, arguments.face)
     unsigned = _asked(arguments)
     if arguments.out and not names.is_folder(arguments.out) and os.path.lexists(arguments.out):
         raise OutputError(f"{arguments.out!r} exists and is kept; give another name with --out")
     if message := active().consent_problem(unsigned):
         raise ConsentError(message)
     confirm(arguments, statement(unsigned))
-    consent = unsigned.bound_to(photo).signed(identity())
-    store.keep(consent)
+    consent = unsigned.bound_to(photo, face=face).signed(identity())
+    consent = store.keep(consent)
     out = _write_new(consent, arguments.out, arguments.photo)
     reporter.result(
         f"{printable(str(out))}  consent {consent.id[:12]} of {consent.subject}, {consent.basis}, signed\n"
@@ -127,10 +138,11 @@ def new(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent show``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent.revocation import revocation_of
 
     consent = _found(arguments.consent)
-    values = consent.summary() | {"revoked_at": store.revoked_at(consent.id)}
+    ended = revocation_of(consent)
+    values = consent.summary() | {"revoked_at": ended.at if ended else None, "revoked_by": ended.by if ended else None}
     reporter.result("\n".join(f"{name:16} {_shown(name, value)}" for name, value in values.items()), **values)
 
 
@@ -142,7 +154,8 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     consent = _found(arguments.consent)
     photo = load_photo(Path(arguments.photo)) if arguments.photo else None
-    found = [(p.kind, p.message) for p in problems(consent, policy=active(), photo=photo)]
+    face = _face(photo, arguments.face) if photo is not None and arguments.face is not None else None
+    found = [(p.kind, p.message) for p in problems(consent, policy=active(), photo=photo, face=face)]
     asked = arguments.language or arguments.purpose
     if asked and (message := scope_message(consent, arguments.language, arguments.purpose)):
         found.append(("out of scope", message))
@@ -156,7 +169,7 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic consent revoke``"""
-    from sonic.provenance.consent import store
+    from sonic.provenance.consent import revocation, store
 
     consent = _found(arguments.consent)
     if not consent.is_signed():
@@ -165,8 +178,11 @@ def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
         )
     confirm(arguments, f"Consent {consent.id[:12]} of {consent.subject} will be revoked; that is final.")
     store.keep(consent)
-    at = store.revoke(consent)
-    text = f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made on it here"
+    at = revocation.revoke(consent)
+    text = (
+        f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made here "
+        "of this photo and subject on what was given before"
+    )
     reporter.result(text, id=consent.id, revoked_at=at)
 
 
@@ -184,6 +200,15 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.result("\n".join(lines) or "no consents yet; make one: sonic consent new PHOTO", consents=rows)
 
 
+def _face(photo: "Photo", number: int | None) -> "ShownFace":
+    """The face of this number, or the only one. Raises FaceError."""
+    from sonic.faces.portrait import find_face
+    from sonic.provenance.consent.face import ShownFace, as_shares
+
+    face = find_face(photo, number)
+    return ShownFace(as_shares(face.box_px, photo), lambda: number is None)
+
+
 def statement(consent: "Consent") -> str:
     """What somebody confirms for this consent."""
     evidence = " ".join(filter(None, (consent.evidence, consent.evidence_name)))
@@ -195,7 +220,7 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
     from sonic.hashing import sha256_of_file
     from sonic.provenance.consent.terms import MAX_EVIDENCE_BYTES, NEED_EVIDENCE, Consent, now_text
 
-    basis = arguments.basis or _needed(arguments, "--basis", f"On what grounds: {', '.join(STATEMENTS)}?")
+    basis = arguments.basis or _basis(arguments)
     subject = arguments.subject or ""
     if not subject and basis != "synthetic":
         subject = _needed(arguments, "--subject", "Who is in the photo?")
@@ -220,6 +245,16 @@ def _asked(arguments: argparse.Namespace) -> "Consent":
         purposes=_list(arguments.purposes),
         confirmed_at=now_text(),
     )
+
+
+def _basis(arguments: argparse.Namespace) -> str:
+    """Which of the grounds it is, each explained; asked until it is one of them."""
+    from sonic.provenance.consent import BASES
+
+    question = "\n".join(["On what grounds may this person be animated?", *(f"  {n:10} {BASES[n]}" for n in BASES)])
+    while (answer := _needed(arguments, "--basis", f"{question}\nWhich one?").casefold()) not in BASES:
+        question = f"{answer!r} is none of {', '.join(BASES)}."
+    return answer
 
 
 def _needed(arguments: argparse.Namespace, option: str, question: str) -> str:
@@ -267,10 +302,9 @@ def _quoted(path: Path) -> str:
 
 def _found(text: str) -> "Consent":
     """The consent in a file of that name, or of this machine with such an id."""
-    from sonic.provenance.consent import Consent, store
+    from sonic.provenance.consent.resolve import consent_from
 
-    path = Path(text)
-    return Consent.from_file(path) if path.suffix or len(path.parts) > 1 or os.path.exists(path) else store.find(text)
+    return consent_from(text)
 
 
 def _limits(consent: "Consent") -> str:
@@ -282,5 +316,11 @@ def _limits(consent: "Consent") -> str:
 
 def _shown(name: str, value: Any) -> str:
     if value is None:
-        return {"languages": "any", "purposes": "any", "expires_on": "never", "revoked_at": "no"}.get(name, "none")
-    return ", ".join(value) if isinstance(value, list) else str(value)
+        return {
+            "languages": "any",
+            "purposes": "any",
+            "expires_on": "never",
+            "revoked_at": "no",
+            "revoked_by": "nobody",
+        }.get(name, "none")
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

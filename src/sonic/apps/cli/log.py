@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
-from sonic.apps.cli.ask import add_force, day, may_replace
+from sonic.apps.cli.ask import day, may_replace
+from sonic.apps.cli.options import add_overwrite, add_reporting
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import MediaError, OutputError, SettingError, SonicError
 from sonic.unfinished import unfinished
@@ -47,18 +48,18 @@ def add_log(parent: Any) -> None:
     command.add_argument("-n", "--last", metavar="N", type=int, help="only the last N")
     command = _action(actions, "show", "Print one entry with all that it holds.", show)
     command.add_argument("entry", metavar="VIDEO|ID|N", help="a video file, the beginning of a content id, or a number")
-    help_ = "Say whether the log is as it was written; exit code 1 if a line was changed or is missing."
+    help_ = "Say whether the log is as it was written and fits the consents; exit code 1 if it is not."
     _action(actions, "verify", help_, verify)
     command = _action(actions, "export", "Write entries as JSON, or as CSV for spreadsheets.", export)
     _add_filters(command)
     command.add_argument("--csv", action="store_true", help="CSV instead of JSON")
     command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: print it)")
-    add_force(command)
+    add_overwrite(command)
 
 
 def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = parent.add_parser(name, help=help_, description=help_)
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -66,7 +67,9 @@ def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentPa
 def _add_filters(command: argparse.ArgumentParser) -> None:
     command.add_argument("--since", metavar="DATE", help="from this day on (UTC), YYYY-MM-DD")
     command.add_argument("--until", metavar="DATE", help="up to and with this day (UTC), YYYY-MM-DD")
-    command.add_argument("--kind", metavar="KIND", help="video, stream, unpublished, consent, revocation or repair")
+    command.add_argument(
+        "--kind", metavar="KIND", help="video, stream, unpublished, consent, revocation, repair or key"
+    )
     command.add_argument("--hash", metavar="HEX", help="where a content id, consent or SHA-256 begins with this")
 
 
@@ -92,22 +95,25 @@ def show(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def verify(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic log verify``"""
     from sonic.provenance import audit
+    from sonic.provenance.consent.crosscheck import faults
 
     found = audit.verify()
-    for line in found.notices:
+    more, notices = faults()
+    problems, notices = (*found.problems, *more), (*found.notices, *notices)
+    for line in notices:
         reporter.notice(line)
-    state = "as they were written" if not found.problems else f"{len(found.problems)} problems"
-    lines = [*found.problems, f"{found.n_entries} entries, {state}; last hash {found.head}"]
+    state = "as they were written" if not problems else f"{len(problems)} problems"
+    lines = [*problems, f"{found.n_entries} entries, {state}; last hash {found.head}"]
     reporter.result(
         "\n".join(lines),
-        intact=not found.problems,
+        intact=not problems,
         entries=found.n_entries,
         head=found.head,
-        problems=found.problems,
-        notices=found.notices,
+        problems=problems,
+        notices=notices,
     )
-    if found.problems:
-        raise SonicError(f"the audit log is not as it was written: {found.problems[0]}; restore it from a copy")
+    if problems:
+        raise SonicError(f"the audit log is not as it was written: {problems[0]}; restore it from a copy")
 
 
 def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -118,7 +124,7 @@ def export(arguments: argparse.Namespace, reporter: Reporter) -> None:
         return
     out, _ = names.named(arguments.out, ("sonic-log",), ".csv" if arguments.csv else ".json")
     if os.path.lexists(out) and not may_replace(arguments, out, foreign=True):
-        raise OutputError(f"{str(out)!r} exists and is kept; give another name, or add --force")
+        raise OutputError(f"{str(out)!r} exists and is kept; give another name, or add --overwrite")
     try:
         with unfinished(out.parent) as place, place.file(".log") as part:
             with part.open("w", encoding="utf-8", newline="") as file:

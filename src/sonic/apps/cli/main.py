@@ -1,14 +1,17 @@
 """Entry point: parse, run, and turn every failure into one line and an exit code."""
 
 import errno
+import logging
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any
 
+from sonic.apps.cli.completion import complete
 from sonic.apps.cli.parser import build_parser, engine_named
 from sonic.apps.cli.show import Reporter, drop, put
 from sonic.errors import NO_MEMORY, InstallError, OutputError, SonicError, lacks_memory
@@ -62,10 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     when_stopped = "nothing was written"
     with _Stops() as stops:
         try:
-            arguments = build_parser(engine_named(words)).parse_args(words)
+            parser = build_parser(engine_named(words))
+            complete(parser)
+            arguments = parser.parse_args(_asking_for_help(words))
             reporter = Reporter(json_lines=arguments.json, quiet=getattr(arguments, "quiet", False))
             when_stopped = getattr(arguments, "when_stopped", when_stopped)
-            return _printed(reporter, arguments.run(arguments, reporter) or 0)
+            with _telling_all() if getattr(arguments, "verbose", False) else nullcontext():
+                return _printed(reporter, arguments.run(arguments, reporter) or 0)
         except SystemExit as done:  # after --help and --version
             _flush()
             raise done
@@ -76,6 +82,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             failure = _failure(error)
             reporter.error(failure)
             return failure.exit_code
+
+
+def _asking_for_help(words: list[str]) -> list[str]:
+    """``sonic help generate`` is ``sonic generate --help``."""
+    return [*words[1:], "--help"] if words[:1] == ["help"] else words
+
+
+@contextmanager
+def _telling_all() -> Iterator[None]:
+    """What Sonic's modules log goes to standard error, with the time that has passed."""
+    handler, log = logging.StreamHandler(sys.stderr), logging.getLogger("sonic")
+    handler.setFormatter(logging.Formatter("%(relativeCreated)7.0f ms  %(name)s: %(message)s"))
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def _printed(reporter: Reporter, code: int) -> int:
@@ -114,7 +140,7 @@ def _of(error: OSError) -> str:
 
 
 def _install_remedy(error: ImportError) -> str:
-    """MediaPipe pulls in an OpenCV that opens windows; a server has not the system libraries for it."""
+    """Another package's OpenCV, one that opens windows, may lie in place of ours; servers have no libraries for it."""
     if "libGL" in str(error) or "cv2" in str(error):
         return "pip install --force-reinstall --no-deps opencv-python-headless==4.11.0.86"
     return "reinstall sonic-talk"
@@ -140,7 +166,7 @@ def _flush() -> None:
 
 
 def _silence_native_libraries() -> None:
-    """MediaPipe's C++ writes start-up chatter to file descriptor 2 that no setting turns off.
+    """onnxruntime tells file descriptor 2 of devices that it does not find, before any setting of its own can be made.
 
     Python keeps the real stderr under another descriptor, so that our own lines and tracebacks are still seen.
     """

@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,13 +34,17 @@ def named(given: str | None, inputs: Sequence[str | os.PathLike[str]], suffix: s
     return folder / fitting([Path(path).stem for path in inputs], suffix, folder), True
 
 
-def free(path: Path, suffix: str, *others: str) -> Path:
-    """``path``, which ends in ``suffix``, or the same with -2, -3 ...: nothing is there, also with other suffixes."""
+def free(path: Path, suffix: str, *others: str, taken: Collection[Path | None] = ()) -> Path:
+    """``path``, which ends in ``suffix``, or the same with -2, -3 ...: nothing is there, also with other suffixes.
+
+    ``taken`` are names that others will get.
+    """
     stem, number = path.name.removesuffix(suffix), 1
     while True:
         name = stem if number == 1 else f"{stem}-{number}"
-        if not any(os.path.lexists(path.with_name(name + end)) for end in (suffix, *others)):
-            return path.with_name(name + suffix)
+        wanted = path.with_name(name + suffix)
+        if wanted not in taken and not any(os.path.lexists(path.with_name(name + end)) for end in (suffix, *others)):
+            return wanted
         number += 1
 
 

@@ -6,12 +6,15 @@ from fractions import Fraction
 from typing import Any, get_args
 
 from sonic import __version__
-from sonic.apps.cli import commands
-from sonic.apps.cli.ask import add_confirmed, add_force
+from sonic.apps.cli import commands, completion, config
+from sonic.apps.cli.ask import add_confirmed
 from sonic.apps.cli.batch import add_batch, add_caption_style
 from sonic.apps.cli.check import add_check
 from sonic.apps.cli.consent import add_consent
+from sonic.apps.cli.generate import generate
 from sonic.apps.cli.log import add_log
+from sonic.apps.cli.options import add_overwrite, add_reporting
+from sonic.apps.cli.studio import add_studio
 from sonic.apps.cli.train import add_train
 from sonic.apps.cli.usage import Parser
 from sonic.apps.cli.verify import add_verify
@@ -33,18 +36,23 @@ One portrait and one speech recording become a labelled video of the portrait sp
 
   sonic demo                                        make a first video, of a fictional person
   sonic generate portrait.jpg speech.mp3 --consent self --subject "Ada Example"
+  sonic studio                                      the same in the browser
   sonic inspect portrait.jpg                        would another photo be better?
   sonic verify video.mp4                            what is this video?
 
-All commands: sonic --help. One command: sonic generate --help.
+All commands: sonic help. One command: sonic help generate.
 """
 
+RECORDING = "a recording: WAV, MP3, FLAC, OGG/Opus, M4A/AAC, AIFF, AMR, WMA, the sound of a video, or - for a pipe"
 GENERATE_EXAMPLES = """\
 examples:
   sonic generate portrait.jpg speech.mp3 -o out.mp4 --consent self --subject "Ada Example"
   sonic generate portrait.jpg speech.mp3 --preset quality --min-resolution 1024 --consent portrait.consent.json
   sonic generate portrait.png lesson.m4a --framing 9:16 --expand-ratio 0.2 \\
       --consent written --subject "Ada Example" --evidence "release form 2026-014"
+  sonic generate teacher.jpg lessons/*.mp3 -o videos/          a video of each recording
+  sonic generate presenter.png --text "Welcome." --voice en    speech by an installed espeak-ng or piper
+  say "Hello" | sonic generate portrait.jpg - -o - > out.mp4   from and into pipes
 """
 
 
@@ -69,10 +77,13 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     _add_evaluate(commands_)
     _add_doctor(commands_)
     _add_demo(commands_, engine)
+    completion.add_completion(commands_)
+    _add_config(commands_)
     add_verify(commands_)
     add_check(commands_)
     add_consent(commands_)
     add_log(commands_)
+    add_studio(commands_)
     add_train(commands_)
     add_weights(commands_)
     return parser
@@ -82,7 +93,7 @@ def _command(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> 
     command: argparse.ArgumentParser = parent.add_parser(
         name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run)
     return command
 
@@ -92,15 +103,23 @@ def _add_generate(parent: Any, engine: str) -> None:
         parent,
         "generate",
         "Make a video of a portrait speaking.",
-        commands.generate,
+        generate,
         GENERATE_EXAMPLES + "\n" + EXIT_CODES,
     )
-    _add_inputs(command)
+    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
+    command.add_argument("speech", nargs="*", help=f"{RECORDING}; several, and further photos: one video of each pair")
+    command.add_argument("--text", metavar="TEXT|@FILE", help="what is said, instead of a recording; needs --voice")
     command.add_argument(
-        "-o", "--out", metavar="MP4|FOLDER", help="the video (default: PORTRAIT-SPEECH.mp4 in this or that folder)"
-    )
-    add_force(command)
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+        "--voice", metavar="NAME|FILE",
+        help="who says it: a language of an installed espeak-ng, such as en or cmn, or the .onnx of a piper voice",
+    )  # fmt: skip
+    command.add_argument(
+        "-o", "--out", metavar="MP4|FOLDER|-",
+        help="the video, - for standard output (default: PORTRAIT-SPEECH.mp4 in this or that folder)",
+    )  # fmt: skip
+    command.add_argument("--dry-run", action="store_true", help="check everything and say what would be made")
+    command.add_argument("--open", action="store_true", help="show the video when it is done")
+    add_overwrite(command)
     captions = command.add_argument_group("captions", "written beside the video as .vtt and .srt")
     captions.add_argument("--captions", metavar="TEXT|SRT|VTT", help="what is said; a text is timed by the recording")
     add_caption_style(captions)
@@ -118,8 +137,8 @@ def _add_preview(parent: Any, engine: str) -> None:
 def _add_inspect(parent: Any) -> None:
     help_ = "Draw what the face analysis sees on a photo, and say what would make a better one."
     command = _command(parent, "inspect", help_, commands.inspect)
-    command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
-    _add_picture(command, "the picture (default: PORTRAIT-inspect.png)")
+    command.add_argument("portrait", nargs="+", help="photos: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
+    _add_picture(command, "the picture, or a folder (default: PORTRAIT-inspect.png)")
     _add_settings(command, "light", phases=("frame",))
 
 
@@ -138,36 +157,39 @@ def _add_doctor(parent: Any) -> None:
     _command(parent, "doctor", help_, commands.doctor)
 
 
+def _add_config(parent: Any) -> None:
+    help_ = "Show your defaults, such as consent, preset and folder, and where their file is."
+    _command(parent, "config", help_, config.show, f"The file is TOML, and could say:\n\n{config.EXAMPLE}")
+
+
 def _add_demo(parent: Any, engine: str) -> None:
     help_ = "Make a video of the bundled fictional portrait saying the bundled recording."
     command = _command(parent, "demo", help_, commands.demo)
     command.add_argument(
         "-o", "--out", metavar="MP4|FOLDER", default="demo.mp4", help="the video (default: %(default)s)"
     )
-    add_force(command)
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+    command.add_argument("--open", action="store_true", help="show the video when it is done")
+    add_overwrite(command)
     _add_settings(command, engine)
 
 
 def _add_picture(command: argparse.ArgumentParser, help_: str) -> None:
     command.add_argument("-o", "--out", metavar="PNG|FOLDER", help=help_)
-    add_force(command)
+    add_overwrite(command)
 
 
 def _add_inputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("portrait", help="a photo: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
-    command.add_argument(
-        "speech", help="a recording: WAV, MP3, FLAC, OGG/Opus, M4A/AAC, AIFF, AMR, WMA, or the sound of a video"
-    )
+    command.add_argument("speech", help=RECORDING)
 
 
 def _add_consent(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("consent", "who allowed this video; recorded beside it")
     group.add_argument(
         "--consent",
-        required=True,
-        metavar="BASIS|FILE",
-        help="self (you are the person), written, licensed, synthetic (no real person), or a `sonic consent` file",
+        metavar="BASIS|FILE|ID",
+        help="self (you are the person), written, licensed, synthetic (no real person), or a `sonic consent` file "
+        "or its id (default: PORTRAIT.consent.json beside the photo)",
     )
     group.add_argument("--subject", help="the person in the portrait; not needed for synthetic")
     group.add_argument("--evidence", help="where the permission can be found; required for written and licensed")

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:  # a help text needs no numpy
     from sonic.errors import SonicError
-    from sonic.pipeline.job import Pace
+    from sonic.pipeline.job import Job, Pace
+    from sonic.settings import Settings
     from sonic.types import Progress
 
 REFRESH_S = 0.1
 """A terminal's progress line is redrawn at most this often."""
+_WIDE = 90
+"""Columns of a terminal from which there is room for a bar."""
 QUIET_REFRESH_S = 5.0
 """A log file gets a line at most this often."""
 
@@ -30,6 +34,7 @@ class Reporter:
         self._json = json_lines
         self._quiet = quiet
         self._terminal = is_terminal(sys.stderr)
+        self._ink = Ink(sys.stderr)
         self._stage = ""
         self._pace: Pace | None = None
         self._last_drawn_s = 0.0
@@ -50,7 +55,9 @@ class Reporter:
             self._emit("progress", stage=report.stage, done=report.done, total=report.total,
                        per_second=round(rate, 2), remaining_s=round(remaining_s, 1))  # fmt: skip
             return
-        self._draw(progress_line(report, rate, remaining_s), finished=finished)
+        line = progress_line(report, rate, remaining_s)
+        wide = shutil.get_terminal_size().columns >= _WIDE
+        self._draw(f"{bar(report, sys.stderr)} {line}" if self._terminal and wide else line, finished=finished)
 
     def _paced(self, report: "Progress") -> tuple[float, float]:
         if self._pace is None:
@@ -58,6 +65,20 @@ class Reporter:
 
             self._pace = Pace()
         return self._pace.of(report)
+
+    def job(self, settings: "Settings") -> "Job":
+        """A job that reports here."""
+        from sonic.pipeline.job import Job
+        from sonic.types import Observer
+
+        return Job(settings, Observer(progress=self.progress, notice=self.notice))
+
+    def heading(self, text: str) -> None:
+        """Which of several pieces of work begins."""
+        if self._json:
+            self._emit("begin", what=text)
+        elif not self._quiet:
+            self._text(self._ink.bold(text))
 
     @property
     def draws_often(self) -> bool:
@@ -84,7 +105,7 @@ class Reporter:
         if self._json:
             self._emit("notice", message=line)
         else:
-            self._text(f"note: {printable(line)}")
+            self._text(f"{self._ink.yellow('note:')} {printable(line)}")
 
     def result(self, text: str, **values: Any) -> None:
         """What came of the command."""
@@ -115,7 +136,7 @@ class Reporter:
         if self._json:
             self._emit("error", kind=type(error).__name__, message=str(error), exit_code=error.exit_code)
         else:
-            self._text(f"sonic: {printable(str(error))}")
+            self._text(f"{self._ink.red('sonic:')} {printable(str(error))}")
 
     def stopped(self, consequence: str) -> None:
         """The user stopped the command."""
@@ -138,7 +159,8 @@ class Reporter:
         if not self._terminal:
             put(sys.stderr, line)
             return
-        put(sys.stderr, f"\r{line:<78}", end="")
+        room = shutil.get_terminal_size().columns - 1
+        put(sys.stderr, f"\r{line:<{room}.{room}}", end="")
         self._line_open = True
         if finished:
             self._close_line()
@@ -147,6 +169,45 @@ class Reporter:
         if self._line_open:
             put(sys.stderr, "")
             self._line_open = False
+
+
+class Ink:
+    """Colours for people at a terminal; none in pipes and files, on a dumb terminal, and where NO_COLOR is set."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        self._on = bool(os.environ.get("FORCE_COLOR")) or (is_terminal(stream) and not plain and _takes_escapes())
+
+    def bold(self, text: str) -> str:
+        """A heading."""
+        return self._in("1", text)
+
+    def red(self, text: str) -> str:
+        """An error."""
+        return self._in("1;31", text)
+
+    def yellow(self, text: str) -> str:
+        """A notice."""
+        return self._in("33", text)
+
+    def _in(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._on else text
+
+
+def _takes_escapes() -> bool:
+    """Whether colours reach the screen: the old console of Windows has to be asked."""
+    return sys.platform != "win32" or bool(os.environ.get("WT_SESSION") or os.environ.get("TERM"))
+
+
+def bar(report: "Progress", stream: TextIO | None, width: int = 20) -> str:
+    """How much is done, as a bar of blocks, or of ASCII where the stream has no blocks."""
+    full, empty = "█", "░"
+    try:
+        full.encode(getattr(stream, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        full, empty = "#", "."
+    done = round(width * min(report.done / max(report.total, 1), 1))
+    return full * done + empty * (width - done)
 
 
 def is_terminal(stream: TextIO | None) -> bool:

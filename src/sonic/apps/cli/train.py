@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, SettingError
 
@@ -82,8 +83,7 @@ def _step(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> arg
     command: argparse.ArgumentParser = parent.add_parser(
         name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress, only notices and errors")
+    add_reporting(command)
     command.set_defaults(run=run, when_stopped=WHEN_STOPPED)
     return command
 

@@ -4,7 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sonic.apps.cli.show import Reporter
+from sonic.apps.cli.inputs import expanded
+from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.show import Reporter, printable
+from sonic.errors import MediaError
 
 EPILOG = """\
 It looks at the Content Credentials, the AIGC metadata, the record beside the video, the audit log and the consents of
@@ -17,9 +20,10 @@ exit codes:
   12 no trace of AI generation was found, which proves nothing
   13 made with Sonic by its signed statement, unchanged since, but nobody that is known here signed it
   14 signed by another tool; "states_ai" of --json says whether anything in it speaks of AI
-  15 its layers belong to different videos
+  15 its layers contradict each other: they are not all of this video, or not as they were made
    3 no video, picture or recording, or too damaged to be read
    2 the trust list or the policy of this machine cannot be read
+Of several files the code is that of the first that is not 0.
 """
 
 
@@ -29,16 +33,27 @@ def add_verify(parent: Any) -> None:
     command = parent.add_parser(
         "verify", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("video", type=Path, help="a video, a picture such as a screenshot of one, or a recording")
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
-    command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    command.add_argument("video", nargs="+", help="videos, pictures such as a screenshot of one, or recordings")
+    add_reporting(command)
     command.set_defaults(run=verify, when_stopped="nothing was found out")
 
 
 def verify(arguments: argparse.Namespace, reporter: Reporter) -> int:
-    """``sonic verify``; returns the exit code of its verdict."""
+    """``sonic verify``; returns the exit code of its verdict; of several files, of the first that is not 0."""
     from sonic.verification import verify as verified
 
-    found = verified(arguments.video, on_progress=reporter.progress)
-    reporter.result(found.to_text(), **found.to_dict())
-    return found.exit_code
+    files, code = expanded(arguments.video), 0
+    for file in files:
+        if len(files) > 1:
+            reporter.heading(printable(file))
+        try:
+            found = verified(Path(file), on_progress=reporter.progress)
+        except MediaError as error:
+            if len(files) == 1:
+                raise
+            reporter.error(error)
+            code = code or error.exit_code
+            continue
+        reporter.result(found.to_text(), **found.to_dict())
+        code = code or found.exit_code
+    return code

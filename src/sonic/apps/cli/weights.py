@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli.ask import agreed, can_ask
+from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter, put
 from sonic.errors import InstallError, SettingError
 
@@ -74,7 +75,7 @@ def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> a
     command: argparse.ArgumentParser = parent.add_parser(
         name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
+    add_reporting(command)
     command.set_defaults(run=run, when_stopped=WHEN_STOPPED)
     return command
 

@@ -5,14 +5,19 @@ from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
+import numpy as np
+
 from sonic.counts import covering_frames, samples_of, video_frames
 from sonic.engines.light.lips.diffusion import FPS, PIECE
 from sonic.engines.light.lips.predict import lips_from_speech
 from sonic.engines.light.nonverbal.breath import breathe
+from sonic.engines.light.nonverbal.expression import MANNERS, Manner, between, expressed
 from sonic.engines.light.nonverbal.motion import NonverbalGenerator, NonverbalMotion
 from sonic.motion import (
+    MOUTH,
     Motion,
     Window,
+    brow_weights,
     close_in_silence,
     limit,
     offset,
@@ -40,17 +45,19 @@ def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int =
 
     Together they are video_frames(duration_s, settings.fps) samples. The same speech and settings give the same motion,
     and so does any length of the pieces (``piece`` frames at 25 fps), to some 1e-5. Each gain has a true zero:
-    dynamic_scale stills the mouth, motion_scale the head, the gaze and the brows, blink_scale the blinks.
+    dynamic_scale stills the mouth, motion_scale the head, the gaze, the brows and smiles that come and go, blink_scale
+    the blinks. What settings.expression holds does not move; expression_scale 0 takes it away.
     """
     fps = Fraction(FPS)
     samples = Opening(speech.samples, samples_of(duration_s))
-    generator = NonverbalGenerator(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale)
+    manner = between(MANNERS[settings.expression], settings.expression_scale)
+    generator = NonverbalGenerator(samples, fps, seed=settings.seed, blink_scale=settings.blink_scale, manner=manner)
     lips = lips_from_speech(
         samples, steps=settings.inference_steps, seed=settings.seed, articulation=settings.articulation, piece=piece
     )
     n, n_asked, n_given = covering_frames(len(samples), fps), video_frames(duration_s, settings.fps), 0
     for window in windows((_lips_alone(shape, gap) for shape, gap in lips), n, _MARGIN):
-        motion = _shaped(window, generator.until(window.end), settings)
+        motion = _shaped(window, generator.until(window.end), manner, settings)
         ready = n_asked if window.final == n else min(ceil(window.final * settings.fps / fps), n_asked)
         if ready > n_given:
             yield retime(motion, settings.fps, ready - n_given, begins=window.begins, first=n_given)
@@ -61,7 +68,7 @@ def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
     return replace(Motion.still(len(lip_gap), Fraction(FPS)), shape=shape, lip_gap=lip_gap)
 
 
-def _shaped(window: Window, nonverbal: NonverbalMotion, settings: Settings) -> Motion:
+def _shaped(window: Window, nonverbal: NonverbalMotion, manner: Manner, settings: Settings) -> Motion:
     """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
     now = slice(window.begins, window.end)
     late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
@@ -70,12 +77,14 @@ def _shaped(window: Window, nonverbal: NonverbalMotion, settings: Settings) -> M
     mouth = breathe(mouth, nonverbal.parted_mm[now])
     motion = replace(
         mouth,
+        shape=np.hstack([mouth.shape[:, MOUTH], brow_weights(nonverbal.brows[now])]),
         lids=nonverbal.lids[now],
         gaze=nonverbal.gaze[now],
-        brows=nonverbal.brows[now],
         pose_deg=nonverbal.pose_deg[now],
         shift=nonverbal.shift[now],
     )
     # Gains come first: scale_rest undoes the lids' share of gaze and brows, which only matches before smoothing.
     motion = scale_rest(scale_mouth(motion, settings.dynamic_scale), settings.motion_scale)
-    return limit(smooth(motion, settings.smoothing))
+    motion = smooth(motion, settings.smoothing)
+    gains = {"rest_gain": settings.motion_scale, "mouth_gain": settings.dynamic_scale}
+    return limit(expressed(motion, nonverbal.smile[now], manner, **gains))

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sonic.engines.light.lips.former import N_COMPONENTS, measures
 from sonic.evaluation.metrics.eyes import eye_distance
-from sonic.faces.model import face_model
 from sonic.faces.topology import CHIN_TIP, LIP_BOTTOM, LIP_TOP, MOUTH_LEFT, MOUTH_RIGHT, NOSE_ROOT
-from sonic.motion import N_SHAPE
 from sonic.signals import REACH_S, best_lag, lag_curve
 from sonic.speech.encoders.whisper import WhisperListener, shipped_encode
 from sonic.types import F32, F64, Samples
@@ -73,14 +72,12 @@ def seen_mouth(points: F32 | F64) -> F64:
 def expected_mouth(samples: Samples, n: int) -> F64:
     """(n, 3) opening, width and jaw in mm at 25 fps that the shipped networks expect of this sound."""
     listener, network = WhisperListener(samples, shipped_encode()), session("lips")
-    pieces = [np.zeros((0, N_SHAPE + 1), np.float32)]
+    pieces = [np.zeros((0, N_COMPONENTS + 1), np.float32)]
     for first in range(0, n, _PIECE):
         last = min(first + _PIECE, n)
         features = listener.frames(INNER * (first - _MARGIN), INNER * (last + _MARGIN))
         heard = network.run(None, {"features": features[None]})[0][0]
-        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first, : N_SHAPE + 1]))
+        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first, : N_COMPONENTS + 1]))
     latents = np.concatenate(pieces).astype(np.float64)
-    basis = face_model().basis.astype(np.float64)
-    width, jaw = basis[:, MOUTH_RIGHT, 0] - basis[:, MOUTH_LEFT, 0], basis[:, CHIN_TIP, 1]
-    shape = latents[:, :N_SHAPE]
-    return np.stack([np.maximum(latents[:, N_SHAPE], 0), shape @ width, shape @ jaw], 1)
+    width, jaw = measures()[:2] @ latents[:, :N_COMPONENTS].T
+    return np.stack([np.maximum(latents[:, N_COMPONENTS], 0), width, jaw], 1)

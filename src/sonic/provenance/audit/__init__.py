@@ -11,8 +11,9 @@
 
 A line is on the disk before the video that it is about gets its name: a video without a line cannot come of a crash, a
 line without a video can. What a crash leaves of a line is moved to ``audit.torn-*`` when the next one is written, and a
-line says so. ``audit.head`` repeats number and hash of the last line, so that lines missing at the end are noticed.
-Somebody who may write here can write a whole new log; the hash of the last line, kept elsewhere, shows that too.
+line says so. ``audit.head`` holds number and hash of the last line under the seal of the local key, so that lines
+missing at the end are noticed, and a missing head too. Whoever can use the key can write a whole new log; a video that
+was made beside the old one shows that, for its signed statement holds the hash of the line before it.
 """
 
 from collections.abc import Iterator
@@ -21,13 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.errors import OutputError
 from sonic.hashing import sha256_of
-from sonic.provenance.audit.chain import Entry, append, ready
+from sonic.provenance.audit.chain import Entry, append, last, opened, ready
 from sonic.provenance.audit.read import Verdict, entries, find, verify
 
 if TYPE_CHECKING:
     from sonic.provenance.record import Record
 
-__all__ = ["KINDS", "Entry", "Verdict", "append", "entered", "entries", "facts_of", "find", "ready", "verify"]
+__all__ = [
+    "KINDS", "Entry", "Verdict", "append", "entered", "entries", "facts_of", "find", "last", "opened", "ready",
+    "verify",
+]  # fmt: skip
 
 KINDS = {
     "video": "a video is complete and about to get its name",
@@ -36,6 +40,7 @@ KINDS = {
     "consent": "a consent was made or first used here",
     "revocation": "a consent was revoked",
     "repair": "the log was found torn or cut off before this line",
+    "key": "a new local key was made and seals the log from here on",
 }
 """Each kind of line and what it means."""
 

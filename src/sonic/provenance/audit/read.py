@@ -4,23 +4,19 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sonic.errors import OutputError
-from sonic.provenance.audit.chain import (
-    GENESIS,
-    LOG,
-    MAX_LINE,
-    Entry,
-    entry_hash,
-    missing,
-    parsed,
-    while_nobody_writes,
-)
+from sonic.provenance.audit import head
+from sonic.provenance.audit.chain import LOG, MAX_LINE, Entry, entry_hash, parsed, while_nobody_writes
+from sonic.provenance.audit.head import GENESIS
 from sonic.provenance.keys import home
 
 MIN_PREFIX = 4
 """Fewer digits of a content id name none."""
+EARLIEST = "2026-01-01"
+"""No line is older."""
 MAX_TOLD = 100
 """More problems than this are counted, not told."""
 
@@ -39,10 +35,13 @@ class Verdict:
     """One line each: what crashes left and was set right."""
 
 
-def entries() -> Iterator[Entry]:
-    """Every entry that can be read, in order; ``verify`` tells of the others. Raises OutputError."""
+def entries(kind: str | None = None) -> Iterator[Entry]:
+    """Every entry that can be read, or those of one kind, in order; ``verify`` tells of others. Raises OutputError."""
+    mark = b"" if kind is None else f'"{kind}"'.encode("ascii")
     for _, line in _lines():
-        if entry := _whole(line):
+        if mark not in line:  # most lines need not be understood
+            continue
+        if (entry := _whole(line)) and kind in (None, entry.kind):
             yield entry
 
 
@@ -69,6 +68,8 @@ def verify() -> Verdict:
             if entry := _whole(line):
                 for what in _faults(entry, last):
                     problems.add(f"line {number} {what}")
+                for what in _odd_times(entry, last):
+                    notices.add(f"line {number} {what}")
                 if entry.kind == "repair":
                     (problems if "missing" in entry.facts else notices).add(f"line {number}: {_repaired(entry.facts)}")
                 last, n_entries = entry, n_entries + 1
@@ -76,8 +77,8 @@ def verify() -> Verdict:
                 problems.add(f"line {number} is no entry: it was changed")
             else:
                 notices.add(f"line {number} is torn, as a crash leaves it; the next entry sets it aside")
-        if lost := missing(home(), last):
-            problems.add(f"{lost} missing at the end: the log was cut off")
+        if lost := head.fault(home(), last, head.sealed_by(home())):
+            problems.add(lost)
     return Verdict(n_entries, last.hash if last else GENESIS, problems.lines(), notices.lines())
 
 
@@ -113,12 +114,21 @@ def _faults(entry: Entry, last: Entry | None) -> list[str]:
     return found
 
 
+def _odd_times(entry: Entry, last: Entry | None) -> list[str]:
+    """What the clock cannot have said if it was right all the time; times of one form are compared as texts."""
+    if last and entry.at < last.at:
+        return [f"is of {entry.at}, the line before it of {last.at}: the clock was wrong, or was set back"]
+    if entry.at > f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%SZ}":
+        return [f"is of {entry.at}, after today: the clock was wrong"]
+    return [] if entry.at >= EARLIEST else [f"is of {entry.at}, before Sonic was: the clock was wrong"]
+
+
 def _repaired(repair: Mapping[str, Any]) -> str:
     parts = []
     if "torn_bytes" in repair:
         parts.append(f"{repair['torn_bytes']} bytes of a torn entry were set aside in {repair.get('kept_as')}")
     if "missing" in repair:
-        parts.append(f"{repair['missing']} was missing when the log went on: it had been cut off")
+        parts.append(f"found when the log went on: {repair['missing']}")
     return " and ".join(map(str, parts)) or "the log was repaired"
 
 

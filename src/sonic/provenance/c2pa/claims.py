@@ -5,8 +5,8 @@
     c2pa.ai-disclosure      the kind and the name of the model (C2PA 2.4)
     cawg.training-mining    no training and no mining: the consent is for this video
     c2pa.soft-binding       the content id that the watermark carries
-    org.sonic-talk.made     {"produce_id", "record_sha256", "engine", "weights": [{"name", "sha256"}],
-                            "photo": {"sha256"}, "speech": {"sha256"}}
+    org.sonic-talk.made     {"produce_id", "record_sha256", "log_head", "engine", "weights": [{"name", "sha256"}],
+                            "photo": {"sha256"}, "speech": {"sha256"}, "read_back": {"label", "watermark"}}
     org.sonic-talk.consent  {"sha256", "basis", "given_on", "expires_on", "languages", "purposes"}
 
 Nobody is named and no file is: hashes lead to the record beside the video and to the consent file, for those who have
@@ -19,6 +19,7 @@ from typing import Any
 from sonic.hashing import sha256_of
 from sonic.provenance.consent import Consent
 from sonic.provenance.label import SUBTEXT, TEXT
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.record import Record, made_with
 
 MADE = "org.sonic-talk.made"
@@ -37,13 +38,13 @@ NOT_FOR = ("cawg.ai_generative_training", "cawg.ai_training", "cawg.data_mining"
 """Uses that no video allows. Inference stays open: detectors of generated video must be able to look at it."""
 
 
-def definition(record: Record, title: str) -> dict[str, Any]:
+def definition(record: Record, title: str, marks: ReadBack) -> dict[str, Any]:
     """The manifest definition of the video of this record; its two ingredients are added from their files."""
     assertions = {
         "c2pa.actions": {"actions": _actions(record), "allActionsIncluded": True},
         DISCLOSURE: _disclosure(record),
         TRAINING: {"entries": {use: {"use": "notAllowed"} for use in NOT_FOR}},
-        MADE: _made(record),
+        MADE: _made(record) | {"read_back": marks.to_dict()},
         CONSENT: _consent(record.consent),
         SOFT_BINDING: {"alg": WATERMARK_ALGORITHM, "blocks": [{"scope": {}, "value": record.watermark}]},
     }
@@ -109,6 +110,7 @@ def _made(record: Record) -> dict[str, Any]:
     return {
         "produce_id": record.produce_id,
         "record_sha256": record.core_sha256(),
+        "log_head": record.log_head,
         "engine": record.settings.engine,
         "weights": [{"name": name, "sha256": sha256} for name, sha256 in sorted(record.weights.items())],
         "photo": {"sha256": record.photo_sha256},

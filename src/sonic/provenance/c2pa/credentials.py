@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import MediaError, SettingError
-from sonic.files import read_small
+from sonic.files import open_regular, read_small
 from sonic.provenance.c2pa import toolkit
 from sonic.provenance.c2pa.claims import CONSENT, HASH_ID, MADE
 from sonic.provenance.c2pa.jumbf import signer_certificate
@@ -140,7 +140,7 @@ def _report(path: Path, media_type: str, anchors: str | None) -> tuple[dict[str,
     import c2pa
 
     trust = {"trust": {"user_anchors": anchors}} if anchors else {}
-    with toolkit.context(**trust) as context, path.open("rb") as file:
+    with toolkit.context(**trust) as context, open_regular(path) as file:
         try:
             reader = c2pa.Reader(media_type, file, context=context)
         except c2pa.C2paError.ManifestNotFound:
@@ -167,7 +167,7 @@ def _object(text: str) -> dict[str, Any]:
 
 def _holds_nothing(path: Path) -> bool:
     """Whether a file that the library cannot read shows no trace of a manifest."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         tail = b""
         while block := file.read(1 << 20):
             if _TRACE in tail + block:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sonic.errors import OutputError
+from sonic.files import open_regular
 from sonic.media.sniff import sniff_file
 from sonic.provenance.c2pa import claims, toolkit
 from sonic.provenance.c2pa.credentials import read_credentials
 from sonic.provenance.keys import Identity
+from sonic.provenance.read_back import ReadBack
 from sonic.provenance.record import Record
 from sonic.types import OnNotice
 
@@ -41,9 +43,17 @@ class Signed:
 
 
 def sign(
-    unsigned: Path, signed: Path, *, record: Record, photo_file: Path, title: str, signer: Identity, on_notice: OnNotice
+    unsigned: Path,
+    signed: Path,
+    *,
+    record: Record,
+    marks: ReadBack,
+    photo_file: Path,
+    title: str,
+    signer: Identity,
+    on_notice: OnNotice,
 ) -> Signed:
-    """Write the MP4 ``unsigned`` with Content Credentials to ``signed``.
+    """Write the MP4 ``unsigned``, in which these ``marks`` were read, with Content Credentials to ``signed``.
 
     The inputs become ingredients, with the Content Credentials that they may bring along; an input that the library
     cannot read is named by its hash alone, with a notice. Without a timestamp of the signer's authority that reads
@@ -53,7 +63,7 @@ def sign(
         _Input("photo", photo_file, record.photo_sha256),
         _Input("speech", record.clip.sound.source, record.audio_sha256),
     )
-    work = _Work(unsigned, signed, claims.definition(record, title), inputs, signer)
+    work = _Work(unsigned, signed, claims.definition(record, title, marks), inputs, signer)
     if signer.timestamp_url is not None:
         try:
             made = work.done(signer.timestamp_url, on_notice)
@@ -134,7 +144,7 @@ def _add(builder: Any, one: _Input) -> str | None:
 
     kind, reason = "unknown", "that kind of file holds none"
     try:
-        with one.path.open("rb") as file:
+        with open_regular(one.path) as file:
             kind = sniff_file(file)
             if media_type := toolkit.MEDIA_TYPES.get(kind):
                 builder.add_ingredient(_description(one, kind), media_type, file)

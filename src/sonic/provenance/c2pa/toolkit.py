@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from sonic.files import open_regular
 from sonic.media.sniff import sniff_file
 
 MEDIA_TYPES = {
@@ -73,7 +74,7 @@ def context(**settings: Mapping[str, Any]) -> Any:
 
 def media_type(path: Path) -> str | None:
     """What the library is told that this file is, by its content; None if it cannot hold Content Credentials."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return MEDIA_TYPES.get(sniff_file(file))
 
 

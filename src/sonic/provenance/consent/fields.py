@@ -28,6 +28,8 @@ def read(values: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(parts, dict) or set(parts) != {"public_key", "value"}:
         raise ConsentError("its signature must hold public_key and value; it was changed")
     fields["signature"] = Signature(**parts)
+    if values.get("face_box") is None and values["consent"] != "sonic-consent/1":
+        raise ConsentError("face_box must name a face; it was changed")
     return fields
 
 
@@ -50,19 +52,31 @@ def checked(values: dict[str, Any]) -> dict[str, Any]:
     for name in ("given_on", "expires_on"):
         if type(values[name]) is not date and (values[name] is not None or name == "given_on"):
             raise ConsentError(f"{name} is {values[name]!r}; it must be a date such as date(2026, 5, 31)")
-    _check_codes(values["photo_likeness"], values["signature"])
-    return found
+    _check_signature(values["signature"])
+    return found | _checked_pictures(values)
 
 
-def _check_codes(likeness: Any, signature: Any) -> None:
-    """Raise ConsentError unless a likeness can be read and a signature is made of two texts of reasonable length."""
+def _checked_pictures(values: dict[str, Any]) -> dict[str, Any]:
+    """What is known of photo and face."""
+    for name in ("photo_likeness", "face_likeness"):
+        _check_likeness(name, values[name])
+    box = values["face_box"]
+    return {} if box is None else {"face_box": validators.box("face_box", box)}
+
+
+def _check_likeness(name: str, likeness: Any) -> None:
+    """Raise ConsentError unless it is None or can be read."""
     if likeness is not None:
         from sonic.provenance.likeness import Likeness
 
         try:
-            Likeness.from_text(validators.code("photo_likeness", likeness))
+            Likeness.from_text(validators.code(name, likeness))
         except ValueError as error:
-            raise ConsentError(f"photo_likeness cannot be read ({error}); it was changed, or is newer") from error
+            raise ConsentError(f"{name} cannot be read ({error}); it was changed, or is newer") from error
+
+
+def _check_signature(signature: Any) -> None:
+    """Raise ConsentError unless it is None or two texts of reasonable length."""
     if signature is not None:
         if not isinstance(signature, Signature):
             raise ConsentError("signature must be a Signature")

@@ -2,12 +2,14 @@
 
 A consent file is UTF-8 JSON:
 
-    consent             "sonic-consent/1": the kind and version of this format
+    consent             "sonic-consent/2": the kind and version of this format
     subject, basis, given_on, expires_on, evidence, evidence_name, evidence_sha256, languages, purposes,
-    photo_sha256, photo_likeness, confirmed_at
+    photo_sha256, photo_likeness, face_box, face_likeness, confirmed_at
                         as described at Consent; null where there is none
     signature           {"public_key": PEM, "value": base64}, over all the rest as canonical JSON (sorted names, no
                         spaces, ASCII)
+
+"sonic-consent/1" has no face_box and no face_likeness: it holds where the photo shows one face only.
 
 Its id is the SHA-256 of what is signed: whoever changes a word has another consent, and that one has no signature.
 """
@@ -16,7 +18,7 @@ import dataclasses
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ from sonic.provenance.consent.fields import Signature, checked, read
 from sonic.types import Photo
 
 if TYPE_CHECKING:
+    from sonic.provenance.consent.face import ShownFace
     from sonic.provenance.keys import Identity
 
 BASES = {
@@ -40,7 +43,8 @@ BASES = {
 NEED_EVIDENCE = ("written", "licensed")
 NOBODY = "nobody who exists"
 """The subject of a synthetic picture that has no name."""
-KIND = "sonic-consent/1"
+KIND, WITHOUT_FACE = "sonic-consent/2", "sonic-consent/1"
+FACE_FIELDS = ("face_box", "face_likeness")
 SHOWN_ID = 12
 """Digits of an id that people are shown."""
 MAX_EVIDENCE_BYTES = 4 * 1024**3
@@ -60,8 +64,8 @@ class Consent:
     """Who is in the photo: a name or another handle that the grounds can be found by; synthetic needs none: NOBODY."""
     basis: str
     """self | written | licensed | synthetic; see BASES."""
-    given_on: date
-    """Day on which it was given."""
+    given_on: date = field(default_factory=date.today)
+    """Day on which it was given; today if not said."""
     expires_on: date | None = None
     """Last day on which it holds; None is without end."""
     evidence: str | None = None
@@ -79,13 +83,17 @@ class Consent:
     """Of the photo's file, hexadecimal; None until bound to a photo."""
     photo_likeness: str | None = None
     """likeness.Likeness of the photo as text, by which its copies are known; None until bound to a photo."""
+    face_box: tuple[float, float, float, float] | None = None
+    """(left, top, right, bottom) of the person's face as shares of the photo's sides; None until bound to a face."""
+    face_likeness: str | None = None
+    """likeness.Likeness of the face alone, as text; None until bound to a face."""
     confirmed_at: str | None = None
     """When it was confirmed on the command line, UTC, 2026-05-31T12:00:00Z; it makes every `consent new` a new one."""
     signature: Signature | None = None
     """None until signed; another value in any other field makes it false."""
 
     def __post_init__(self) -> None:
-        values = checked({field.name: getattr(self, field.name) for field in dataclasses.fields(self)})
+        values = checked({each.name: getattr(self, each.name) for each in dataclasses.fields(self)})
         for name, value in values.items():
             object.__setattr__(self, name, value)
         if not self.subject and self.basis == "synthetic":
@@ -100,6 +108,8 @@ class Consent:
             raise ConsentError(f"consent {self.basis!r} needs evidence: where it is kept, --evidence contract-17.pdf")
         if (self.evidence_name is None) != (self.evidence_sha256 is None):
             raise ConsentError("evidence_name and evidence_sha256 of the consent go together; give both or neither")
+        if (self.face_box is None) != (self.face_likeness is None):
+            raise ConsentError("face_box and face_likeness of the consent go together; give both or neither")
         if self.expires_on is not None and self.expires_on < self.given_on:
             raise ConsentError(f"the consent expires on {self.expires_on}, before it was given on {self.given_on}")
 
@@ -108,8 +118,8 @@ class Consent:
         """SHA-256, hexadecimal, of everything but the signature."""
         return hashlib.sha256(self._signed_bytes()).hexdigest()
 
-    def bound_to(self, photo: Photo, today: date | None = None) -> "Consent":
-        """This consent for this very photo.
+    def bound_to(self, photo: Photo, today: date | None = None, *, face: "ShownFace | None" = None) -> "Consent":
+        """This consent for this very photo, and for this face of it.
 
         Raises ConsentError if it was given for another photo, has expired or is not yet given on ``today`` (default:
         the local date).
@@ -117,11 +127,18 @@ class Consent:
         for problem in (self.date_problem(today or date.today()), self.photo_problem(photo)):
             if problem:
                 raise ConsentError(problem)
-        if self.photo_sha256 is not None or self.signature is not None:
+        if self.signature is not None:
             return self
-        from sonic.provenance.likeness import Likeness
+        changes: dict[str, Any] = {}
+        if self.photo_sha256 is None:
+            from sonic.provenance.likeness import Likeness
 
-        return dataclasses.replace(self, photo_sha256=photo.sha256, photo_likeness=Likeness.of(photo.rgb).to_text())
+            changes |= {"photo_sha256": photo.sha256, "photo_likeness": Likeness.of(photo.rgb).to_text()}
+        if self.face_box is None and face is not None and self.photo_sha256 in (None, photo.sha256):
+            from sonic.provenance.consent.face import likeness_text
+
+            changes |= {"face_box": face.box, "face_likeness": likeness_text(photo, face.box)}
+        return dataclasses.replace(self, **changes)
 
     def date_problem(self, today: date) -> str | None:
         """Why it does not hold on this day, with the remedy; None if it does."""
@@ -144,6 +161,28 @@ class Consent:
             f"the consent of {self.subject} is for the photo with SHA-256 {str(self.photo_sha256)[:SHOWN_ID]}..., but "
             f"{photo.name!r} has {photo.sha256[:SHOWN_ID]}... and is no copy of it; use that photo, or obtain consent "
             "for this one: sonic consent new"
+        )
+
+    def face_problem(self, photo: Photo, face: "ShownFace") -> str | None:
+        """Why it is not for this face of its photo, or of a copy of it, with the remedy; None if it is."""
+        from sonic.provenance.consent.face import is_same_face, is_same_place
+        from sonic.provenance.likeness import Likeness
+
+        if self.face_box is None or self.face_likeness is None:
+            if face.is_only_one():
+                return None
+            return (
+                f"the consent of {self.subject} names no face, and {photo.name!r} shows several; make one that does: "
+                "sonic consent new PHOTO --face N"
+            )
+        place = self.face_box
+        if photo.sha256 != self.photo_sha256 and self.photo_likeness is not None:
+            place = Likeness.from_text(self.photo_likeness).place_in(photo.rgb, place)
+        if is_same_place(place, face.box, photo) and is_same_face(photo, place, self.face_likeness):
+            return None
+        return (
+            f"the consent of {self.subject} is for another face of {photo.name!r} than the one that is animated; "
+            "choose that face with --face, or obtain consent for this one: sonic consent new PHOTO --face N"
         )
 
     def signed(self, signer: "Identity") -> "Consent":
@@ -171,13 +210,17 @@ class Consent:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in the file; dates as YYYY-MM-DD."""
-        return {"consent": KIND} | {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        values = {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        if self.face_box is None:
+            for name in FACE_FIELDS:
+                del values[name]
+        return {"consent": KIND if self.face_box is not None else WITHOUT_FACE} | values
 
     def summary(self) -> dict[str, Any]:
         """What the record of a video repeats: the terms, the id, and the fingerprint of who signed."""
         terms = self.to_dict()
-        for name in ("consent", "photo_likeness", "confirmed_at", "signature"):
-            del terms[name]
+        for name in ("consent", "photo_likeness", "face_likeness", "confirmed_at", "signature"):
+            terms.pop(name, None)
         return {"id": self.id} | terms | {"signed_by": self.signer()}
 
     @classmethod
@@ -186,13 +229,15 @@ class Consent:
 
         ``where`` names the origin in messages. Raises ConsentError for anything else than that.
         """
-        names = {field.name for field in dataclasses.fields(cls)}
+        names = {each.name for each in dataclasses.fields(cls)}
         if not isinstance(values, dict):
             raise ConsentError(f"{where} must hold a JSON object as `sonic consent new` writes it")
         if values.get("signature") is None:
             raise ConsentError(f"{where} is not signed; make a signed one: sonic consent new PHOTO")
-        if values.get("consent") != KIND:
+        if values.get("consent") not in (KIND, WITHOUT_FACE):
             raise ConsentError(f"{where} is of another format than {KIND}; make it anew: sonic consent new PHOTO")
+        if values["consent"] == WITHOUT_FACE:
+            names -= set(FACE_FIELDS)
         if unknown := sorted(str(name) for name in values.keys() - names - {"consent"}):
             raise ConsentError(f"{where} has unknown fields {', '.join(unknown[:5])[:99]}; it was changed or is newer")
         if missing := sorted(names - values.keys()):

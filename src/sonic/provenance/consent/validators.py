@@ -44,6 +44,16 @@ def sha256(name: str, text: object) -> str:
     return text
 
 
+def box(name: str, sides: object) -> tuple[float, float, float, float]:
+    """(left, top, right, bottom) as shares of a picture, about 0 to 1. Raises ConsentError."""
+    fits = isinstance(sides, list | tuple) and len(sides) == 4 and all(type(side) in (int, float) for side in sides)
+    if fits and isinstance(sides, list | tuple):
+        left, top, right, bottom = map(float, sides)
+        if -1 < left < right < 2 and -1 < top < bottom < 2:
+            return left, top, right, bottom
+    raise ConsentError(f"{name} is {_shown(sides)}; it must be left, top, right, bottom as shares of the photo")
+
+
 def code(name: str, text: object) -> str:
     """A text that machines made, of reasonable length. Raises ConsentError."""
     if not isinstance(text, str) or len(text) > MAX_CODE or not text.isascii():

@@ -17,6 +17,7 @@ number; TrustMark (MIT) needs torch and downloads its networks, as do VideoSeal 
 """
 
 from sonic.provenance.watermark.embed import Watermark, content_id_of
+from sonic.provenance.watermark.known import CERTAIN, presence
 from sonic.provenance.watermark.search import Found, detect, detect_video
 
-__all__ = ["Found", "Watermark", "content_id_of", "detect", "detect_video"]
+__all__ = ["CERTAIN", "Found", "Watermark", "content_id_of", "detect", "detect_video", "presence"]

@@ -49,6 +49,13 @@ def encode(content_id: int) -> F64:
     return chips
 
 
+def names_id() -> NDArray[np.bool_]:
+    """(N_CHIPS,) the chips that differ from video to video: all but those of KIND."""
+    own = np.ones(N_CHIPS, np.bool_)
+    own[_spreading()[0][:WORD_CHIPS]] = False
+    return own
+
+
 def decode(soft: F64) -> int | None:
     """The content id in (N_CHIPS,) soft values of the chips, or None unless the CRC is right."""
     place, sign = _spreading()

@@ -105,7 +105,7 @@ def _search(seen: F32, n_frames: int, short_px: int) -> Found | None:
     for mirrored in (False, True):
         seen = np.ascontiguousarray(seen[:, ::-1]) if mirrored else seen
         for peak in _candidates(seen):
-            soft = _chips(seen, peak)
+            soft = chips_at(seen, peak.zoom, peak.x, peak.y)
             content_id = decode(soft)
             if content_id is None:
                 continue
@@ -150,12 +150,12 @@ def _pilot_peak(seen: F32, zoom: float, side: int) -> _Peak:
     return _Peak(float(likeness[y, x] / max(likeness.std(), 1e-30)), zoom, x, y)
 
 
-def _chips(seen: F32, peak: _Peak) -> F64:
-    """(N_CHIPS,) soft values, with the tile moved back by the peak's offset."""
+def chips_at(seen: F32, zoom: float, x: int = 0, y: int = 0) -> F64:
+    """(N_CHIPS,) soft values of a residual at this zoom, with the tile moved back by (x, y) samples."""
     place = waves().place[:_N_PAYLOAD]
     cycles = np.fft.fftfreq(TILE)
-    turn = np.exp(2j * math.pi * (cycles[place // TILE] * peak.y + cycles[place % TILE] * peak.x))
-    payload = waves_of(seen, peak.zoom, TILE)[:_N_PAYLOAD] * turn
+    turn = np.exp(2j * math.pi * (cycles[place // TILE] * y + cycles[place % TILE] * x))
+    payload = waves_of(seen, zoom, TILE)[:_N_PAYLOAD] * turn
     soft: F64 = np.stack([payload.real, payload.imag], axis=1).ravel()
     return soft
 

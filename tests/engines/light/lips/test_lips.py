@@ -12,7 +12,7 @@ import pytest
 from sonic.engines.light.drive import drive
 from sonic.engines.light.lips.predict import lips_from_speech
 from sonic.media.recording import load_speech
-from sonic.motion import Motion, join
+from sonic.motion import BROWS, MOUTH, N_SHAPE, Motion, join
 from sonic.settings import Settings
 from sonic.speech.prosody import prosody
 from sonic.types import F32, SPEECH_RATE_HZ, Sound, Speech
@@ -79,7 +79,7 @@ def test_gain_of_the_recording_does_not_matter() -> None:
 @pytest.mark.parametrize("n", [0, 1, 639, 640, 641, 16001])
 def test_any_length(n: int) -> None:
     shape, gap = lips(np.zeros(n, np.float32), steps=1)
-    assert shape.shape == (-(-n // 640) + 1, 32)
+    assert shape.shape == (-(-n // 640) + 1, N_SHAPE)
     assert gap.shape == (len(shape),)
     assert shape.dtype == gap.dtype == np.float32
 
@@ -101,13 +101,15 @@ def test_drive_covers_the_duration_at_any_rate(fps: Fraction) -> None:
 def test_each_gain_has_a_true_zero() -> None:
     def with_settings(**changes: float) -> dict[str, float]:
         motion = driven(syllables(3.0), Settings(inference_steps=2, **changes), 3.0)
-        rest = {"shape": 0.0, "lip_gap": 0.0, "lids": 1.0, "gaze": 0.0, "brows": 0.0, "pose_deg": 0.0, "shift": 0.0}
-        return {name: float(np.abs(getattr(motion, name) - value).max()) for name, value in rest.items()}
+        rest = {"shape": 0.0, "lip_gap": 0.0, "lids": 1.0, "gaze": 0.0, "pose_deg": 0.0, "shift": 0.0}
+        most = {name: float(np.abs(getattr(motion, name) - value).max()) for name, value in rest.items()}
+        del most["shape"]
+        return most | {"mouth": float(motion.shape[:, MOUTH].max()), "brows": float(motion.shape[:, BROWS].max())}
 
     everything = with_settings()
     assert all(v > 0 for v in everything.values())
     no_mouth = with_settings(dynamic_scale=0.0)
-    assert no_mouth["shape"] == no_mouth["lip_gap"] == 0
+    assert no_mouth["mouth"] == no_mouth["lip_gap"] == 0
     assert no_mouth["pose_deg"] == everything["pose_deg"]
     no_head = with_settings(motion_scale=0.0, blink_scale=0.0)
     assert no_head["lids"] == no_head["gaze"] == no_head["brows"] == no_head["pose_deg"] == no_head["shift"] == 0

@@ -133,7 +133,7 @@ def test_nan_wrong_shapes_and_indices_are_refused():
 
 def test_loading_the_kernels_leaves_small_numbers_alone():
     scratch_floats(8)
-    assert np.float32(1e-38) / np.float32(16) > 0  # MediaPipe fails where denormal numbers are flushed to zero
+    assert np.float32(1e-38) / np.float32(16) > 0  # libraries fail where denormal numbers are flushed to zero
 
 
 def test_a_mouth_laid_with_full_opacity_replaces_and_with_none_keeps():

@@ -16,10 +16,10 @@ from sonic.engines.light.renderers.warp import Renderer
 from sonic.engines.light.renderers.warp.glasses import wears_glasses
 from sonic.engines.light.renderers.warp.lids import closed_lid
 from sonic.faces import topology
-from sonic.faces.mediapipe import find_faces
+from sonic.faces.landmarks import find_faces
 from sonic.faces.portrait import all_faces, analyse_portrait
 from sonic.media.photo import load_photo
-from sonic.motion import Motion
+from sonic.motion import N_SHAPE, Motion, shape_column
 from sonic.settings import Settings
 from sonic.types import Portrait
 
@@ -31,6 +31,14 @@ def moved(**fields):
     n = len(next(iter(fields.values())))
     arrays = {name: np.asarray(rows, np.float32) for name, rows in fields.items()}
     return replace(Motion.still(n, FPS), **arrays)
+
+
+def weights(**named):
+    """A row of Motion.shape."""
+    row = np.zeros(N_SHAPE, np.float32)
+    for name, weight in named.items():
+        row[shape_column(name)] = weight
+    return row
 
 
 def frames(renderer, motion):
@@ -120,9 +128,11 @@ def test_head_brows_and_gaze_move_the_right_way(portrait, renderer):
     turned, raised, looking = (
         find_faces(frames(renderer, motion)[0])[0]
         for motion in (
-            moved(pose_deg=[(8, 0, 0)]), moved(brows=[(4, 4)]), moved(gaze=[(3, 0)])
+            moved(pose_deg=[(8, 0, 0)]),
+            moved(shape=[weights(browInnerUp=0.6, browOuterUpLeft=0.7, browOuterUpRight=0.7)]),
+            moved(gaze=[(3, 0)]),
         )
-    )  # fmt: skip
+    )
     nose, bridge = 1, 168
     assert turned[nose, 0] - turned[bridge, 0] > rest[nose, 0] - rest[bridge, 0] + 1
     brows = [*topology.LEFT_BROW, *topology.RIGHT_BROW]
@@ -238,7 +248,8 @@ def test_another_person_stays_still_to_the_pixel(portrait, speaker, room_px):
     own[top:bottom, left:right] = True
     motion = moved(
         pose_deg=[(9, 5, 6), (-9, -5, -6), (0, 0, 8)], shift=[(0.1, 0.1, 0.1), (-0.1, 0, 0), (0, 0, 0)],
-        lip_gap=[10, 3, 0], lids=[(0, 0), (1, 1), (1, 1)], brows=[(4, 4), (0, 0), (0, 0)],
+        lip_gap=[10, 3, 0], lids=[(0, 0), (1, 1), (1, 1)],
+        shape=[weights(browInnerUp=1), weights(mouthSmileLeft=1), weights(jawOpen=0.5)],
     )  # fmt: skip
     for frame in frames(Renderer(both), motion):
         change = np.abs(frame.astype(int) - both.crop).max(-1)
@@ -275,8 +286,8 @@ def test_colours_do_not_drift_under_head_motion(portrait, renderer):
 def test_absurd_motion_is_cut_off_not_drawn(portrait, renderer):
     n = 2
     motion = moved(
-        shape=np.full((n, 32), 1e6), lip_gap=[1e6, 50], lids=np.full((n, 2), -5), gaze=np.full((n, 2), 1e6),
-        brows=np.full((n, 2), 1e6), pose_deg=np.full((n, 3), 1e6), shift=[(1e6, -1e6, 1e6), (-1e6, 1e6, -1e6)],
+        shape=np.full((n, N_SHAPE), 1e6), lip_gap=[1e6, 50], lids=np.full((n, 2), -5), gaze=np.full((n, 2), 1e6),
+        pose_deg=np.full((n, 3), 1e6), shift=[(1e6, -1e6, 1e6), (-1e6, 1e6, -1e6)],
     )  # fmt: skip
     for frame in frames(renderer, motion):
         assert frame.shape == portrait.crop.shape

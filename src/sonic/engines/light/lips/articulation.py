@@ -3,16 +3,15 @@
 An expectation is a mean: of closed and open lips, of narrow and wide mouths. Where the recogniser hears p, b or m the
 lips shut, on f and v the lower lip comes to the teeth, on u, o and w the mouth gets small and round; without a voice it
 rests. Whatever is asked of the mouth here is asked in millimetres, and the whole lower face follows as it most likely
-does: the coefficients of Motion.shape are uncorrelated with unit variance, so of all shapes that fit, the one with the
+does: the components of lips.former are uncorrelated with unit variance, so of all shapes that fit, the one with the
 least coefficients is the likeliest.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
-from sonic.faces.model import face_model
+from sonic.engines.light.lips.former import measures
 from sonic.types import F32, F64
 
 SOUNDS = ("shut", "teeth", "round", "voice")
@@ -75,7 +74,7 @@ def emphasis(sounds: F32, manner: Manner) -> F32:
 
 
 def articulated(shape: F32, gap_mm: F32, shown: F32, manner: Manner) -> tuple[F32, F32]:
-    """Expected (shape (T, 32), lip gap (T,) in mm) with the spread of free speech and what ``emphasis`` asks for.
+    """Expected (components (T, 32), lip gap (T,) in mm) with the spread of free speech and what ``emphasis`` asks for.
 
     Frame by frame: nothing depends on its neighbours.
     """
@@ -84,30 +83,14 @@ def articulated(shape: F32, gap_mm: F32, shown: F32, manner: Manner) -> tuple[F3
     gap = OPENING * expected**BEND
     gap += teeth * np.minimum(manner.contact_mm - gap, 0)
     gap *= 1 - shut
-    now = shape.astype(np.float64) @ _directions().T
+    now = shape.astype(np.float64) @ measures().T
     wanted = np.outer(gap, FILMED_WITH_GAP) + SPREAD * (now - np.outer(expected, EXPECTED_WITH_GAP))
     width, _, upper, _, forward, _ = wanted.T
     width += round_ * np.minimum(-manner.narrow_mm - width, 0)
     forward += round_ * np.maximum(manner.forward_mm - forward, 0)
     upper += teeth * np.maximum(LIFT_MM - upper, 0)
-    moved = shape + (wanted - now) @ np.linalg.pinv(_directions()).T
+    moved = shape + (wanted - now) @ np.linalg.pinv(measures()).T
     return np.asarray(moved * voice[:, None], np.float32), np.asarray(gap * voice, np.float32)
-
-
-@cache
-def _directions() -> F64:
-    """(6, 32) millimetres of MEASURES per unit of each shape coefficient."""
-    basis = face_model().basis.astype(np.float64)
-    x, y, z = basis[..., 0], basis[..., 1], basis[..., 2]
-    rows = (
-        x[:, 291] - x[:, 61],
-        y[:, 152],
-        -y[:, 0],
-        y[:, 17],
-        -(z[:, 0] + z[:, 17]) / 2,
-        (y[:, 61] + y[:, 291]) / 2,
-    )
-    return np.stack(rows)
 
 
 def _largest_around(x: F32 | F64, reach: int) -> F64:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sonic.counts import covering_frames
-from sonic.motion import N_SHAPE
+from sonic.engines.light.lips.former import N_COMPONENTS
 from sonic.speech.encoders import FEATURE_HZ, Listener
 from sonic.speech.encoders.whisper import WhisperListener, encode_with
 from sonic.types import F32, F64, SPEECH_RATE_HZ, Samples
@@ -108,7 +108,7 @@ def networks_of(encoder: "InferenceSession", lips: "InferenceSession", denoiser:
         listen=lambda samples: WhisperListener(samples, encode_with(encoder)),
         hear=lambda features: np.asarray(lips.run(None, {"features": features[None]})[0][0], np.float32),
         denoise=denoise,
-        channels=N_SHAPE + 1,
+        channels=N_COMPONENTS + 1,
     )
 
 

@@ -22,16 +22,22 @@ EYE_RADIUS_MM = 11.5
 
 
 def eye_motion(
-    prosody: Prosody, rng: np.random.Generator, *, blink_scale: float = 1.0, pose_deg: F32 | None = None
+    prosody: Prosody,
+    rng: np.random.Generator,
+    *,
+    blink_scale: float = 1.0,
+    brow_gain: float = 1.0,
+    pose_deg: F32 | None = None,
 ) -> tuple[F32, F32, F32]:
     """(lids (T, 2), gaze (T, 2), brows (T, 2)) at prosody.fps, as in Motion.
 
-    ``blink_scale`` multiplies the rate of blinks, 0 is never; it changes nothing else. With ``pose_deg`` (T, 3) the
+    ``blink_scale`` multiplies the rate of blinks, 0 is never; it changes nothing else. ``brow_gain`` multiplies the
+    motion of the brows. With ``pose_deg`` (T, 3) the
     eyes stay on the viewer while the head turns. ``rng`` must come from numpy.random.default_rng (it is split).
     """
     for_blinks, for_gaze, for_brows = rng.spawn(3)
     gaze = _gaze(prosody, for_gaze, pose_deg)
-    brows = _brows(prosody, for_brows, gaze)
+    brows = np.float32(brow_gain) * _brows(prosody, for_brows, gaze)
     lids = _blinks(prosody, for_blinks, blink_scale)[:, None] * lid_follow(gaze, brows)
     return lids.astype(np.float32), gaze, brows
 

@@ -31,9 +31,10 @@ _LEAN_S, _LEAN_SHARE = (0.5, 1.5, 6.0), (0.25, 0.6, 0.8)
 _BLOCK = 64
 
 
-def head_motion(prosody: Prosody, rng: np.random.Generator) -> tuple[F32, F32]:
+def head_motion(prosody: Prosody, rng: np.random.Generator, *, gain: float = 1.0) -> tuple[F32, F32]:
     """(pose_deg (T, 3), shift (T, 3)) at prosody.fps, as in Motion; both start at the photo's own.
 
+    ``gain`` multiplies how far the head turns, but not how far the trunk leans.
     ``rng`` must come from numpy.random.default_rng (it is split into streams); the same state gives the same motion.
     """
     rate, n = float(prosody.fps), len(prosody)
@@ -44,7 +45,7 @@ def head_motion(prosody: Prosody, rng: np.random.Generator) -> tuple[F32, F32]:
     lift = _breathing(breath, n, rate)
     pose[:, 1] -= 0.25 * lift
     pose[:, 2] += 0.2 * pose[:, 0]  # a turned head leans a little
-    pose *= smoothstep(0.0, 1.2, np.arange(n) / rate)[:, None]
+    pose *= gain * smoothstep(0.0, 1.2, np.arange(n) / rate)[:, None]
     shift = _neck(pose) + _sway(drift, activity, rate, _LEAN_S, _LEAN_SHARE) * LEAN_SD
     shift[:, 1] -= 0.0022 * lift
     return pose.astype(np.float32), (shift - shift[:1]).astype(np.float32)

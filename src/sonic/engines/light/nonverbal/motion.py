@@ -12,6 +12,7 @@ import numpy as np
 
 from sonic.counts import covering_frames
 from sonic.engines.light.nonverbal.breath import parted_lips
+from sonic.engines.light.nonverbal.expression import Manner, smiles
 from sonic.engines.light.nonverbal.eyes import eye_motion
 from sonic.engines.light.nonverbal.head import head_motion
 from sonic.speech.prosody import REACH_S, Prosody, heard, judged
@@ -33,6 +34,8 @@ class NonverbalMotion:
     lids: F32
     gaze: F32
     brows: F32
+    smile: F32
+    """(T,) as from expression.smiles"""
     parted_mm: F32
     """(T,) how far the lips are apart at least: breath."""
 
@@ -40,8 +43,9 @@ class NonverbalMotion:
 class NonverbalGenerator:
     """The bearing of one recording, (N,) samples; the same seed gives the same."""
 
-    def __init__(self, samples: Samples, fps: Fraction, *, seed: int, blink_scale: float) -> None:
-        self._samples, self._fps, self._seed, self._blink_scale = samples, fps, seed, blink_scale
+    def __init__(self, samples: Samples, fps: Fraction, *, seed: int, blink_scale: float, manner: Manner) -> None:
+        self._samples, self._fps, self._seed = samples, fps, seed
+        self._blink_scale, self._manner = blink_scale, manner
         self._n_frames, self._margin = covering_frames(len(samples), fps), round(SETTLED_S * fps)
         self._heard: F64 = np.empty((2, 0))
         self._made: NonverbalMotion | None = None
@@ -59,7 +63,10 @@ class NonverbalGenerator:
         return self._made
 
     def _bearing(self, voice: Prosody) -> NonverbalMotion:
-        for_head, for_eyes, for_breath = np.random.default_rng(self._seed).spawn(3)
-        pose_deg, shift = head_motion(voice, for_head)
-        lids, gaze, brows = eye_motion(voice, for_eyes, blink_scale=self._blink_scale, pose_deg=pose_deg)
-        return NonverbalMotion(voice, pose_deg, shift, lids, gaze, brows, parted_lips(voice, for_breath))
+        for_head, for_eyes, for_breath, for_smiles = np.random.default_rng(self._seed).spawn(4)
+        pose_deg, shift = head_motion(voice, for_head, gain=self._manner.head_gain)
+        lids, gaze, brows = eye_motion(
+            voice, for_eyes, blink_scale=self._blink_scale, brow_gain=self._manner.brow_gain, pose_deg=pose_deg
+        )
+        smile = smiles(voice, for_smiles)
+        return NonverbalMotion(voice, pose_deg, shift, lids, gaze, brows, smile, parted_lips(voice, for_breath))

@@ -5,23 +5,30 @@ from dataclasses import dataclass
 import numpy as np
 
 from sonic.engines.light.renderers.warp.neutral import Neutral
+from sonic.engines.light.renderers.warp.opening import LidPath
+from sonic.engines.light.renderers.warp.rest import Rest
 from sonic.faces import topology
 from sonic.faces.geometry import smoothstep
-from sonic.faces.topology import EYES, N_SURFACE, Eye
+from sonic.faces.topology import N_SURFACE
+from sonic.motion import shape_column
 from sonic.types import F32, F64
 
 _UPPER, _LOWER = list(topology.UPPER_INNER), list(topology.LOWER_INNER)
 _CENTRE = len(_UPPER) // 2
+_SMILE = [shape_column(f"mouthSmile{side}") for side in ("Left", "Right")]
+_SPREAD = [shape_column(f"{name}{side}") for name in ("mouthStretch", "mouthDimple") for side in ("Left", "Right")]
+"""What a mouth that smiles in the photo already does less."""
+_RELAXING = [shape_column(name) for name in ("mouthPucker", "mouthFunnel", "jawOpen")]
+_RELAX = np.array([1.0, 1.0, 0.6])
+"""A smile with closed lips goes with rounding and with an open jaw, by this share of their weights, and comes back."""
+_ROLLS = {"mouthRollUpper": (0, topology.LIP_TOP), "mouthRollLower": (17, topology.LIP_BOTTOM)}
+"""Shape -> middle of the lip's outer and inner edge."""
+_INSIDE = [shape_column(name) for name in ("mouthRollLower", "tongueUp", "tongueOut")]
+_OWN_OUTLINE = 0.6
+"""How much of an opening's outline is that of its shapes; the rest is a lens, which rounds the corners."""
 _UPPER_SHARE = 0.3
 """Of an opening that the shape does not explain: how much the upper lip rises; the jaw takes the rest."""
-_BROW_REACH_MM = 14.0
-_SHAPE_GAIN = 1.5
-"""Motion is what a tracker sees, and it sees 0.66 of how much a mesh widens a mouth, 0.65 of how its corners rise, 0.7
-of how its chin sinks (medians of six portraits saying three recordings); of the lips' opening it sees all."""
-_BROW_GAIN = 1.6
-"""A tracker sees 0.6 of how far the mesh lifts a brow (medians of six portraits, 1.5 to 4.5 mm)."""
-_LID_LIMIT = 1.12
-_WIDEST_MM, _MOST_SHAPE, _MOST_BROW_MM = 40.0, 6.0, 7.0
+_WIDEST_MM, _MOST_WEIGHT = 40.0, 1.5
 """What no face exceeds: beyond, motion is cut off rather than drawn."""
 
 
@@ -34,51 +41,47 @@ class Pose:
     gap_mm: float
     jaw_mm: F64
     """(2,) how far the chin has moved: right, down."""
-
-
-@dataclass(frozen=True, slots=True)
-class LidStyle:
-    """How the skin around the eyes follows the lids."""
-
-    follow: float = 1.0
-    """1 is natural; less where glasses lie over the skin."""
-    blink: float = 1.0
-    """How far the lids may close: 1 completely, 0 not at all."""
+    tuck: float
+    """0 .. 1: how far the lower lip lies under the upper teeth, which then stand on it."""
+    tongue: tuple[float, float]
+    """0 .. 1 each: its tip on the upper teeth, and between the teeth."""
+    narrowed_mm: tuple[float, ...]
+    """How far the skin below the (image-left, image-right) eye has pushed its lower lid up."""
 
 
 class Deformer:
     """Deforms one portrait's neutral; all tables are made once."""
 
-    def __init__(self, neutral: Neutral, basis_mm: F32, template_mm: F64, lids: LidStyle) -> None:
-        self._neutral, self._lids = neutral, lids
-        width = float(np.linalg.norm(template_mm[topology.MOUTH_LEFT] - template_mm[topology.MOUTH_RIGHT]))
-        scale = np.array([np.clip(neutral.mouth_width_mm / width, 0.7, 1.3), 1.0, 1.0])
-        self._basis = (basis_mm.astype(np.float64) * scale).reshape(len(basis_mm), -1)
-        self._brows = np.stack([_brow_weight(template_mm, ids) for ids in (topology.LEFT_BROW, topology.RIGHT_BROW)], 1)
+    def __init__(self, neutral: Neutral, rest: Rest, shapes_mm: F64, template_mm: F64, lids: list[LidPath]) -> None:
+        self._neutral, self._lids, self._rest = neutral, lids, rest
+        self._shapes = _fitted(shapes_mm, template_mm, neutral).reshape(len(shapes_mm), -1)
         x = neutral.points_mm[_UPPER, 0]
         t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
         self._profile = 1 - t**2.2
-        self._smile = _SmileGuard(neutral, template_mm) if neutral.smile > 0 else None
 
-    def __call__(self, shape: F32, lip_gap: float, lids: F32, brows: F32) -> Pose:
+    def __call__(self, shape: F32, lip_gap: float, lids: F32) -> Pose:
         """The face for one sample of Motion (the fields of the same names)."""
         lip_gap = min(lip_gap, _WIDEST_MM)
-        shape = np.clip(shape, -_MOST_SHAPE, _MOST_SHAPE)
-        d = _SHAPE_GAIN * np.einsum("k,kn->n", shape, self._basis).reshape(N_SURFACE, 3)
+        shape = np.clip(shape, -_MOST_WEIGHT, _MOST_WEIGHT).astype(np.float64)
+        tuck, up, out = np.clip(shape[_INSIDE], 0, 1).tolist()
+        relaxed = float(np.clip(shape[_RELAXING] @ _RELAX, 0, 1))
+        if self._rest.smiling:
+            shape[_SMILE] -= np.clip(shape[_SMILE], 0, self._rest.smiling * (1 - relaxed))
+            shape[_SPREAD] *= 1 - self._rest.smiling * (1 - relaxed)
+        d = np.einsum("k,kn->n", shape, self._shapes).reshape(N_SURFACE, 3) + relaxed * self._rest.left_mm
         jaw = d[list(topology.CHIN), :2].mean(0)
-        if self._smile:
-            self._smile(d)
         self._part_lips(d, lip_gap)
-        d[:, 1] -= _BROW_GAIN * (self._brows @ np.clip(brows.astype(np.float64), -_MOST_BROW_MM, _MOST_BROW_MM))
         points = self._neutral.points_mm + d
-        for eye, opening in zip(EYES, lids.tolist(), strict=True):
-            self._move_lids(points, d, eye, opening)
-        return Pose(points, lip_gap, jaw)
+        narrowed = [
+            path.move(points, d, self._neutral.source_mm, opening)
+            for path, opening in zip(self._lids, lids.tolist(), strict=True)
+        ]
+        return Pose(points, lip_gap, jaw, tuck, (up, out), tuple(narrowed))
 
     def _part_lips(self, d: F64, gap: float) -> None:
         """Correct ``d`` so that the inner lips are ``gap`` apart at their centre, and touch everywhere when it is 0."""
         opening = d[_LOWER, 1] - d[_UPPER, 1]
-        trust = float(smoothstep(0.5, 2.0, opening[_CENTRE]))
+        trust = _OWN_OUTLINE * float(smoothstep(0.5, 2.0, opening[_CENTRE]))
         own = np.clip(opening / max(opening[_CENTRE], 0.1), 0, 1.3)
         profile = trust * own + (1 - trust) * self._profile
         wanted = gap * profile
@@ -90,50 +93,13 @@ class Deformer:
         d[np.ix_(upper, [0, 2])] += difference
         d[np.ix_(lower, [0, 2])] -= difference
 
-    def _move_lids(self, points: F64, d: F64, eye: Eye, opening: float) -> None:
-        """The lower lid rises a little, the upper one comes down to it; the skin follows in rings."""
-        follow = self._lids.follow
-        r = min(opening, _LID_LIMIT)
-        r = r if r >= 1 else 1 - (1 - r) * self._lids.blink
-        shut = max(0.0, 1 - r)
-        source = self._neutral.source_mm
-        upper, lower, ring = list(eye.upper), list(eye.lower), list(eye.upper2)
-        span = source[upper] - source[lower]
-        points[lower] = source[lower] + span * 0.12 * shut * follow
-        points[upper] = points[lower] + span * (r * (1 - 0.12 * shut * follow) - (0.02 if r < 0.05 else 0.0))
-        moved = points[upper] - source[upper]
-        points[ring] = source[ring] + d[ring] + 0.62 * follow * moved
-        points[list(eye.upper3)] += 0.18 * follow * moved
-        under = list(eye.lower2)
-        points[under] = source[under] + d[under] + 0.5 * follow * (points[lower] - source[lower])
-        points[list(eye.corners)] = source[list(eye.corners)]
 
-
-class _SmileGuard:
-    """Keeps a mouth that smiles already from stretching further, and its lip from baring the gum."""
-
-    def __init__(self, neutral: Neutral, template_mm: F64) -> None:
-        middle = (neutral.points_mm[topology.MOUTH_LEFT] + neutral.points_mm[topology.MOUTH_RIGHT])[0] / 2
-        self._side = np.sign(neutral.points_mm[:, 0] - middle)
-        self._lower_face = template_mm[:, 1] > 45
-        self._keep = 1 - 0.6 * neutral.smile
-        lower = set(topology.LOWER_INNER[1:-1]) | set(topology.LOWER_OUTER[1:-1])
-        y, x = template_mm[:, 1], np.abs(template_mm[:, 0])
-        self._lip = np.array([i for i in np.flatnonzero((y > 60) & (y < 79.5) & (x < 28)) if i not in lower])
-        self._strength = neutral.smile * smoothstep(29, 16, x[self._lip])
-        self._highest = (neutral.source_mm - neutral.points_mm)[self._lip, 1] - 0.3
-
-    def __call__(self, d: F64) -> None:
-        outward = self._lower_face & (self._side * d[:, 0] > 0)
-        d[outward, 0] *= self._keep
-        d[self._lip, 1] -= np.minimum(d[self._lip, 1] - self._highest, 0) * self._strength
-
-
-def _brow_weight(template_mm: F64, brow: tuple[int, ...]) -> F64:
-    """(468,) how much each point rises with a brow: a soft bump around it, over to the forehead, not to the lids."""
-    points = template_mm[list(brow), :2]
-    away = np.linalg.norm(template_mm[:, None, :2] - points[None], axis=2).min(1)
-    weight = np.exp(-((away / _BROW_REACH_MM) ** 2))
-    # the lids have their own motion: fade out between the brow and the eye
-    weight *= smoothstep(points[:, 1].max() + 9, points[:, 1].max() + 1, template_mm[:, 1])
-    return np.asarray(weight)
+def _fitted(shapes_mm: F64, template_mm: F64, neutral: Neutral) -> F64:
+    """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
+    own, mean = neutral.points_mm, template_mm
+    width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
+    fitted = shapes_mm * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
+    for name, (outer, inner) in _ROLLS.items():
+        height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
+        fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)
+    return np.asarray(fitted)

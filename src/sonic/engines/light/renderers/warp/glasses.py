@@ -22,6 +22,10 @@ _RIM_MM, _RIM_FROM_MM = 1.2, 2.5
 _ENOUGH_SKIN, _HALF = 0.12, 0.55
 
 
+_LENS_MM, _LENS_MOVES = 24.0, 0.25
+"""Around each eye lie rims, which no expression bends: the skin there moves this share of what it would."""
+
+
 @dataclass(frozen=True, slots=True)
 class LidSkin:
     """What a closed lid is made of."""
@@ -56,6 +60,13 @@ def wears_glasses(points_px: F64, rgb: U8, px_per_mm: float) -> bool:
     detail = light - cv2.GaussianBlur(light, (0, 0), sigmaX=8, sigmaY=0.01)
     line = detail[np.arange(len(x)), darkest_path(detail, offsets, _JUMP_COST)]
     return float(np.percentile(-line, 20)) > _CONTRAST
+
+
+def behind_lenses(template_mm: F64) -> F64:
+    """(468, 1) how much of its expression each point of a face with glasses shows."""
+    centres = [template_mm[list(eye.corners), :2].mean(0) for eye in topology.EYES]
+    away = np.min([np.linalg.norm(template_mm[:, :2] - centre, axis=1) for centre in centres], axis=0)
+    return np.asarray(1 - (1 - _LENS_MOVES) * np.exp(-((away / _LENS_MM) ** 6)))[:, None]
 
 
 def lid_behind_glasses(patch: U8, away_mm: F64, deep_mm: F64, px_per_mm: float) -> LidSkin:

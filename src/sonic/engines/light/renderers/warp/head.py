@@ -1,4 +1,4 @@
-"""The rigid motion of the head in the picture."""
+"""The rigid motion of the head in the picture, and the weaker one of neck and shoulders."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,11 @@ _TURNED_FROM_DEG, _TURNED_TO_DEG = 10.0, 32.0
 _MOST_SHIFT = 1.0
 _CAMERA_WIDTHS = 7.0
 """Distance of the camera in face widths, a metre: how much a head grows when it comes nearer."""
+_PIVOT_WIDTHS = np.array([0.0, 0.65, 0.56])
+"""From the middle of the upper face to the base of the neck (right, down, away), in face widths: what the head turns
+about. How far it moves is how far the trunk does."""
+_TRUNK_GAIN, _MOST_TRUNK_WIDTHS = 0.8, 0.045
+"""Shoulders follow the base of the neck, softly limited: a picture of them holds less than one of the head."""
 _FLANK_MM, _FLANK_DEPTH = 6.0, 0.25
 """Depth behind the head's centre counts a quarter: flanks are two or three pixels wide in a photo, and turning them by
 their true depth draws those pixels into stripes along jaw and ear."""
@@ -69,3 +74,11 @@ class Head:
         right, down, away = (float(v) * self._room for v in np.clip(shift, -_MOST_SHIFT, _MOST_SHIFT))
         scale = _CAMERA_WIDTHS / (_CAMERA_WIDTHS + away)
         return Rigid(scale * rotation_from_pose(pose), self.centre, np.array([right, down, 0]) * self._width * half)
+
+    def trunk_px(self, pose_deg: F32, shift: F32) -> F64:
+        """(2,) how far the shoulders go, right and down: what of the head's shift its turning does not explain."""
+        turned = rotation_from_pose(pose_deg.astype(np.float64)) @ _PIVOT_WIDTHS - _PIVOT_WIDTHS
+        lean = _TRUNK_GAIN * (np.clip(shift.astype(np.float64), -_MOST_SHIFT, _MOST_SHIFT) + turned)[:2]
+        size = max(float(np.hypot(*lean)), 1e-9)
+        lean *= _MOST_TRUNK_WIDTHS * np.tanh(size / _MOST_TRUNK_WIDTHS) / size
+        return np.asarray(lean * self._width * self._room * (0.5 + 0.5 * self.freedom))

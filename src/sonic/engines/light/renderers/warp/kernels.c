@@ -17,7 +17,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-#define ABI_VERSION 3
+#define ABI_VERSION 4
 #define BAND_ROWS 32  /* rows rastered and sampled together: map and depth of a band stay in the cache */
 #define FAR_AWAY 1e30f
 #define STILL_PX 1e-3f /* shifts below this leave a pixel as it is */
@@ -261,111 +261,152 @@ EXPORT void sonic_soften(uint8_t *out, ptrdiff_t stride, const uint8_t *marks, i
 
 /* ---- inside of the mouth ------------------------------------------------------------------------------------------ */
 
-/* Mirrors native.MouthScene. Positions in px of the buffer, colours linear RGB, lengths in mm of the canonical face. */
+/* Parts of the interior, as in mouth.npz. */
+enum { TOOTH, GUM, TONGUE, CHEEK };
+
+/* A point of the interior that stays what it is: outward normal, position on its part, tone of its tooth.
+ * On a tooth `across` runs from -1 to 1 between its sides and `along` is mm from its edge; elsewhere both are mm. */
+typedef struct { float normal[3], across, along, tone; } Surface;
+
+/* Where a point of the interior is now: px of the buffer, depth, and how much light reaches it. */
+typedef struct { float x, y, z, light; } Place;
+
+/* Mirrors native.MouthScene. Colours linear RGB, directions as unit vectors in the axes of the normals. */
 typedef struct {
-    float mm_from_px[4];  /* 2 x 2, in the plane of the face */
-    float px_per_depth[2]; /* how 1 mm further away shifts on the picture */
-    float upper[2];       /* middle of the upper incisal edge */
-    float lower[2];       /* middle of the lower incisal edge */
-    float tongue[2];      /* front of the tongue, at the height of the lower incisal edge */
-    float cavity_rgb[3];
-    float tongue_rgb[3];
-    float gap_mm;
-    float half_width_mm;
-    float tongue_lift_mm;
-    float lower_light;    /* brightness of the lower row */
+    float teeth_rgb[3], gum_rgb[3], tongue_rgb[3], cheek_rgb[3], cavity_rgb[3];
+    float light[3];   /* towards the light */
+    float half[3];    /* between the light and the viewer */
+    float viewer[3];
+    float wrap;       /* share of light without direction */
+    float gloss;      /* strength of wet highlights */
+    float detail;     /* how clearly single teeth are told apart */
+    float lip_light;  /* light at the lips' edge, 0..1 of that further in */
+    float lip_reach_mm;
 } Scene;
 
-/* A row of teeth as a flat strip: premultiplied linear RGBA, `per_mm` texels a mm, s along the arch, v from the edge to the gum. */
-typedef struct { const float *rgba; int width, height; float per_mm, margin_mm; } Strip;
+#define SAMPLES 2 /* a side of a pixel */
 
-#define ARCH 0.026f /* depth of the dental arch: z = ARCH x^2, mm */
+static inline float dot3(const float a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
-static int fetch(const Strip *strip, float s, float v, float rgba[4])
+/* Depth and triangle seen at each sample of a grid of width x height, the nearest one. */
+static void cover(const Place *a, const Place *b, const Place *c, int triangle, int width, int height, float *depth, int32_t *seen)
 {
-    float x = s * strip->per_mm + 0.5f * (float)(strip->width - 1), y = (v + strip->margin_mm) * strip->per_mm;
-    if (!(x >= 0.0f && y >= 0.0f && x < (float)(strip->width - 1) && y < (float)(strip->height - 1))) return 0;
-    int ix = (int)x, iy = (int)y;
-    float fx = x - (float)ix, fy = y - (float)iy;
-    const float *p = strip->rgba + 4 * ((size_t)iy * (size_t)strip->width + (size_t)ix), *q = p + 4 * (size_t)strip->width;
-    for (int k = 0; k < 4; k++)
-        rgba[k] = (p[k] * (1.0f - fx) + p[k + 4] * fx) * (1.0f - fy) + (q[k] * (1.0f - fx) + q[k + 4] * fx) * fy;
-    return rgba[3] > 0.0f;
+    float n = (float)SAMPLES, bias = 0.5f * (n - 1.0f);
+    float ax = a->x * n + bias, ay = a->y * n + bias, bx = b->x * n + bias, by = b->y * n + bias;
+    float cx = c->x * n + bias, cy = c->y * n + bias, area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+    if (fabsf(area) < 1e-7f) return;
+    int x0 = (int)ceilf(clampf(minf(ax, minf(bx, cx)), 0.0f, (float)width));
+    int x1 = (int)floorf(clampf(maxf(ax, maxf(bx, cx)), -1.0f, (float)width - 1.0f));
+    int y0 = (int)ceilf(clampf(minf(ay, minf(by, cy)), 0.0f, (float)height));
+    int y1 = (int)floorf(clampf(maxf(ay, maxf(by, cy)), -1.0f, (float)height - 1.0f));
+    float inv = 1.0f / area;
+    for (int y = y0; y <= y1; y++)
+        for (int x = x0; x <= x1; x++) {
+            float px = (float)x, py = (float)y;
+            float wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inv;
+            float wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inv, wc = 1.0f - wa - wb;
+            if (wa < 0.0f || wb < 0.0f || wc < 0.0f) continue;
+            float z = wa * a->z + wb * b->z + wc * c->z;
+            size_t i = (size_t)y * (size_t)width + (size_t)x;
+            if (z < depth[i]) {
+                depth[i] = z;
+                seen[i] = triangle;
+            }
+        }
 }
 
-static void over(float rgb[3], const float rgba[4], float light)
+/* A soft pattern of about a millimetre, -1 .. 1, for what is not smooth. */
+static inline float grain(float x, float y) { return sinf(5.1f * x + 1.3f * sinf(2.3f * y)) * sinf(4.3f * y + 1.7f * sinf(3.1f * x)); }
+
+static void tooth_colour(const Scene *s, float across, float along, float rgb[3])
 {
-    for (int k = 0; k < 3; k++) rgb[k] = rgb[k] * (1.0f - rgba[3]) + rgba[k] * light;
+    static const float root_tint[3] = {0.04f, 0.09f, 0.19f}, tip_tint[3] = {0.15f, 0.10f, 0.05f}, gap_tint[3] = {0.50f, 0.62f, 0.70f};
+    float side = fabsf(across), plain = 0.3f + 0.7f * s->detail;
+    float root = plain * smoothstep(2.0f, 9.5f, along), tip = plain * (1.0f - smoothstep(0.0f, 1.9f, along));
+    float gap = s->detail * smoothstep(0.89f, 1.02f, side), round = 0.20f * s->detail * side * side * side;
+    for (int k = 0; k < 3; k++)
+        rgb[k] = s->teeth_rgb[k] * (1.0f - root * root_tint[k]) * (1.0f - tip * tip_tint[k]) * (1.0f - gap * gap_tint[k]) * (1.0f - round);
 }
 
-/* Which point of the arch is seen at (qx, qy) px from the middle of its edge: (x, y) in mm, found in a few steps. */
-static void on_arch(const Scene *s, float qx, float qy, float arch, float back, float *x, float *y)
+static void soft_colour(const Scene *s, int part, float across, float along, float rgb[3])
 {
-    float xm = s->mm_from_px[0] * qx + s->mm_from_px[1] * qy, ex = qx, ey = qy;
-    for (int i = 0; i < 3; i++) {
-        float z = minf(arch * xm * xm, 30.0f) + back;
-        ex = qx - s->px_per_depth[0] * z;
-        ey = qy - s->px_per_depth[1] * z;
-        xm = s->mm_from_px[0] * ex + s->mm_from_px[1] * ey;
+    const float *base = part == GUM ? s->gum_rgb : part == TONGUE ? s->tongue_rgb : s->cheek_rgb;
+    float shade = 1.0f;
+    if (part == TONGUE) {
+        float groove = expf(-across * across / 2.6f) * smoothstep(18.0f, 24.0f, along);
+        shade = (1.0f - 0.26f * groove) * (1.0f + 0.07f * s->detail * grain(across, along));
     }
-    *x = xm;
-    *y = s->mm_from_px[2] * ex + s->mm_from_px[3] * ey;
+    for (int k = 0; k < 3; k++) rgb[k] = base[k] * shade;
 }
 
-static void paint_tongue(const Scene *s, float px, float py, float rgb[3])
+/* Colour of a sample of triangle (a, b, c) with these weights. */
+static void shade_sample(const Scene *s, int part, const Surface *const p[3], const Place *const q[3], const float w[3], float rgb[3])
 {
-    float qx = px - s->tongue[0], qy = py - s->tongue[1];
-    float x = s->mm_from_px[0] * qx + s->mm_from_px[1] * qy, y = s->mm_from_px[2] * qx + s->mm_from_px[3] * qy;
-    float lift = s->tongue_lift_mm, below = y + lift - (0.010f + 0.0012f * s->gap_mm) * x * x;
-    float cover = smoothstep(-1.6f, 1.6f, below) * smoothstep(20.0f, 13.0f, fabsf(x));
-    float groove = 1.0f - 0.16f * expf(-x * x / 5.0f) * smoothstep(0.0f, 3.0f, below);
-    float light = (0.25f + 0.75f * smoothstep(-1.0f, lift * 0.9f + 2.0f, below)) * groove;
-    light *= (1.0f - 0.55f * smoothstep(4.0f, 17.0f, fabsf(x))) * (0.35f + 0.65f * smoothstep(3.0f, 14.0f, s->gap_mm));
-    for (int k = 0; k < 3; k++) rgb[k] += (s->tongue_rgb[k] * light - rgb[k]) * cover;
+    float normal[3], across = 0.0f, along = 0.0f, tone = 0.0f, light = 0.0f;
+    for (int k = 0; k < 3; k++) normal[k] = w[0] * p[0]->normal[k] + w[1] * p[1]->normal[k] + w[2] * p[2]->normal[k];
+    for (int i = 0; i < 3; i++) {
+        across += w[i] * p[i]->across;
+        along += w[i] * p[i]->along;
+        tone += w[i] * p[i]->tone;
+        light += w[i] * q[i]->light;
+    }
+    float size = 1.0f / sqrtf(maxf(dot3(normal, normal), 1e-6f));
+    if (dot3(normal, s->viewer) < 0.0f) size = -size; /* a lining is seen from inside */
+    for (int k = 0; k < 3; k++) normal[k] *= size;
+    float lit = s->wrap + (1.0f - s->wrap) * maxf(dot3(normal, s->light), 0.0f), shine = maxf(dot3(normal, s->half), 0.0f);
+    if (part == TOOTH) lit = 0.86f + (lit - 0.86f) * (0.35f + 0.65f * s->detail);
+    float shine4 = shine * shine * shine * shine, shine16 = shine4 * shine4 * shine4 * shine4;
+    float wet = part == TOOTH ? shine16 * shine16 * shine4 : part == CHEEK ? 0.0f : 0.25f * shine16;
+    if (part == TOOTH) tooth_colour(s, across, along, rgb);
+    else soft_colour(s, part, across, along, rgb);
+    for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light;
 }
 
-static void paint_row(const Scene *s, const Strip *strip, int is_upper, float px, float py, float rgb[3])
+/* Linear RGB of what is seen through the lips, for pixels inside them or less than `reach_mm` outside, and how much of each pixel
+ * is upper teeth. `inside_mm` (height, width): distance to the lip edge, negative outside. `below_mm`: distance below the upper
+ * lip. `parts` names each triangle's part; triangles before n_upper are the upper teeth. `depth` and `seen` hold one value for
+ * each of the SAMPLES x SAMPLES samples of each pixel. */
+EXPORT void sonic_paint_mouth(const Scene *scene, const Surface *surface, const Place *places, const int32_t *triangles,
+                              const uint8_t *parts, int n_triangles, int n_upper, const float *inside_mm, const float *below_mm,
+                              float reach_mm, int width, int height, float *depth, int32_t *seen, float *out, float *upper)
 {
-    const float *origin = is_upper ? s->upper : s->lower;
-    float arch = is_upper ? ARCH : ARCH * 1.15f, x, y, rgba[4];
-    on_arch(s, px - origin[0], py - origin[1], arch, is_upper ? 0.0f : 2.0f, &x, &y);
-    if (is_upper) y += 0.0028f * x * x; /* lateral teeth end a little higher */
-    float slope = 2.0f * arch * x, along = x * (1.0f + slope * slope / 6.0f); /* arc length of the parabola */
-    if (!fetch(strip, along, is_upper ? -y : y, rgba)) return;
-    float beyond = maxf(0.0f, fabsf(x) - 0.26f * s->half_width_mm) / (0.52f * s->half_width_mm);
-    float light = 0.10f + 0.90f * expf(-beyond * beyond); /* the corners of the mouth lie in shadow */
-    over(rgb, rgba, is_upper ? light : light * s->lower_light);
-}
-
-/* Linear RGB of what is seen through the lips, for pixels that lie inside them or less than `reach_mm` outside.
- * `inside_mm` (height, width): distance to the lip edge, negative outside. `below_mm`: distance below the upper lip. */
-EXPORT void sonic_paint_mouth(const Scene *scene, const Strip *upper, const Strip *lower, const float *inside_mm,
-                              const float *below_mm, float reach_mm, int width, int height, float *out)
-{
-    static const float offsets[2] = {-0.25f, 0.25f};
-    float narrow = 0.35f + 0.65f * smoothstep(0.3f, 5.0f, scene->gap_mm); /* little light enters by a slit */
+    int fine = width * SAMPLES;
+    for (size_t i = 0; i < (size_t)fine * (size_t)height * SAMPLES; i++) {
+        depth[i] = FAR_AWAY;
+        seen[i] = -1;
+    }
+    for (int i = 0; i < n_triangles; i++) {
+        const int32_t *t = triangles + 3 * i;
+        cover(places + t[0], places + t[1], places + t[2], i, fine, height * SAMPLES, depth, seen);
+    }
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
-            size_t i = (size_t)y * (size_t)width + (size_t)x;
-            float sum[3] = {0.0f, 0.0f, 0.0f};
-            if (inside_mm[i] < -reach_mm) {
-                memset(out + 3 * i, 0, sizeof sum);
-                continue;
-            }
-            for (int n = 0; n < 4; n++) {
-                float px = (float)x + offsets[n & 1], py = (float)y + offsets[n >> 1], rgb[3];
-                float qx = px - scene->upper[0], qy = py - scene->upper[1];
-                float deep = 0.35f + 0.65f * smoothstep(-2.0f, 14.0f, scene->mm_from_px[2] * qx + scene->mm_from_px[3] * qy);
-                for (int k = 0; k < 3; k++) rgb[k] = scene->cavity_rgb[k] * deep;
-                paint_tongue(scene, px, py, rgb);
-                paint_row(scene, lower, 0, px, py, rgb);
-                paint_row(scene, upper, 1, px, py, rgb);
-                for (int k = 0; k < 3; k++) sum[k] += rgb[k];
+            size_t pixel = (size_t)y * (size_t)width + (size_t)x;
+            float sum[3] = {0.0f, 0.0f, 0.0f}, teeth = 0.0f;
+            for (int n = 0; n < SAMPLES * SAMPLES && inside_mm[pixel] >= -reach_mm; n++) {
+                int fx = x * SAMPLES + n % SAMPLES, fy = y * SAMPLES + n / SAMPLES;
+                int i = seen[(size_t)fy * (size_t)fine + (size_t)fx];
+                if (i < 0) {
+                    for (int k = 0; k < 3; k++) sum[k] += scene->cavity_rgb[k];
+                    continue;
+                }
+                const int32_t *t = triangles + 3 * i;
+                const Place *const q[3] = {places + t[0], places + t[1], places + t[2]};
+                const Surface *const p[3] = {surface + t[0], surface + t[1], surface + t[2]};
+                float px = ((float)fx - 0.5f * (SAMPLES - 1)) / SAMPLES, py = ((float)fy - 0.5f * (SAMPLES - 1)) / SAMPLES, w[3], rgb[3];
+                float inv = 1.0f / ((q[1]->x - q[0]->x) * (q[2]->y - q[0]->y) - (q[1]->y - q[0]->y) * (q[2]->x - q[0]->x));
+                w[0] = ((q[1]->x - px) * (q[2]->y - py) - (q[1]->y - py) * (q[2]->x - px)) * inv;
+                w[1] = ((q[2]->x - px) * (q[0]->y - py) - (q[2]->y - py) * (q[0]->x - px)) * inv;
+                w[2] = 1.0f - w[0] - w[1];
+                shade_sample(scene, parts[i], p, q, w, rgb);
+                for (int k = 0; k < 3; k++) sum[k] += maxf(rgb[k], 0.3f * scene->cavity_rgb[k]);
+                teeth += i < n_upper;
             }
             /* the lips keep light away: most at their edge, and more under the upper one */
-            float light = narrow * (0.56f + 0.44f * smoothstep(-0.4f, 2.2f, inside_mm[i]));
-            light *= 0.74f + 0.26f * smoothstep(0.0f, 3.2f, below_mm[i]);
-            for (int k = 0; k < 3; k++) out[3 * i + k] = 0.25f * light * sum[k];
+            float light = scene->lip_light + (1.0f - scene->lip_light) * smoothstep(-0.4f, scene->lip_reach_mm, inside_mm[pixel]);
+            light *= (0.84f + 0.16f * smoothstep(0.0f, 2.2f, below_mm[pixel])) / (SAMPLES * SAMPLES);
+            for (int k = 0; k < 3; k++) out[3 * pixel + k] = light * sum[k];
+            upper[pixel] = teeth / (SAMPLES * SAMPLES);
         }
 }
 

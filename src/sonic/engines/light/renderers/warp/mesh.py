@@ -20,6 +20,11 @@ _NECK_STARTS, _NECK_ENDS = 0.42, 1.05
 _BACKGROUND_FH = 0.30
 """In face heights: beside the head, motion fades out over this distance, so that the background bends, not tears."""
 _BORDER_FH = 0.22
+_TRUNK_STARTS, _TRUNK_ENDS = 1.5, 2.3
+"""In face heights below the face's centre: what the shoulders do fades out over the chest, which keeps the part of the
+picture small that must be drawn."""
+_SHOULDERS_FH = 0.15
+"""In face heights: beside the trunk its motion, which is small, fades out over this distance."""
 _OTHERS_FH = 0.30
 """In face heights: towards other people, motion fades out over this distance, or over what there is of it."""
 _FARTHEST_FH = 2.6
@@ -55,6 +60,8 @@ class Mesh:
     """(K, 3) points around the face."""
     head: F64
     """(K,) 1 moves with the head, 0 stays."""
+    trunk: F64
+    """(K, 2) the same, right and down, for the trunk, which neck and shoulders follow where they do not the head."""
     outline: F64
     """(K, 36) how much each follows the face's outline when the face deforms."""
     triangles: I32
@@ -93,19 +100,20 @@ def build_mesh(
     box = weights.moving_box()
     outline = points_px[list(topology.OVAL)]
     flat = _points_around(outline[:, :2], frame, box)
-    head = weights(flat)
-    head[_outside(flat, box, matte.shape)] = 0
+    still_there = _outside(flat, box, matte.shape)
+    head, trunk = weights(flat), weights.trunk(flat)
+    head[still_there], trunk[still_there] = 0, 0
     distance = np.linalg.norm(flat[:, None] - outline[None, :, :2], axis=2)
     follow = _follow_outline(distance, frame.height)
     if still is not None:
         free = _freedom(flat, still, distance.min(1), frame.height)
-        head, follow = head * free, follow * free[:, None]
+        head, trunk, follow = head * free, trunk * free[:, None], follow * free[:, None]
     depth = _depth_around(distance, outline[:, 2], frame.height)
     rim = (*topology.UPPER_INNER, *topology.LOWER_INNER) if mouth_open else ()
     inner = np.vstack([face_triangles, _hole_triangles(N_SURFACE + len(flat) if mouth_open else None)])
     triangles = np.vstack([inner, _triangles_around(outline[:, :2], flat)])
     return Mesh(
-        box, np.column_stack([flat, depth]), head, follow,
+        box, np.column_stack([flat, depth]), head, trunk, follow,
         np.ascontiguousarray(triangles, np.int32), len(inner), rim,
     )  # fmt: skip
 
@@ -128,6 +136,7 @@ class _HeadWeight:
         away = cv2.distanceTransform(1 - person.astype(np.uint8), cv2.DIST_L2, 5) / height
         away = cv2.GaussianBlur(away, (0, 0), 0.03 * height)
         self._background = smoothstep(_BACKGROUND_FH, 0.02, away).astype(np.float32)
+        self._beside_trunk = smoothstep(_SHOULDERS_FH, 0.02, away).astype(np.float32)
 
     def _view(self, small: tuple[int, int]) -> Box:
         """The part of the small picture that anything that moves depends on."""
@@ -138,19 +147,42 @@ class _HeadWeight:
 
     def __call__(self, places: F64) -> F64:
         """(K,) weights at (K, 2) px; a place outside the picture counts as its nearest border."""
+        near_border = smoothstep(0.0, _BORDER_FH, self._from_border(places).min(1))
+        return np.asarray(self._neck(places) * self._seen(self._background, places) * near_border)
+
+    def trunk(self, places: F64) -> F64:
+        """(K, 2) how much a place follows the trunk, right and down.
+
+        A border that the body leaves the picture through stops what moves across it, not what moves along it.
+        """
+        below = self._below(places)[0]
+        share = (1 - self._neck(places)) * smoothstep(_TRUNK_ENDS, _TRUNK_STARTS, below) * (below > 0)
+        free = smoothstep(0.0, _BORDER_FH, self._from_border(places))
+        return np.asarray((share * self._seen(self._beside_trunk, places))[:, None] * free)
+
+    def _seen(self, weight: F32, places: F64) -> F64:
+        """(K,) of a weight of the small picture."""
         import cv2
 
+        inside = np.clip(places, 0, np.array(self._size) - 1.0)
+        small = ((inside + 0.5) * self._scale - 0.5 - self._origin).astype(np.float32)
+        seen = cv2.remap(weight, small[:, 0], small[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(seen, np.float64).ravel()
+
+    def _from_border(self, places: F64) -> F64:
+        """(K, 2) distance to the nearest border of the picture, across and along, in face heights."""
         last = np.array(self._size) - 1.0
         inside = np.clip(places, 0, last)
-        small = ((inside + 0.5) * self._scale - 0.5 - self._origin).astype(np.float32)
-        seen = cv2.remap(self._background, small[:, 0], small[:, 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        border = np.minimum(inside, last - inside).min(1) / self._frame.height
-        return np.asarray(self._neck(places) * seen.ravel() * smoothstep(0.0, _BORDER_FH, border))
+        return np.asarray(np.minimum(inside, last - inside) / self._frame.height)
 
-    def _neck(self, places: F64) -> F64:
+    def _below(self, places: F64) -> tuple[F64, F64]:
+        """((K,) below the face's centre, (K,) to either side of it), in face heights along the face's axes."""
         frame = self._frame
         q = (places - frame.centre) / frame.height
-        below, beside = q @ frame.down, np.abs(q @ np.array([-frame.down[1], frame.down[0]]))
+        return q @ frame.down, np.abs(q @ np.array([-frame.down[1], frame.down[0]]))
+
+    def _neck(self, places: F64) -> F64:
+        below, beside = self._below(places)
         return 1.0 - smoothstep(_NECK_STARTS, _NECK_ENDS, below + 0.36 * np.clip(beside - 0.35, 0, 1))
 
     def moving_box(self) -> Box:
@@ -159,7 +191,7 @@ class _HeadWeight:
         # the picture may be as large as it likes, the grid has some 125 steps a side
         x, y = (self._steps_near(k, cell / 2) for k in (0, 1))
         grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2)
-        moving = grid[self(grid) > 0.004]
+        moving = grid[np.maximum(self(grid), self.trunk(grid).max(1)) > 0.004]
         # the face itself moves, and carries its surroundings along
         reach = 0.75 * self._frame.height
         low = np.minimum(moving.min(0, initial=np.inf), self._frame.centre - reach) - cell

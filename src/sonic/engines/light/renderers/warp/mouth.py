@@ -1,36 +1,53 @@
-"""What is seen between parted lips: cavity, tongue, teeth, and the teeth of the photo where it shows them."""
+"""What is seen between parted lips: the interior, lit and coloured like the portrait, and the photo's own teeth."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from sonic.engines.light.renderers.warp.colours import Colours
+from sonic.engines.light.renderers.warp.colours import Colours, Style, luminance, picture_style
 from sonic.engines.light.renderers.warp.deform import Pose
 from sonic.engines.light.renderers.warp.head import Rigid
+from sonic.engines.light.renderers.warp.interior import (
+    CHEEK,
+    GUM,
+    N_ROW,
+    TONGUE,
+    Interior,
+    interior,
+    somebody,
+    tongue_field,
+)
+from sonic.engines.light.renderers.warp.lighting import Light, estimate_light
 from sonic.engines.light.renderers.warp.mask import Cut, polygon_mask
-from sonic.engines.light.renderers.warp.native import MouthScene, ToothStrip, lay, paint_mouth
+from sonic.engines.light.renderers.warp.native import MouthScene, lay, paint_mouth
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, HeadFit, Neutral
-from sonic.engines.light.renderers.warp.smile import SourceTeeth
+from sonic.engines.light.renderers.warp.smile import SourceTeeth, source_teeth
 from sonic.faces import topology
 from sonic.faces.geometry import catmull_rom, smoothstep
+from sonic.faces.model import face_triangles
 from sonic.types import F32, F64, U8
 
 _FADE_FROM_MM, _FADE_TO_MM = 0.25, 0.9
 """Below the first opening nothing is drawn; from the second on, all of it."""
-_REACH_MM = 2.5
+_REACH_MM, _TUCK_MM = 1.5, 3.0
+"""How far beyond the lips' edge the interior is painted, and how much farther where teeth stand on the lower lip."""
 _SEAM_MM, _SEAM_DARK = 0.45, 0.55
-_DEPTH_MM = 5.0
-"""Of the teeth behind the lips."""
+_USUAL_WIDTH_MM = 49.2
+_SIZE = 0.94
+"""The modelled teeth are larger than most people's."""
+_EDGE_MM = 3.3
+"""Of the upper incisors below the line where the lips meet."""
+_LIT_MM = 8.0
+"""So far behind the lips light reaches undimmed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dentition:
-    """Rows of teeth and where they sit."""
+class Look:
+    """How one portrait's mouth looks inside."""
 
-    upper: ToothStrip
-    lower: ToothStrip
-    upper_edge_mm: float
-    """Of the upper row below the line where the lips meet."""
+    colours: Colours
+    light: Light
+    style: Style
     blur_px: float
     """As soft as the photo."""
 
@@ -38,64 +55,120 @@ class Dentition:
 class Mouth:
     """The inside of one portrait's mouth."""
 
-    def __init__(
-        self, neutral: Neutral, fit: HeadFit, colours: Colours, teeth: Dentition, source: SourceTeeth | None
-    ) -> None:
+    def __init__(self, neutral: Neutral, fit: HeadFit, look: Look, shape: Interior, source: SourceTeeth | None) -> None:
         self._source_open = neutral.source_gap_mm >= CLOSED_GAP_MM
-        self._neutral, self._fit, self._colours, self._teeth, self._source = neutral, fit, colours, teeth, source
+        self._neutral, self._fit, self._look, self._source = neutral, fit, look, source
+        self._body = _Body(shape, neutral, fit, source.edge_mm if source else None)
+        self._mesh = shape.mesh()
 
     def draw(self, out: U8, pose: Pose, points: F64, rigid: Rigid) -> None:
         """Draw into ``out`` (crop px); ``points`` (468, 3) is where the face is now."""
         shown = float(smoothstep(_FADE_FROM_MM, _FADE_TO_MM, pose.gap_mm))
         if shown <= 0 and not self._source_open:
             return
-        scale = self._fit.px_per_mm
+        scale, blur_px = self._fit.px_per_mm, self._look.blur_px
         upper = catmull_rom(points[list(topology.UPPER_INNER), :2])
         lower = catmull_rom(points[list(topology.LOWER_INNER), :2])
         contour = np.vstack([upper, lower[::-1][1:-1]])
+        reach_mm = _REACH_MM + _TUCK_MM * pose.tuck
         cut = polygon_mask(
-            contour, out.shape, pad_px=_REACH_MM * scale, soft_px=max(0.6, 0.20 * scale, 0.8 * self._teeth.blur_px)
+            contour, out.shape, pad_px=reach_mm * scale + 2, soft_px=max(0.6, 0.20 * scale, 0.8 * blur_px)
         )
         if cut is None:
             return
         inside_mm, below_mm = _distances(cut, upper, scale)
-        scene = self._scene(cut, pose, rigid)
-        mouth = paint_mouth(
-            scene, self._teeth.upper, self._teeth.lower, inside_mm=inside_mm, below_mm=below_mm, reach_mm=_REACH_MM
+        places = self._body.places(pose, rigid, cut)
+        mouth, teeth = paint_mouth(
+            self._scene(pose, rigid), self._mesh, places, inside_mm=inside_mm, below_mm=below_mm, reach_mm=reach_mm
         )
-        mouth = self._colours.toning(_blurred(mouth, self._teeth.blur_px))
+        mouth = self._look.style(self._look.colours.toning(_blurred(mouth, blur_px)))
         if self._source:
-            mouth = self._source.over(mouth, cut.box, inside_mm, rigid, pose.gap_mm)
-        alpha = cut.alpha * np.float32(shown)
+            mouth = self._source.over(mouth, teeth, cut.box, inside_mm, rigid, pose)
+        open_mm = _opening(cut, upper, lower, scale)
+        alpha = cut.alpha * (np.float32(shown) * smoothstep(0.0, 0.8, open_mm).astype(np.float32))
         shade = smoothstep(-1.1, 0.0, inside_mm).astype(np.float32) * (1 - alpha)
+        shade *= smoothstep(0.2, 3.0, open_mm).astype(np.float32)
         shade *= np.float32(0.35 * min(1.0, pose.gap_mm / 3) * shown)
+        if pose.tuck > 0:
+            over = _blurred(_over_lip(teeth, inside_mm, below_mm, upper, cut, pose.tuck), max(0.5, 0.2 * scale))
+            over *= np.float32(shown)
+            alpha, shade = np.maximum(alpha, over), shade + _contact_shadow(over, scale) * (1 - alpha)
         if self._source_open:
             shade += _seam_shadow(below_mm, upper, cut, scale) * np.float32(1 - shown)
         lay(cut.box.cut(out), mouth, alpha=alpha, shade=shade)
 
-    def _scene(self, cut: Cut, pose: Pose, rigid: Rigid) -> MouthScene:
-        """Where teeth and tongue are: the upper row on the skull, the lower one on the jaw."""
-        anchor, gap = self._neutral.anchor_mm, pose.gap_mm
-        seen = 0.2 + 0.09 * gap
-        lower_lip = float(pose.points_mm[topology.LIP_BOTTOM, 1])
-        lower_edge = max(anchor[1] - 0.2 + 0.92 * max(float(pose.jaw_mm[1]), -1.0), lower_lip - seen)
-        side = anchor[0] + 0.8 * float(pose.jaw_mm[0])
-        deep = _DEPTH_MM + np.array([0.0, 1.5, 6.0])
-        # heights are meant as the photo shows them: undo that what lies deeper appears higher in a face looking up
-        tilt = float(self._fit.rotation[1, 2] / self._fit.rotation[1, 1])
-        heights = [anchor[1] + self._teeth.upper_edge_mm, lower_edge, lower_edge + 1.0] - deep * tilt
-        origins = np.stack([[anchor[0], side, side], heights, anchor[2] + deep], 1)
-        places = np.vstack([origins, origins[0] + np.eye(3)])
-        at = rigid(self._fit.to_px(places))[:, :2] - [cut.box.left, cut.box.top]
-        axes = at[3:] - at[0]
-        inverse = np.linalg.inv(axes[:2].T)
-        scene = MouthScene(
-            mm_from_px=tuple(inverse.ravel()), px_per_depth=tuple(axes[2]), upper=tuple(at[0]), lower=tuple(at[1]),
-            tongue=tuple(at[2]), cavity_rgb=tuple(self._colours.cavity), tongue_rgb=tuple(self._colours.tongue),
-            gap_mm=gap, half_width_mm=self._neutral.mouth_width_mm / 2, tongue_lift_mm=0.6 + 0.28 * gap,
-            lower_light=float(0.45 * (0.4 + 0.6 * smoothstep(3, 12, gap))),
+    def _scene(self, pose: Pose, rigid: Rigid) -> MouthScene:
+        """Colours and light; directions are turned into the head's axes, where the normals are."""
+        colours, light = self._look.colours, self._look.light
+        axes = (rigid.matrix @ self._fit.rotation).T
+        towards, viewer = axes @ light.towards, axes @ np.array([0.0, 0.0, -1.0])
+        towards, viewer = towards / np.linalg.norm(towards), viewer / np.linalg.norm(viewer)
+        half = (towards + viewer) / np.linalg.norm(towards + viewer)
+        detail, open_share = self._look.style.detail, min(1.0, pose.gap_mm / 8)
+        return MouthScene(
+            teeth_rgb=tuple(colours.teeth), gum_rgb=tuple(colours.gum), tongue_rgb=tuple(colours.tongue),
+            cheek_rgb=tuple(0.55 * colours.gum), cavity_rgb=tuple(colours.cavity), light=tuple(towards),
+            half=tuple(half), viewer=tuple(viewer), wrap=light.wrap, detail=detail,
+            gloss=0.26 * (0.4 + 0.6 * detail) * float(np.clip(2.2 * luminance(colours.skin), 0.2, 1.0)),
+            lip_light=0.76, lip_reach_mm=2.0 * (0.45 + 0.55 * open_share),
         )  # fmt: skip
-        return scene
+
+
+class _Body:
+    """Where the interior of one portrait is, and how much light reaches it."""
+
+    def __init__(self, shape: Interior, neutral: Neutral, fit: HeadFit, edge_mm: float | None) -> None:
+        self._neutral, self._fit = neutral, fit
+        size = _SIZE * float(np.clip(neutral.mouth_width_mm / _USUAL_WIDTH_MM, 0.9, 1.12))
+        self._at = size * shape.at.astype(np.float64)
+        self._jaw = shape.jaw.astype(np.float64)
+        self._tongue = tongue_field(shape)
+        front = (shape.tooth == 7) | (shape.tooth == 8)
+        self._at[:, 1] += (_EDGE_MM if edge_mm is None else edge_mm) - self._at[front, 1].max()
+        self._edge = float(self._at[front, 1].max())
+        self._lower_edge = float(self._at[(shape.tooth == 23) | (shape.tooth == 24), 1].min())
+        # heights are meant as the photo shows them: undo that what lies deeper appears higher in a face looking up
+        self._at[:, 1] -= 5.0 * float(fit.rotation[1, 2] / fit.rotation[1, 1])
+        self._is_tongue, lower = shape.part == TONGUE, shape.tooth >= N_ROW
+        low_gum = (shape.part == GUM) & (np.linalg.norm(shape.jaw, axis=1) > 0.6)
+        rest = neutral.points_mm[[topology.UPPER_INNER[0], topology.UPPER_INNER[-1]], 0]
+        self._rest_width = float(rest[1] - rest[0])
+        half = neutral.mouth_width_mm / 2
+        aside = np.abs(self._at[:, 0]) / half
+        steady = 1 - 0.55 * smoothstep(0.55, 1.0, aside)
+        steady *= np.where(lower | low_gum, 1 - 0.90 * smoothstep(0.30, 0.66, aside), 1)
+        steady *= np.where(low_gum, 0.80, 1) * np.where(lower, 0.88, 1) * np.where(shape.part == CHEEK, 0.6, 1)
+        self._steady = steady
+
+    def places(self, pose: Pose, rigid: Rigid, cut: Cut) -> F32:
+        """(N, 4) x, y, depth in px of the cut, and light."""
+        anchor, drop = self._neutral.anchor_mm, self._drop_mm(pose)
+        at = self._at + drop * self._jaw + self._tongue.displacement(drop, self._edge, *pose.tongue)
+        at[:, 0] += 0.8 * float(pose.jaw_mm[0]) * np.minimum(np.abs(self._jaw[:, 1]), 1)
+        px = rigid(self._fit.to_px(at + anchor))
+        out = np.empty((len(at), 4), np.float32)
+        out[:, :2] = px[:, :2] - [cut.box.left, cut.box.top]
+        out[:, 2] = px[:, 2]
+        out[:, 3] = self._steady * self._depth_light(pose)
+        return out
+
+    def _drop_mm(self, pose: Pose) -> float:
+        """How far the lower incisors sink: with the jaw, and never standing far above the lower lip."""
+        lip = float(pose.points_mm[topology.LIP_BOTTOM, 1] - self._neutral.anchor_mm[1])
+        seen = 0.3 + 0.07 * pose.gap_mm
+        return max(0.92 * float(pose.jaw_mm[1]), lip - seen - self._lower_edge, 0.0)
+
+    def _depth_light(self, pose: Pose) -> F64:
+        """(N,) light falls off behind the lips, faster behind a narrow opening and behind lips that are pursed."""
+        corners = pose.points_mm[[topology.UPPER_INNER[0], topology.UPPER_INNER[-1]], 0]
+        wide = float(corners[1] - corners[0]) / self._rest_width
+        pursed = float(self._neutral.anchor_mm[2] - pose.points_mm[topology.LIP_TOP, 2])
+        entering = (0.55 + 0.45 * min(1.0, pose.gap_mm / 9)) * float(smoothstep(0.35, 1.0, wide) * 0.6 + 0.4)
+        z = self._at[:, 2] + max(pursed, 0.0)
+        teeth = np.exp(-np.maximum(z - _LIT_MM, 0) / (15.0 * entering))
+        tongue = 1.1 * entering * np.exp(-np.maximum(z - 18, 0) / 12)
+        slit = float(0.5 + 0.5 * smoothstep(0.3, 4.5, pose.gap_mm)) * float(0.5 + 0.5 * smoothstep(0.4, 0.9, wide))
+        return np.where(self._is_tongue, tongue, teeth) * slit
 
 
 def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
@@ -108,6 +181,55 @@ def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:
     edge = np.interp(np.arange(cut.box.left, cut.box.right), upper[order, 0], upper[order, 1])
     below = np.arange(cut.box.top, cut.box.bottom)[:, None] - edge[None]
     return (distance / scale).astype(np.float32), (below / scale).astype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class MouthSetting:
+    """What the renderer knows already of the portrait around a mouth."""
+
+    neutral: Neutral
+    fit: HeadFit
+    colours: Colours
+    softness_px: float
+
+
+def portrait_mouth(rgb: U8, points_px: F64, setting: MouthSetting, rng: np.random.Generator) -> Mouth:
+    """The inside of the mouth of the crop ``rgb`` with these landmarks; ``rng`` gives it teeth of its own."""
+    fit, colours = setting.fit, setting.colours
+    photo_teeth = source_teeth(rgb, points_px, fit, setting.neutral, colours.skin)
+    look = Look(
+        colours.with_teeth(photo_teeth.colour if photo_teeth else None),
+        estimate_light(rgb, points_px, face_triangles()),
+        picture_style(rgb, points_px, colours.toning),
+        blur_px=max(0.4, 0.10 * fit.px_per_mm, 0.65 * setting.softness_px),
+    )
+    return Mouth(setting.neutral, fit, look, somebody(interior(), rng), photo_teeth)
+
+
+def _over_lip(teeth: F32, inside_mm: F32, below_mm: F32, upper: F64, cut: Cut, tuck: float) -> F32:
+    """(h, w) how far the upper front teeth stand on a lower lip that is drawn in under them, as in f and v."""
+    left, right = upper[:, 0].min(), upper[:, 0].max()
+    aside = np.abs(np.arange(cut.box.left, cut.box.right) - (left + right) / 2) / max((right - left) / 2, 1e-3)
+    front = smoothstep(0.85, 0.55, aside) * float(smoothstep(0.05, 0.40, tuck))
+    near = smoothstep(-_TUCK_MM * tuck, -0.5 * _TUCK_MM * tuck, inside_mm) * smoothstep(-0.1, 0.5, below_mm)
+    return np.asarray(teeth * near * front, np.float32)
+
+
+def _contact_shadow(over: F32, scale: float) -> F32:
+    """(h, w) what the teeth keep from the lip below them."""
+    import cv2
+
+    lower = np.roll(over, max(1, round(0.5 * scale)), axis=0)
+    return np.asarray(0.45 * cv2.GaussianBlur(lower, (0, 0), max(0.5, 0.45 * scale)) * (1 - over), np.float32)
+
+
+def _opening(cut: Cut, upper: F64, lower: F64, scale: float) -> F64:
+    """(w,) mm between the lips in each column."""
+    x = np.arange(cut.box.left, cut.box.right)
+    up, low = upper[np.argsort(upper[:, 0])], lower[np.argsort(lower[:, 0])]
+    height = np.interp(x, low[:, 0], low[:, 1]) - np.interp(x, up[:, 0], up[:, 1])
+    inside = (x > max(up[0, 0], low[0, 0])) & (x < min(up[-1, 0], low[-1, 0]))
+    return np.where(inside, np.maximum(height, 0), 0) / scale
 
 
 def _seam_shadow(below_mm: F32, upper: F64, cut: Cut, scale: float) -> F32:

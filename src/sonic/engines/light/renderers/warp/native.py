@@ -15,53 +15,53 @@ from sonic.types import F32, U8
 I32 = NDArray[np.int32]
 U32 = NDArray[np.uint32]
 
-_ABI_VERSION = 3
+_ABI_VERSION = 4
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
 class MouthScene(ctypes.Structure):
-    """What sonic_paint_mouth looks at; mirrors ``Scene`` in kernels.c. px of the buffer, mm, linear RGB."""
+    """How sonic_paint_mouth colours and lights; mirrors ``Scene`` in kernels.c.
+
+    Colours are linear RGB, directions unit vectors in the axes of the normals.
+    """
 
     _fields_ = (
-        ("mm_from_px", ctypes.c_float * 4),
-        ("px_per_depth", ctypes.c_float * 2),
-        ("upper", ctypes.c_float * 2),
-        ("lower", ctypes.c_float * 2),
-        ("tongue", ctypes.c_float * 2),
-        ("cavity_rgb", ctypes.c_float * 3),
+        ("teeth_rgb", ctypes.c_float * 3),
+        ("gum_rgb", ctypes.c_float * 3),
         ("tongue_rgb", ctypes.c_float * 3),
-        ("gap_mm", ctypes.c_float),
-        ("half_width_mm", ctypes.c_float),
-        ("tongue_lift_mm", ctypes.c_float),
-        ("lower_light", ctypes.c_float),
-    )
-
-
-class _Strip(ctypes.Structure):
-    _fields_ = (
-        ("rgba", ctypes.c_void_p),
-        ("width", ctypes.c_int),
-        ("height", ctypes.c_int),
-        ("per_mm", ctypes.c_float),
-        ("margin_mm", ctypes.c_float),
+        ("cheek_rgb", ctypes.c_float * 3),
+        ("cavity_rgb", ctypes.c_float * 3),
+        ("light", ctypes.c_float * 3),
+        ("half", ctypes.c_float * 3),
+        ("viewer", ctypes.c_float * 3),
+        ("wrap", ctypes.c_float),
+        ("gloss", ctypes.c_float),
+        ("detail", ctypes.c_float),
+        ("lip_light", ctypes.c_float),
+        ("lip_reach_mm", ctypes.c_float),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class ToothStrip:
-    """A row of teeth, unrolled along the dental arch."""
+class MouthMesh:
+    """The interior's surfaces, without where they are."""
 
-    rgba: F32
-    """(h, w, 4) premultiplied linear RGBA; rows run from ``margin_mm`` beyond the edge to the gum, the middle column is
-    between the two front teeth."""
-    per_mm: float
-    """Texels per millimetre."""
-    margin_mm: float
+    surface: F32
+    """(N, 6) outward normal, place across and along its part, tone: ``Surface`` in kernels.c."""
+    triangles: I32
+    """(M, 3)"""
+    parts: U8
+    """(M,) of each triangle: tooth, gum, tongue, cheek."""
+    n_upper: int
+    """The first so many triangles are upper teeth."""
 
-    def _as_struct(self) -> _Strip:
-        height, width = self.rgba.shape[:2]
-        data = _checked(self.rgba, np.float32, 3, "rgba").ctypes.data
-        return _Strip(data, width, height, self.per_mm, self.margin_mm)
+    def __post_init__(self) -> None:
+        _checked(self.surface, np.float32, 2, "surface")
+        _checked(self.triangles, np.int32, 2, "triangles")
+        _checked(self.parts, np.uint8, 1, "parts")
+        _check_corners(self.triangles, len(self.surface))
+        if self.surface.shape[1] != 6 or self.parts.shape != self.triangles.shape[:1]:
+            raise ValueError(f"surface {self.surface.shape} or parts {self.parts.shape} do not fit the triangles")
 
 
 def warp(vertices: F32, triangles: I32, n_face: int, source: U32, out: U8, *, folds: U8, scratch: F32) -> None:
@@ -121,25 +121,31 @@ def soften(out: U8, marks: U8) -> None:
 
 
 def paint_mouth(
-    scene: MouthScene, upper: ToothStrip, lower: ToothStrip, *, inside_mm: F32, below_mm: F32, reach_mm: float
-) -> F32:
-    """(h, w, 3) linear RGB of what is seen through the lips.
+    scene: MouthScene, mesh: MouthMesh, places: F32, *, inside_mm: F32, below_mm: F32, reach_mm: float
+) -> tuple[F32, F32]:
+    """((h, w, 3) linear RGB of what is seen through the lips, (h, w) share of each pixel that is upper teeth).
 
+    ``places`` (N, 4): x, y, depth of the mesh's points in px of the buffer, and the light that reaches them.
     ``inside_mm`` (h, w): distance to the lips' edge, negative outside; ``below_mm``: distance below the upper lip.
-    Pixels more than ``reach_mm`` outside are 0.
+    Pixels more than ``reach_mm`` outside are 0. Raises ValueError for wrong shapes or places that are not finite.
     """
     height, width = inside_mm.shape
     if below_mm.shape != inside_mm.shape:
         raise ValueError(f"below_mm {below_mm.shape} does not fit inside_mm {inside_mm.shape}")
     _checked(inside_mm, np.float32, 2, "inside_mm")
     _checked(below_mm, np.float32, 2, "below_mm")
-    out = np.empty((height, width, 3), np.float32)
-    rows = upper._as_struct(), lower._as_struct()
+    _checked(places, np.float32, 2, "places")
+    if places.shape != (len(mesh.surface), 4) or not np.isfinite(places).all():
+        raise ValueError(f"places must be finite ({len(mesh.surface)}, 4), got {places.shape}")
+    samples = 4 * width * height
+    depth, seen = np.empty(samples, np.float32), np.empty(samples, np.int32)
+    out, upper = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     _library().sonic_paint_mouth(
-        ctypes.byref(scene), ctypes.byref(rows[0]), ctypes.byref(rows[1]), _pointer(inside_mm), _pointer(below_mm),
-        reach_mm, width, height, _pointer(out),
+        ctypes.byref(scene), _pointer(mesh.surface), _pointer(places), _pointer(mesh.triangles), _pointer(mesh.parts),
+        len(mesh.triangles), mesh.n_upper, _pointer(inside_mm), _pointer(below_mm), reach_mm, width, height,
+        _pointer(depth), _pointer(seen), _pointer(out), _pointer(upper),
     )  # fmt: skip
-    return out
+    return out, upper
 
 
 def lay(out: U8, mouth: F32, *, alpha: F32, shade: F32) -> None:
@@ -191,8 +197,12 @@ def _check_mesh(vertices: F32, triangles: I32) -> None:
         raise ValueError(f"vertices must be (N, 5) and triangles (M, 3), got {vertices.shape} and {triangles.shape}")
     if not np.isfinite(vertices).all():
         raise ValueError("vertices must be finite")
-    if len(triangles) and not 0 <= int(triangles.min()) <= int(triangles.max()) < len(vertices):
-        raise ValueError(f"triangles name vertices outside 0..{len(vertices) - 1}")
+    _check_corners(triangles, len(vertices))
+
+
+def _check_corners(triangles: I32, n_vertices: int) -> None:
+    if len(triangles) and not 0 <= int(triangles.min()) <= int(triangles.max()) < n_vertices:
+        raise ValueError(f"triangles name vertices outside 0..{n_vertices - 1}")
 
 
 @cache
@@ -212,7 +222,7 @@ def _library() -> ctypes.CDLL:
         "sonic_warp": (p, p, i, i, p, i, i, p, size, p, p),
         "sonic_raster": (p, p, i, i, i, p, p),
         "sonic_soften": (p, size, p, i, i, p),
-        "sonic_paint_mouth": (p, p, p, p, p, f, i, i, p),
+        "sonic_paint_mouth": (p, p, p, p, p, i, i, p, p, f, i, i, p, p, p, p),
         "sonic_lay": (p, size, p, p, p, i, i, p, p, i),
     }
     for name, arguments in signatures.items():

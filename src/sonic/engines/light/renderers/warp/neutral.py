@@ -25,6 +25,11 @@ class HeadFit:
     origin_px: F64
     """(3,)"""
 
+    @property
+    def yaw_deg(self) -> float:
+        """How far the head is turned in the photo."""
+        return float(np.rad2deg(np.arcsin(np.clip(self.rotation[0, 2], -1, 1))))
+
     def to_px(self, mm: F64) -> F64:
         """(..., 3) canonical mm -> crop px."""
         return self.px_per_mm * mm @ self.rotation.T + self.origin_px
@@ -93,21 +98,24 @@ class Neutral:
     """Of points_mm."""
     source_gap_mm: float
     """Between the inner lips in the photo."""
-    smile: float
-    """0 .. 1: how far the photo shows an open, toothy mouth."""
     anchor_mm: F64
     """(3,) where the lips meet."""
     mouth_width_mm: float
 
 
-def neutral_face(points_mm: F64) -> Neutral:
-    """The neutral of a face given as (>= 468, 3) canonical mm; a mouth that is closed stays exactly as it is."""
+def neutral_face(points_mm: F64, way_mm: F64 | None = None) -> Neutral:
+    """The neutral of a face given as (>= 468, 3) canonical mm; a mouth that is closed stays exactly as it is.
+
+    ``way_mm`` (468, 3): what leads an open mouth to rest, before its lips are closed (rest.Rest.way_mm).
+    """
     source = points_mm[:N_SURFACE]
     gap = float(np.linalg.norm(source[topology.LIP_TOP] - source[topology.LIP_BOTTOM]))
-    closed = source if gap < CLOSED_GAP_MM else _with_lips_closed(source)
+    closed = source
+    if gap >= CLOSED_GAP_MM:
+        closed = _with_lips_closed(source if way_mm is None else source + way_mm)
     anchor = (closed[topology.LIP_TOP] + closed[topology.LIP_BOTTOM]) / 2
     width = float(np.linalg.norm(closed[topology.MOUTH_LEFT] - closed[topology.MOUTH_RIGHT]))
-    return Neutral(source, closed, lip_field(closed), gap, float(smoothstep(4, 8, gap)), anchor, width)
+    return Neutral(source, closed, lip_field(closed), gap, anchor, width)
 
 
 def _with_lips_closed(source: F64) -> F64:

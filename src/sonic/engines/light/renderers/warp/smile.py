@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from sonic.engines.light.renderers.warp.deform import Pose
 from sonic.engines.light.renderers.warp.head import Rigid
 from sonic.engines.light.renderers.warp.mesh import Box
 from sonic.engines.light.renderers.warp.native import colour_tables
@@ -13,21 +14,29 @@ from sonic.types import F32, F64, U8
 
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
 _LIP_BODY = (15, 16, 86, 316, 12, 11, 38, 268)
+_FRONT_MM = 6.0
+"""Half the width of the front teeth."""
 _ANCHORS = [topology.MOUTH_LEFT, topology.MOUTH_RIGHT, 2]
 
 
 class SourceTeeth:
     """Texture and mask of the upper teeth seen in the photo."""
 
-    def __init__(self, linear: F32, mask: F32, origin_px: F64, anchors_px: F64, *, colour: F64, edge_mm: float) -> None:
+    def __init__(
+        self, linear: F32, mask: F32, origin_px: F64, anchors_px: F64, *, colour: F64, edge_mm: float, lip_mm: float
+    ) -> None:
         self._linear, self._mask, self._origin, self._anchors = linear, mask, origin_px, anchors_px
+        self._lip = lip_mm
         self.colour = colour
         """Linear RGB."""
         self.edge_mm = edge_mm
         """Of the row below the line where the lips meet."""
 
-    def over(self, mouth: F32, box: Box, inside_mm: F32, rigid: Rigid, gap_mm: float) -> F32:
-        """``mouth`` (h, w, 3, linear) of this box with the photo's teeth laid over."""
+    def over(self, mouth: F32, teeth: F32, box: Box, inside_mm: F32, rigid: Rigid, pose: Pose) -> F32:
+        """``mouth`` (h, w, 3, linear) of this box with the photo's pixels on the upper teeth, ``teeth`` (h, w) 0..1.
+
+        A lip that rises to where it is in the photo bares what the photo hides: then its teeth fade.
+        """
         import cv2
 
         now = rigid(self._anchors)[:, :2].astype(np.float32)
@@ -35,8 +44,10 @@ class SourceTeeth:
         back[:, 2] += back[:, :2] @ [box.left, box.top] - self._origin
         flags = cv2.WARP_INVERSE_MAP | cv2.INTER_LINEAR
         seen = cv2.warpAffine(self._linear, back, box.size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        cover = cv2.warpAffine(self._mask, back, box.size, flags=flags)[..., None]
-        light = (0.70 + 0.30 * smoothstep(-0.3, 1.4, inside_mm)) * (0.60 + 0.40 * float(smoothstep(0, 4, gap_mm)))
+        lip = float(pose.points_mm[topology.LIP_TOP, 1])
+        known = np.float32(smoothstep(self._lip + 0.3, self._lip + 2.0, lip))
+        cover = (cv2.warpAffine(self._mask, back, box.size, flags=flags) * teeth * known)[..., None]
+        light = (0.70 + 0.30 * smoothstep(-0.3, 1.4, inside_mm)) * (0.60 + 0.40 * float(smoothstep(0, 4, pose.gap_mm)))
         return np.asarray(mouth * (1 - cover) + seen * cover * light[..., None].astype(np.float32), np.float32)
 
 
@@ -64,18 +75,21 @@ def source_teeth(rgb: U8, points_px: F64, fit: HeadFit, neutral: Neutral, skin: 
     teeth = (inside > 0) & (light > 0.5 * bright) & (red <= limit)
     if bright < 0.3 * float(skin @ _LUMA) or teeth.sum() < 30:
         return None
-    down, edge = _edge_line(teeth, low, fit, neutral)
+    aside, down, edge = _edge_line(teeth, low, fit, neutral)
     depth_mm = cv2.distanceTransform(inside, cv2.DIST_L2, 5) / fit.px_per_mm
-    mask = inside * smoothstep(0, 0.5, depth_mm) * smoothstep(0.5, -0.1, down - edge)
-    mask *= smoothstep(limit + 8, limit, red)
+    mask = inside * smoothstep(0, 0.5, depth_mm) * smoothstep(1.0, 0.3, down - edge)
+    mask *= smoothstep(limit + 8, limit, red) * smoothstep(0.35, 0.55, light / bright)
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), max(0.5, 0.25 * fit.px_per_mm))
     colour = np.median(linear[teeth], 0).astype(np.float64)
-    front = float(np.median(edge[teeth]))
-    return SourceTeeth(linear, soft, low.astype(np.float64), points_px[_ANCHORS], colour=colour, edge_mm=front)
+    front = float(np.median(edge[np.abs(aside) < _FRONT_MM]))
+    lip = float(neutral.source_mm[topology.LIP_TOP, 1])
+    return SourceTeeth(
+        linear, soft, low.astype(np.float64), points_px[_ANCHORS], colour=colour, edge_mm=front, lip_mm=lip
+    )
 
 
-def _edge_line(teeth: NDArray[np.bool_], low: F64, fit: HeadFit, neutral: Neutral) -> tuple[F64, F64]:
-    """Both (h, w), mm below the line where the lips meet: of each pixel, and of the teeth's edge in its column.
+def _edge_line(teeth: NDArray[np.bool_], low: F64, fit: HeadFit, neutral: Neutral) -> tuple[F64, F64, F64]:
+    """All (h, w), mm: right of and below where the lips meet, and how far below the teeth's edge is in this column.
 
     Between the corners of the mouth and the last teeth that can be told from their shadow the edge is a straight line.
     """
@@ -88,4 +102,4 @@ def _edge_line(teeth: NDArray[np.bool_], low: F64, fit: HeadFit, neutral: Neutra
     places = np.array([-half, *(c for c, _ in known), half])
     edges = np.array([float(np.percentile(column, 95)) for _, column in known])
     edges = np.convolve(np.pad(edges, 1, mode="edge"), np.array([1, 2, 1]) / 4, mode="valid")
-    return mm[..., 1], np.interp(mm[..., 0], places, [0.0, *edges, 0.0])
+    return mm[..., 0], mm[..., 1], np.interp(mm[..., 0], places, [0.0, *edges, 0.0])

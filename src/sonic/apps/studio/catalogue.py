@@ -1,0 +1,114 @@
+"""What can be chosen: the table of settings with its words, presets, platforms; and a client's choice as Settings."""
+
+import tomllib
+from fractions import Fraction
+from importlib import resources
+from typing import Any
+
+from sonic.engines import check_engine, engine_names
+from sonic.errors import SettingError
+from sonic.settings import DEFAULTS, Setting, Settings, settings_table
+from sonic.settings.presets import preset, preset_names
+from sonic.settings.words import LANGUAGES, Words, setting_words
+
+SERVER_ONLY = ("weights_folder",)
+"""Settings that name places of this machine: whoever runs the studio chooses them, with SONIC_WEIGHTS."""
+PREVIEW: dict[str, Any] = {
+    "duration": 2.0,
+    "min_resolution": 384,
+    "inference_steps": 10,
+    "encoder_preset": "ultrafast",
+    "crf": 24,
+}
+"""What a preview is made with: enough to judge mouth, head and eyes, in about a second."""
+
+
+def catalogue(language: str) -> dict[str, Any]:
+    """All that the page builds its controls from. Raises SettingError for a language that is not there."""
+    if language not in LANGUAGES:
+        raise SettingError(f"language is {language!r}; choose one of {', '.join(LANGUAGES)}")
+    words = setting_words(language)
+    return {
+        "settings": [
+            _entry(name, entry, words[name]) for name, entry in settings_table().items() if name not in SERVER_ONLY
+        ],
+        "engines": list(engine_names()),
+        "presets": {name: preset(name) for name in preset_names()},
+        "platforms": platforms(language),
+    }
+
+
+def chosen(preset_name: object, values: object) -> Settings:
+    """The settings of a request: those of a preset, and changes on top. Raises SettingError."""
+    if not isinstance(values, dict):
+        raise SettingError("settings must be a JSON object of names and values")
+    if hidden := [name for name in SERVER_ONLY if name in values]:
+        raise SettingError(f"{hidden[0]} is chosen by whoever runs the studio; leave it out")
+    base: dict[str, Any] = {}
+    if preset_name is not None:
+        if preset_name not in preset_names():
+            raise SettingError(f"preset is {preset_name!r}; choose one of {', '.join(preset_names())}")
+        base = preset(str(preset_name))
+    settings = Settings().replace(**base | values)
+    check_engine(settings.engine)
+    return settings
+
+
+def for_preview(settings: Settings) -> Settings:
+    """The same look at once: the opening, small. Only what costs time is changed."""
+    smaller = min(settings.min_resolution or PREVIEW["min_resolution"], PREVIEW["min_resolution"])
+    shorter = min(settings.duration or PREVIEW["duration"], PREVIEW["duration"])
+    return settings.replace(**PREVIEW | {"min_resolution": smaller, "duration": shorter})
+
+
+def platforms(language: str) -> list[dict[str, Any]]:
+    """Where videos are shown: the picture's size, its rate, and what the platform covers."""
+    folder = resources.files("sonic").joinpath("assets", "presets", "platforms")
+    if not folder.is_dir():
+        return []
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
+    return [_platform(f.name.removesuffix(".toml"), tomllib.loads(f.read_text("utf-8")), language) for f in files]
+
+
+def _platform(id_: str, values: dict[str, Any], language: str) -> dict[str, Any]:
+    width, height = int(values["width"]), int(values["height"])
+    name = values["name"]
+    shape = "9:16" if width < height else "16:9" if width > height else "1:1"
+    return {
+        "id": id_,
+        "name": name.get(language, id_) if isinstance(name, dict) else str(name),
+        "title": _in(language, values.get("title", "")),
+        "width": width,
+        "height": height,
+        "safe_area": values.get("safe_area", [0, 0, 1, 1]),
+        "settings": {"framing": shape, "min_resolution": min(width, height), "fps": float(values.get("fps", 25))},
+    }
+
+
+def _in(language: str, text: Any) -> str:
+    return str(text.get(language, text.get("en", ""))) if isinstance(text, dict) else str(text)
+
+
+def _entry(name: str, entry: Setting, words: Words) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": words.label,
+        "help": words.help,
+        "outside": words.outside,
+        "unset": words.unset,
+        "kind": "number" if entry.kind in (int, float, Fraction) else "text",
+        "whole": entry.kind is int,
+        "default": _plain(DEFAULTS[name]),
+        "low": entry.low,
+        "high": entry.high,
+        "step": entry.step,
+        "unit": entry.unit,
+        "choices": list(entry.choices),
+        "recommended": entry.recommended,
+        "engine": entry.engine,
+        "phase": entry.phase,
+    }
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if isinstance(value, Fraction) else value

@@ -1,0 +1,143 @@
+"""What each kind of job does, in a worker's thread: through the session, the verification or the evaluation."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from sonic.apps.cli.names import fitting
+from sonic.apps.studio import consents
+from sonic.apps.studio.catalogue import for_preview
+from sonic.apps.studio.library import Library
+from sonic.apps.studio.store import Row, Store
+from sonic.errors import SonicError
+from sonic.hashing import sha256_of_file
+from sonic.media.images import save_picture
+from sonic.media.video import sample_video
+from sonic.pipeline.job import Job
+from sonic.session import Session
+from sonic.settings import Settings
+from sonic.types import U8
+
+COVER, THUMBNAIL = "cover.jpg", "thumbnail.jpg"
+N_LOOKED_AT = 9
+THUMBNAIL_PX = 320
+N_CURVE = 1500
+"""Points of a curve that the page draws."""
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a job works with."""
+
+    session: Session
+    library: Library
+    store: Store
+    folder: Path
+    """Of this job's files; it exists."""
+    live: Path
+    """What can be watched while the video is made."""
+
+
+def settings_of(row: Row) -> Settings:
+    """The settings that a job was ordered with."""
+    settings = Settings(**row["request"].get("settings", {}))
+    return for_preview(settings) if row["kind"] == "preview" else settings
+
+
+def video(row: Row, job: Job, place: Place) -> Result:
+    """The signed video, its record and its pictures."""
+    owner, request = row["owner"], row["request"]
+    photo, speech = (place.library.get(owner, request[kind], kind) for kind in ("photo", "speech"))
+    out = place.folder / fitting([row["title"]], ".mp4", place.folder)
+    made = place.session.generate(
+        place.library.path(photo),
+        place.library.path(speech),
+        out,
+        consent=consents.for_job(place.store, owner, request["consent"]),
+        job=job,
+        overwrite=True,  # of this folder alone: what a kill left
+        live=place.live if request.get("live") else None,
+    )
+    if row["kind"] == "video":
+        _save_pictures(out, place.folder)
+    return {
+        "file": out.name,
+        "duration_s": round(made.duration_s, 3),
+        "n_frames": made.n_frames,
+        "width": made.size_px[0],
+        "height": made.size_px[1],
+        "bytes": out.stat().st_size,
+        "sha256": sha256_of_file(out),
+    }
+
+
+def verification(row: Row, job: Job, place: Place) -> Result:
+    """What an uploaded file is."""
+    from sonic.verification import verify
+
+    path = place.library.path(place.library.get(row["owner"], row["request"]["media"]))
+    found = verify(path, on_progress=job.observer.progress)
+    layers = [
+        {"name": part.name, "title": part.title, "state": part.state, "found": part.found, "proves": part.proves}
+        for part in found.layers
+    ]
+    return found.to_dict() | {"file": path.name, "layers": layers}
+
+
+def report(row: Row, job: Job, place: Place) -> Result:
+    """The measures of a video that was made here, and the curves behind them."""
+    from sonic.evaluation.video import evaluate_video
+
+    made = place.store.row("SELECT * FROM jobs WHERE id = ? AND owner = ?", row["request"]["job"], row["owner"])
+    if made is None or not made["result"]:
+        raise SonicError("the video was deleted meanwhile")
+    path = place.folder.parent / made["id"] / made["result"]["file"]
+    found = evaluate_video(path, None, on_progress=job.observer.progress)
+    return {
+        "measures": found.to_dict(),
+        "curves": {
+            "seconds": round(len(found.opening) / found.fps, 3),
+            "opening": _thinned(found.opening),
+            "loudness": _thinned(found.loudness),
+        },
+    }
+
+
+WORK: dict[str, Callable[[Row, Job, Place], Result]] = {
+    "video": video, "preview": video, "verification": verification, "report": report,
+}  # fmt: skip
+"""Kind of a job -> what it does."""
+LANES = {"video": "slow", "preview": "quick", "verification": "quick", "report": "quick"}
+"""What somebody waits for in front of the page does not wait behind videos."""
+
+
+def _save_pictures(video_file: Path, folder: Path) -> None:
+    """A cover, labelled like every frame, and a small one for lists."""
+    pictures = list(sample_video(video_file, N_LOOKED_AT))
+    picture = max(pictures[1:] or pictures, key=_detail)
+    save_picture(picture, folder / COVER)
+    save_picture(smaller(picture, THUMBNAIL_PX), folder / THUMBNAIL)
+
+
+def smaller(rgb: U8, side_px: int) -> U8:
+    """The picture with this longer side, unless it is smaller already."""
+    scale = side_px / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _detail(rgb: U8) -> float:
+    """Open eyes and teeth have more of it than a blink."""
+    return float(cv2.Laplacian(rgb[..., 1], cv2.CV_32F).var())
+
+
+def _thinned(values: Any) -> list[float]:
+    step = max(1, len(values) // N_CURVE)
+    return [round(float(value), 4) for value in values[::step]]
