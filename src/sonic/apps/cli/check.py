@@ -2,11 +2,15 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import Reporter
+from sonic.errors import OutputError
 from sonic.settings.platforms import platform_names
+
+if TYPE_CHECKING:
+    from sonic.settings.platforms import Platform
 
 EXIT_WRONG = 16
 EPILOG = f"""\
@@ -30,8 +34,18 @@ def add_check(parent: Any) -> None:
     )
     command.add_argument("video", type=Path, help="a video of any tool")
     command.add_argument("--platform", required=True, metavar="NAME|FILE", help="where it goes")
+    command.add_argument("--cover", type=Path, metavar="PICTURE", help="also write a cover of its size: eyes open")
     add_reporting(command)
     command.set_defaults(run=check, when_stopped="nothing was found out")
+
+
+def _save_cover(video: Path, rules: "Platform", out: Path) -> None:
+    from sonic.evaluation.cover import save_cover
+    from sonic.media.images import is_foreign
+
+    if is_foreign(out):
+        raise OutputError(f"{str(out)!r} exists and is not a picture that Sonic made; give another name")
+    save_cover(video, rules, out)
 
 
 def check(arguments: argparse.Namespace, reporter: Reporter) -> int:
@@ -39,6 +53,9 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> int:
     from sonic.evaluation.delivery import check_delivery
     from sonic.settings.platforms import platform
 
-    found = check_delivery(arguments.video, platform(arguments.platform))
+    rules = platform(arguments.platform)
+    found = check_delivery(arguments.video, rules)
+    if arguments.cover is not None:
+        _save_cover(arguments.video, rules, arguments.cover)
     reporter.result(found.to_text(), **found.to_dict())
     return 0 if found.passed else EXIT_WRONG
