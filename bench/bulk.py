@@ -204,7 +204,7 @@ def _verdict(out: Path, n_rows: int) -> None:
     videos = sorted(out.glob("*.mp4"))
     whole = sum(not is_foreign(video) for video in videos)
     left = [path.name for path in out.iterdir() if ".part" in path.name]
-    lines = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines() if line.strip()]
+    lines = [json.loads(line) for line in (out / "results.jsonl").read_text("utf-8").splitlines()]
     made = Counter(line["out"] for line in lines if line["state"] == "done")
     print(f"\n{len(videos)} of {n_rows - N_POISONED} videos are there, {whole} as their record says; "
           f"{len(left)} unfinished files are left; {sum(n > 1 for n in made.values())} were made twice")  # fmt: skip

@@ -124,14 +124,15 @@ def _read(path: Path) -> dict[str, Outcome]:
 def _append(path: Path, lines: list[str]) -> None:
     if not lines:
         return
-    with open(path, "ab+") as file:
+    with open(path, "ab+", buffering=0) as file:  # a buffer would try again to write what was taken back
         end = file.seek(0, os.SEEK_END)
         if end:
             file.seek(-1, os.SEEK_END)
         torn = end and file.read(1) != b"\n"
+        data = ("\n" * bool(torn) + "\n".join(lines) + "\n").encode("utf-8", "backslashreplace")
         try:
-            file.write(("\n" * bool(torn) + "\n".join(lines) + "\n").encode("utf-8", "backslashreplace"))
-            file.flush()
+            while data:
+                data = data[file.write(data) :]
             os.fsync(file.fileno())
         except OSError:
             os.truncate(path, end)
