@@ -113,7 +113,7 @@ def read_delivery(path: Path) -> Delivery:
             open_gops=keys.n_open,
             audio_codec=audio.codec_context.name if audio else None,
             audio_rate_hz=audio.rate if audio else 0,
-            start_gap_s=(audio_start or 0.0) - keys.first_s,
+            start_gap_s=max(audio_start or 0.0, 0.0) - keys.first_s,  # what is before 0 is not heard
         )
 
 

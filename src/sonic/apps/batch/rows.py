@@ -16,6 +16,8 @@ from sonic.settings import Settings, settings_table
 from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
+CONSENT_SUFFIX = ".consent.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -70,7 +72,7 @@ def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
     captions = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
     there = f"-{Path(settings.platform).stem}" if settings.platform else ""
     out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
-    consent = _consent(raw, values) or defaults.consent
+    consent = _consent(raw, values) or defaults.consent or _consent_beside(portrait)
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
     return Row(number, raw.where, portrait, speech, out, consent, settings, captions, _style(values, defaults))
@@ -142,6 +144,12 @@ def _consent(raw: RawRow, values: Mapping[str, Any]) -> Consent | None:
         return Consent.from_file(raw.base / Path(basis).expanduser())
     subject, evidence = (stated.get(name) or values.get(name) for name in ("subject", "evidence"))
     return Consent(subject=subject or "", basis=basis, given_on=date.today(), evidence=evidence)
+
+
+def _consent_beside(portrait: Path) -> Consent | None:
+    """The consent that `sonic consent new` wrote beside a photo."""
+    path = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
+    return Consent.from_file(path) if path.is_file() else None
 
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:
