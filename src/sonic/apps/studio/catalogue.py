@@ -1,13 +1,12 @@
 """What can be chosen: the table of settings with its words, presets, platforms; and a client's choice as Settings."""
 
-import tomllib
 from fractions import Fraction
-from importlib import resources
 from typing import Any
 
 from sonic.engines import check_engine, engine_names
 from sonic.errors import SettingError
 from sonic.settings import DEFAULTS, Setting, Settings, settings_table
+from sonic.settings.platforms import Platform, platform, platform_names
 from sonic.settings.presets import preset, preset_names
 from sonic.settings.words import LANGUAGES, Words, setting_words
 
@@ -66,31 +65,19 @@ def for_preview(settings: Settings) -> Settings:
 
 def platforms(language: str) -> list[dict[str, Any]]:
     """Where videos are shown: the picture's size, its rate, and what the platform covers."""
-    folder = resources.files("sonic").joinpath("assets", "presets", "platforms")
-    if not folder.is_dir():
-        return []
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return [_platform(f.name.removesuffix(".toml"), tomllib.loads(f.read_text("utf-8")), language) for f in files]
+    return [_platform(platform(name), language) for name in platform_names()]
 
 
-def _platform(id_: str, values: dict[str, Any], language: str) -> dict[str, Any]:
-    width, height = int(values["width"]), int(values["height"])
-    named = {"platform": id_} if "platform" in settings_table() else {}
-    shape = "9:16" if width < height else "16:9" if width > height else "1:1"
+def _platform(one: Platform, language: str) -> dict[str, Any]:
     return {
-        "id": id_,
-        "title": _in(language, values.get("title", id_)),
-        "declare": _in(language, values.get("declare", "")),
-        "width": width,
-        "height": height,
-        "safe_area": values.get("safe_area", [0, 0, 1, 1]),
-        "settings": named
-        | {"framing": shape, "min_resolution": min(width, height), "fps": float(values.get("fps", 25))},
+        "id": one.name,
+        "title": one.title[language],
+        "declare": one.declare[language],
+        "width": one.width,
+        "height": one.height,
+        "safe_area": list(one.safe_area),
+        "settings": one.settings | {"fps": float(one.fps)},
     }
-
-
-def _in(language: str, text: Any) -> str:
-    return str(text.get(language, text.get("en", ""))) if isinstance(text, dict) else str(text)
 
 
 def _entry(name: str, entry: Setting, words: Words) -> dict[str, Any]:
