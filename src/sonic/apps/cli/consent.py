@@ -43,6 +43,9 @@ examples:
 CHECK = """\
 Says valid, or every reason why not: signature broken, signed by another key, revoked, not given yet, expired, not
 matching (another photo), another face, out of scope, against policy. Exit code 0 for valid, 5 otherwise.
+
+The policy is a file of your organisation (SONIC_POLICY): bases, evidence_file, max_validity_days, trusted_keys,
+languages, purposes, label_span, producer. `sonic doctor` shows where it is and what it requires.
 """
 SUFFIX = ".consent.json"
 STATEMENTS = {
