@@ -13,6 +13,7 @@ export const en = {
   recording: "Recording", recording_hint: "Speech in any language; it decides how long the video is.", choose_sound: "Choose a file", record: "Record", stop: "Stop", recording_now: "Recording",
   play: "Play", pause: "Pause", trim_start: "Beginning of the part", trim_end: "End of the part", trimmed: "{part} of {whole}", track: "Audio track", level: "Microphone level",
   listening: "Listening to the recording", several: "{n} more recordings: each becomes a video of its own", more_recordings: "Add recordings",
+  captions: "Captions", captions_add: "Captions (optional)", captions_text: "What is said", captions_hint: "In the part that is used. The times of the words are found in the recording.", captions_file: "Text or subtitles from a file", captions_where: "Where they are shown", captions_beside: "Beside the video", captions_drawn: "In the picture", captions_karaoke: "Word by word",
   consent: "Consent", consent_hint: "Who is in the photo, and who allowed this? Nothing is made without it.", consent_make: "State the consent", consent_use: "Use", consent_in_use: "In use", consent_new: "Another consent",
   subject: "Who is in the photo", subject_hint: "A name, or another handle by which the grounds can be found.",
   grounds: "On what grounds", basis_self: "It is me", basis_written: "Allowed in writing", basis_licensed: "Licensed picture", basis_synthetic: "Nobody real",

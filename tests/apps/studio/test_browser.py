@@ -280,9 +280,6 @@ def test_several_recordings_become_several_videos(chromium: Any, client: Client,
 
 
 def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, client: Client, axe: str) -> None:
-    platforms = client.get("settings").json["platforms"]
-    if not platforms:
-        pytest.skip("there are no platforms in this version")
     with visitor(chromium, client.port, color_scheme="dark") as visit:
         page = visit.page
         visit.go()
@@ -293,7 +290,50 @@ def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, clien
         page.get_by_text("1080 × 1920", exact=True).wait_for()
         page.get_by_text("内容由AI生成").first.wait_for()
         accessible(visit, axe)
+        page.locator(".card[data-step='4'] select").first.scroll_into_view_if_needed()
         visit.picture("en-dark-platform")
+
+
+def test_captions_are_written_shown_and_saved(chromium: Any, client: Client, axe: str, tmp_path: Path) -> None:
+    words = "Good morning. This is what the recording says."
+    (tmp_path / "said.srt").write_text("1\n00:00:00,200 --> 00:00:09,000\nFrom a file of subtitles\n", "utf-8")
+    with visitor(chromium, client.port, color_scheme="dark") as visit:
+        page = visit.page
+        visit.go()
+        visit.press("Try the example")
+        page.wait_for_selector(".waveform canvas")
+        page.get_by_text("Captions (optional)").click()
+        page.get_by_label("What is said").fill(words)
+        accessible(visit, axe)
+        page.locator(".card[data-step='2'] > .card-body > .row").last.scroll_into_view_if_needed()
+        visit.picture("en-dark-captions")
+        page.reload()
+        page.wait_for_selector(".waveform canvas")
+        assert page.get_by_label("What is said").input_value() == words
+        with page.expect_file_chooser() as chooser:
+            visit.press("Text or subtitles from a file")
+        chooser.value.set_files(tmp_path / "said.srt")
+        page.get_by_text("said.srt").wait_for()
+        page.locator("#generate").click()
+        page.get_by_text(WORDS["en-US"]["signed"]).wait_for(timeout=120_000)
+        page.evaluate("() => { document.querySelector('.fitted video').currentTime = 1 }")
+        visit.until("document.querySelector('.fitted video').textTracks[0]?.activeCues?.length === 1")
+        cue = "document.querySelector('.fitted video').textTracks[0].activeCues[0].text"
+        assert page.evaluate(cue) == "From a file of subtitles"
+        accessible(visit, axe)
+        visit.picture("en-dark-captioned")
+        with page.expect_download() as started:
+            page.get_by_role("link", name="Captions (SRT)").click()
+        started.value.save_as(tmp_path / "saved.srt")
+        assert "From a file of subtitles" in (tmp_path / "saved.srt").read_text("utf-8")
+        visit.press("Use these settings")
+        page.get_by_text("said.srt").wait_for()
+        page.get_by_text("In the picture", exact=True).click()
+        page.locator("#generate").click()
+        page.get_by_text(WORDS["en-US"]["signed"]).wait_for(timeout=120_000)
+        assert page.locator(".fitted track").count() == 0
+        visit.picture("en-dark-burned-in")
+        assert visit.errors == []
 
 
 def test_by_keyboard_alone(chromium: Any, client: Client) -> None:
