@@ -232,6 +232,13 @@ def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path
             assert len(node["widgets_values"]) == len(widgets) + extra, f"{node['type']} in {file.stem}"
 
 
+@pytest.mark.parametrize("page", ["comfyui.md", "comfyui.zh-CN.md"])
+def test_the_page_leads_from_old_ids_to_nodes_that_exist(page: str, schemas: dict[str, Schema]) -> None:
+    text = (PACK.parent / "docs" / page).read_text(encoding="utf-8")
+    assert all(f"| `{old}` |" in text for old in ("SONICTLoader", "SONIC_PreData", "SONICSampler"))
+    assert set(re.findall(r"`(Sonic[A-Z]\w+)`", text)) <= set(schemas)
+
+
 @pytest.fixture
 def wording(schemas: dict[str, Schema]) -> Any:
     return importlib.import_module("sonic_pack.wording")
@@ -290,8 +297,8 @@ def wording(schemas: dict[str, Schema]) -> Any:
             "the consent of Ada (0123456789ab) was revoked with an earlier one for the same photo and subject on "
             "2026-05-31T12:00:00Z by the key 0123456789ab; that is final, ask for a new one",
             "The consent of Ada was revoked with an earlier one for the same photo and subject on "
-            "2026-05-31T12:00:00Z; that is final; with a new permission, in Sonic Consent choose a basis, name the person and switch "
-            "confirmed on",
+            "2026-05-31T12:00:00Z; that is final; with a new permission, in Sonic Consent choose a basis, name "
+            "the person and switch confirmed on",
         ),
         ("fps 70 is too high; give 12.5 to 60", "fps 70 is too high; give 12.5 to 60"),
         (
