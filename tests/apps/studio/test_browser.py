@@ -189,11 +189,17 @@ def test_a_photo_that_cannot_be_used_says_why(chromium: Any, client: Client, axe
         visit.go()
         _choose(visit, ".stage .button.primary", tmp_path / "two people.png")
         page.get_by_text("2 faces found").wait_for()
+        consent = page.locator(".card[data-step='3']")
+        consent.get_by_text("Choose the face that speaks first").wait_for()
         accessible(visit, axe)
         visit.picture("en-light-faces")
         page.get_by_role("button", name="Face 2").click()
         page.wait_for_selector(".photo .outline")
         assert page.get_by_role("button", name="Face 2 speaks").count() == 1
+        consent.get_by_role("button", name="State the consent").click()
+        page.get_by_label("Who is face 2").wait_for()
+        visit.picture("en-light-faces-consent")
+        page.get_by_role("button", name="Cancel").click()
         _choose(visit, ".card[data-step='1'] .button >> nth=0", tmp_path / "<img src=x onerror=alert(1)>.png")
         page.get_by_text("The face cannot be animated").wait_for()
         assert page.locator(".media-row img[src='x']").count() == 0
