@@ -26,7 +26,8 @@ _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"(the consent of .+) is for the photo with SHA-256 .*sonic consent new",
      rf"\1 is for another photo; use that photo, or {CONSENT_REMEDY}"),
     (r"(the consent of .+) \([0-9a-f]{8,}\)", r"\1"),
-    (r"make one with:? (?:sonic consent new )?--(?:evidence-file|expires)", SAVED_REMEDY),
+    (r" \(--(?:evidence-file|expires)\)", ""),
+    (r"make one that fits: sonic consent new", SAVED_REMEDY),
     (r"(?:make it anew(?: here)?|ask for a new one|(?:obtain|make) one(?: for this one)?|for this one|"
      r"make a signed one|make one)(?: with)?: sonic consent new(?: PHOTO)?", CONSENT_REMEDY),
     (r"`?sonic consent new(?: PHOTO)?`?", "Sonic Consent"),

@@ -271,8 +271,10 @@ def wording(schemas: dict[str, Schema]) -> Any:
             "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
         ),
         (
-            "policy p.toml requires an evidence file; make one with: sonic consent new --evidence-file",
-            "policy p.toml requires an evidence file; name the file of such a consent in saved of Sonic Consent",
+            "the policy p.toml requires an evidence file (--evidence-file); it allows consents of 30 days, not of 31 "
+            "(--expires); make one that fits: sonic consent new",
+            "the policy p.toml requires an evidence file; it allows consents of 30 days, not of 31; name the file of "
+            "such a consent in saved of Sonic Consent",
         ),
     ],
 )
