@@ -108,11 +108,15 @@ class Create {
     if (!draft.photo) return null
     if (this.bad) return failureBox(this.bad)
     if (!this.seen) return h("p", { class: "quiet", "aria-busy": "true" }, t("looking"))
-    const several = this.seen.n_faces > 1 && !this.seen.video_px
-    if (several) return h("div", { class: "notice warn" }, icon("face"), h("p", {}, t("faces_found", { n: this.seen.n_faces })))
+    if (this.isUndecided()) return h("div", { class: "notice warn" }, icon("face"), h("p", {}, t("faces_found", { n: this.seen.n_faces })))
     if (!this.seen.video_px) return noticeBox(t("photo_bad"), this.seen.notices)
     if (this.seen.notices.length) return noticeBox(t("photo_notes"), this.seen.notices)
     return h("p", { class: "notice good" }, icon("check"), h("span", {}, t("photo_good")))
+  }
+
+  /** Whether nobody has said yet which of several faces speaks. */
+  private isUndecided(): boolean {
+    return this.seen !== null && this.seen.n_faces > 1 && !this.seen.video_px && faceNumber() === null
   }
 
   private async inspect(): Promise<void> {
@@ -135,6 +139,7 @@ class Create {
       ;[this.seen, this.bad] = [null, error instanceof Failure ? error : null]
     }
     this.showPortrait()
+    if (this.isUndecided()) void this.showConsents()
     if (this.mode === "photo") this.showStage()
     else this.showFraming()
     this.showOrder()
@@ -188,8 +193,10 @@ class Create {
   private async showConsents(): Promise<void> {
     const photo = draft.photo
     if (!photo) return replace(this.consents, h("p", { class: "quiet" }, t("missing_photo")))
-    const list = await offered(photo, (this.face = faceNumber())).catch(() => [])
-    if (draft.photo?.id !== photo.id) return
+    this.face = faceNumber()
+    if (this.isUndecided()) return replace(this.consents, h("p", { class: "quiet" }, t("face_first")))
+    const list = await offered(photo, this.face).catch(() => [])
+    if (draft.photo?.id !== photo.id || this.isUndecided()) return
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })
     const make = async () => {
@@ -291,7 +298,7 @@ class Create {
   // Order
 
   private showOrder(): void {
-    const missing = !draft.photo || (this.seen && !this.seen.video_px) || this.bad ? t("missing_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
+    const missing = this.isUndecided() ? t("face_first") : !draft.photo || (this.seen && !this.seen.video_px) || this.bad ? t("missing_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
     const n = 1 + draft.others.length
     const make = button(n > 1 ? t("generate_n", { n }) : t("generate"), () => void this.generate(make), { kind: "primary large", icon: "spark", disabled: Boolean(missing), id: "generate" })
     replace(this.order, h("p", { class: "quiet" }, missing || t("ready")), make)

@@ -8,7 +8,7 @@ export const en = {
   example_note: "The example is a drawn, fictional person.",
   change: "Change", remove: "Remove", uploading: "Uploading {name}", looking: "Looking at the photo",
   photo_good: "Nothing to improve on this photo.", photo_notes: "What would make a better photo", photo_bad: "This photo cannot be animated",
-  faces_found: "{n} faces found. Choose the one that speaks.", face_n: "Face {n}", face_chosen: "Face {n} speaks",
+  faces_found: "{n} faces found. Choose the one that speaks.", face_n: "Face {n}", face_first: "Choose the face that speaks first", subject_face: "Who is face {n}", face_chosen: "Face {n} speaks",
   framing: "Framing", framing_full: "Full", framing_face: "Face", show_analysis: "Analysis", photo_view: "Photo", preview_view: "Preview",
   recording: "Recording", recording_hint: "Speech in any language; it decides how long the video is.", choose_sound: "Choose a file", record: "Record", stop: "Stop", recording_now: "Recording",
   play: "Play", pause: "Pause", trim_start: "Beginning of the part", trim_end: "End of the part", trimmed: "{part} of {whole}", track: "Audio track", level: "Microphone level",

@@ -9,7 +9,7 @@ export const zh: Record<Key, string> = {
   example_note: "示例是画出来的虚构人物。",
   change: "更换", remove: "移除", uploading: "正在上传 {name}", looking: "正在分析照片",
   photo_good: "这张照片没有需要改进之处。", photo_notes: "怎样的照片更好", photo_bad: "无法驱动这张照片",
-  faces_found: "找到 {n} 张脸，请选择说话的人。", face_n: "第 {n} 张脸", face_chosen: "第 {n} 张脸说话",
+  faces_found: "找到 {n} 张脸，请选择说话的人。", face_n: "第 {n} 张脸", face_first: "请先选择说话的人", subject_face: "第 {n} 张脸是谁", face_chosen: "第 {n} 张脸说话",
   framing: "取景", framing_full: "整张", framing_face: "人脸", show_analysis: "分析", photo_view: "照片", preview_view: "预览",
   recording: "录音", recording_hint: "任何语言的语音；视频长度由它决定。", choose_sound: "选择文件", record: "录音", stop: "停止", recording_now: "正在录音",
   play: "播放", pause: "暂停", trim_start: "片段开头", trim_end: "片段结尾", trimmed: "{whole} 中的 {part}", track: "音轨", level: "麦克风音量",

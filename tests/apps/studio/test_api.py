@@ -346,6 +346,17 @@ def test_captions_are_drawn_where_that_is_asked_for(client: Client, example: dic
     assert changed[len(changed) // 2 :].sum() > 100 > changed[: len(changed) // 3].sum()
 
 
+def test_a_job_whose_captions_were_removed_says_so(client: Client, example: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "said.srt").write_text(SUBTITLES, "utf-8")
+    said = client.upload("captions", tmp_path / "said.srt").json
+    before = client.order(example, settings={"duration": 8, "min_resolution": 512})
+    job = client.order(example, captions=said["id"])
+    assert client.call("DELETE", f"media/{said['id']}").status == 204
+    client.post(f"jobs/{before['id']}/cancel")
+    error = client.finished(job["id"])["error"]
+    assert (error["kind"], error["message"][:35]) == ("MediaError", "there is no such captions any more;")
+
+
 @pytest.mark.parametrize(
     ("name", "text"), [("empty.txt", " \n "), ("untimed.srt", "no times"), ("said.pdf", "text"), ("a.txt", "\udcff")]
 )
