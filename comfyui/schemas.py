@@ -116,7 +116,7 @@ def tooltip(name: str) -> str:
         unit = f" {entry.unit}" if entry.unit else ""
         parts.append(f"Recommended: {low} to {high}{unit}; {entry.outside}.")
     if entry.engine:
-        parts.append(f"Heeded by engine {entry.engine} alone.")
+        parts.append(f"Only for engine {entry.engine}.")
     return " ".join(parts)
 
 

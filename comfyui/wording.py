@@ -15,18 +15,28 @@ LOADERS = {"LoadImage": ("photo", "image"), "LoadAudio": ("recording", "audio")}
 
 def _faces(match: re.Match[str]) -> str:
     count = int(match[1])
-    choice = "1 or 2" if count == 2 else f"1 to {count}"
-    return f"{count} faces found: set face to {choice}, left to right"
+    number = {2: "Two", 3: "Three", 4: "Four"}.get(count, str(count))
+    return f"{number} faces found: set face to {'1 or 2' if count == 2 else f'1 to {count}'}, left to right"
+
+
+def _short(match: re.Match[str]) -> str:
+    return f"the audio is {'too short' if int(match[1]) else 'empty'} ({match[1]} ms; minimum {match[2]} ms)"
 
 
 _RULES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"photo has (\d+) faces; choose one with --face 1\.\.\d+, counted from the left", _faces),
-    (r"recording '[^']*' holds (\d+) ms of sound; at least (\d+) ms are needed, record it again",
-     r"the audio is too short (\1 ms; minimum \2 ms)"),
+    (r"recording '[^']*' holds (\d+) ms of sound; at least (\d+) ms are needed, record it again", _short),
     (r"(the consent of .+) is for the photo with SHA-256 .*sonic consent new",
      rf"\1 is for another photo; use that photo, or {CONSENT_REMEDY}"),
+    (r"choose that face with --face, or obtain consent for this one: sonic consent new PHOTO --face N",
+     f"set face to that one, or {CONSENT_REMEDY}"),
+    (r"make one that does: sonic consent new PHOTO --face N", CONSENT_REMEDY),
     (r"(the consent of .+) \([0-9a-f]{8,}\)", r"\1"),
-    (r"make one with:? (?:sonic consent new )?--(?:evidence-file|expires)", SAVED_REMEDY),
+    (r"(?<= by another key), [0-9a-f]{64}|(?<=Z) by the key [0-9a-f]{8,}", ""),
+    (r"that is final, ask for a new one", f"that is final; with a new permission, {CONSENT_REMEDY}"),
+    (r" as `sonic consent new` writes it", ", as consent files do"),
+    (r" \(--(?:evidence-file|expires)\)", ""),
+    (r"make one that fits: sonic consent new", SAVED_REMEDY),
     (r"(?:make it anew(?: here)?|ask for a new one|(?:obtain|make) one(?: for this one)?|for this one|"
      r"make a signed one|make one)(?: with)?: sonic consent new(?: PHOTO)?", CONSENT_REMEDY),
     (r"`?sonic consent new(?: PHOTO)?`?", "Sonic Consent"),
@@ -52,7 +62,15 @@ def in_words_of_nodes(message: str, names: Mapping[str, str] | None = None) -> s
         known = (names or {}).get(what)
         shown = f"{what} {known!r}" if known else nobody
         message = re.sub(rf"{what} '[^']*'", lambda _, shown=shown: shown, message)
-    return message
+    return _sentence(message)
+
+
+def _sentence(message: str) -> str:
+    """With a capital, unless it begins with the name of an input."""
+    from sonic.settings import settings_table
+
+    word = re.match(r"[a-z]+(?=[ :,])", message)
+    return message if word is None or word[0] in settings_table() else message[0].upper() + message[1:]
 
 
 def file_names(prompt: Prompt | None, node_id: str | None) -> dict[str, str]:

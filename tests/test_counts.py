@@ -89,7 +89,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         n = generator._n_frames
         motion, silence = Motion.still(n, Fraction(FPS)), np.zeros(n, np.float32)
         voice = Prosody(Fraction(FPS), silence, silence > 0, silence, silence, silence > 0)
-        return NonverbalMotion(voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.gaze, silence)
+        return NonverbalMotion(
+            voice, motion.pose_deg, motion.shift, motion.lids, motion.gaze, motion.gaze, silence, silence
+        )
 
     monkeypatch.setattr("sonic.engines.light.drive.lips_from_speech", lips)
     monkeypatch.setattr(NonverbalGenerator, "until", still)

@@ -5,6 +5,7 @@ from typing import Any, BinaryIO, overload
 
 from sonic.media.inputs import PathInput, PictureInput, SoundInput
 from sonic.notebook import progress_bar
+from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
 from sonic.provenance.consent.resolve import ConsentInput
@@ -28,6 +29,7 @@ def generate(
     consent: ConsentInput,
     settings: SettingsInput = None,
     overwrite: bool = False,
+    captions: CaptionRequest | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     on_frame: OnFrame | None = None,
@@ -55,6 +57,7 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     consent: ConsentInput,
     settings: SettingsInput = None,
     overwrite: bool = False,
+    captions: CaptionRequest | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     on_frame: OnFrame | None = None,
@@ -75,16 +78,16 @@ def generate(  # noqa: PLR0913 - the one function of the library: what to make, 
     is a video whose hash the record beside it names; any other file is kept, and raises OutputError, unless
     ``overwrite`` is true. With a file object, or without ``out``, the result is Delivered.
 
-    ``on_frame`` sees a read-only copy of each labelled frame on its way there. Without ``on_progress`` a notebook shows
-    a progress bar, by tqdm if it is installed. Raises a SonicError for anything a user can mend. For many videos use
-    one Session: engines stay warm.
+    With ``captions``, .vtt and .srt lie beside a video that has a path. ``on_frame`` sees a read-only copy of each
+    labelled frame on its way there. Without ``on_progress`` a notebook shows a progress bar, by tqdm if it is
+    installed. Raises a SonicError for anything a user can mend. For many videos use one Session: engines stay warm.
 
     Works in any number of threads and processes, spawned or forked, before the first video or after it.
     """
     job = _job(settings_from(settings, changes), on_progress, on_notice, on_frame)
     with Session() as session:
         made: Result | Delivered = session.generate(
-            portrait, speech, out, consent=consent, job=job, overwrite=overwrite
+            portrait, speech, out, consent=consent, job=job, overwrite=overwrite, captions=captions
         )
         return made
 

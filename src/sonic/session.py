@@ -15,6 +15,7 @@ from sonic.engines import Engine, check_engine, open_engine
 from sonic.errors import OutputError
 from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
+from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.plan import Plan, time_of
@@ -75,6 +76,7 @@ class Session:
         job: Job,
         overwrite: bool = False,
         live: Path | None = None,
+        captions: CaptionRequest | None = None,
     ) -> Result: ...
     @overload
     def generate(
@@ -98,18 +100,24 @@ class Session:
         job: Job,
         overwrite: bool = False,
         live: Path | None = None,
+        captions: CaptionRequest | None = None,
     ) -> Result | Delivered:
         """Make the video ``out`` (.mp4) of ``portrait`` saying ``speech``, with its record beside it.
 
         It appears under its final name only when it is complete; ``overwrite`` allows it to replace a file that is no
         earlier output. A file object gets the video instead; without ``out`` it is returned. ``live`` is a file that
         can be watched while it grows, a fragmented MP4 with the same marks; the audit log has an entry for it, and the
-        caller removes it. Raises a SonicError for anything a user can mend.
+        caller removes it. With ``captions``, which need a path, ``out`` as .vtt and .srt lie beside it, and are drawn
+        into it where that is asked for. Raises a SonicError for anything a user can mend.
         """
         grounds = consent_from(consent)
         with as_files(portrait, speech) as (photo, sound):
             if isinstance(out, str | os.PathLike):
-                return self._made(photo, sound, Path(out), grounds, job, overwrite=overwrite, live=live)
+                return self._made(
+                    photo, sound, Path(out), grounds, job, overwrite=overwrite, live=live, captions=captions
+                )
+            if captions is not None:
+                raise OutputError("captions lie beside a video; give out as a path that ends in .mp4")
             if out is not None and not hasattr(out, "write"):
                 raise OutputError(f"out is {out!r}; give a path that ends in .mp4, a binary file object, or None")
             with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
@@ -125,12 +133,20 @@ class Session:
         *,
         overwrite: bool = False,
         live: Path | None = None,
+        captions: CaptionRequest | None = None,
     ) -> Result:
         check_engine(job.settings.engine)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
+        script = captions.read(out, overwrite=overwrite) if captions else None
         engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
-        return stages.save(stages.drive(prepared, job.observer, engine), out, permit=permit, job=job, live=live)
+        take = stages.drive(prepared, job.observer, engine)
+        if captions is None or script is None:
+            return stages.save(take, out, permit=permit, job=job, live=live)
+        times = captions.timed(script, prepared, job)
+        made = stages.save(take, out, permit=permit, job=job, live=live, captions=times, style=captions.style)
+        captions.write(times, out)
+        return made
 
     def plan(
         self,

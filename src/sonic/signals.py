@@ -65,7 +65,7 @@ def lag_curve(track: ArrayLike, reference: ArrayLike, fps: float) -> tuple[NDArr
         raise ValueError(f"tracks must be (T,) and of the same length, got {a.shape} and {b.shape}")
     reach = min(int(REACH_S * fps), len(a) - 3)
     lags = np.arange(-reach, reach + 1) if reach >= 1 else np.zeros(0, np.intp)
-    pairs = ((a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags)
+    pairs = ((a[max(k, 0) : len(a) + min(k, 0)], b[max(-k, 0) : len(b) - max(k, 0)]) for k in lags.tolist())
     return lags, np.array([correlation(x, y) for x, y in pairs])
 
 

@@ -232,6 +232,13 @@ def test_a_workflow_has_an_id_that_the_canvas_accepts_and_a_thumbnail(file: Path
             assert len(node["widgets_values"]) == len(widgets) + extra, f"{node['type']} in {file.stem}"
 
 
+@pytest.mark.parametrize("page", ["comfyui.md", "comfyui.zh-CN.md"])
+def test_the_page_leads_from_old_ids_to_nodes_that_exist(page: str, schemas: dict[str, Schema]) -> None:
+    text = (PACK.parent / "docs" / page).read_text(encoding="utf-8")
+    assert all(f"| `{old}` |" in text for old in ("SONICTLoader", "SONIC_PreData", "SONICSampler"))
+    assert set(re.findall(r"`(Sonic[A-Z]\w+)`", text)) <= set(schemas)
+
+
 @pytest.fixture
 def wording(schemas: dict[str, Schema]) -> Any:
     return importlib.import_module("sonic_pack.wording")
@@ -242,37 +249,67 @@ def wording(schemas: dict[str, Schema]) -> Any:
     [
         (
             "photo has 2 faces; choose one with --face 1..2, counted from the left",
-            "2 faces found: set face to 1 or 2, left to right",
+            "Two faces found: set face to 1 or 2, left to right",
         ),
         (
             "recording 'ab12.wav' holds 0 ms of sound; at least 100 ms are needed, record it again",
-            "the audio is too short (0 ms; minimum 100 ms)",
+            "The audio is empty (0 ms; minimum 100 ms)",
         ),
         (
             "the consent of Ada (0123456789) was changed after it was signed; use the original, or make it anew: "
             "sonic consent new",
-            "the consent of Ada was changed after it was signed; use the original, or in Sonic Consent choose a basis, "
+            "The consent of Ada was changed after it was signed; use the original, or in Sonic Consent choose a basis, "
             "name the person and switch confirmed on",
         ),
         (
             "the consent of Ada is for the photo with SHA-256 01234567..., but 'f00.png' has 89abcdef... and is no "
             "copy of it; use that photo, or obtain consent for this one: sonic consent new",
-            "the consent of Ada is for another photo; use that photo, or in Sonic Consent choose a basis, name the "
+            "The consent of Ada is for another photo; use that photo, or in Sonic Consent choose a basis, name the "
             "person and switch confirmed on",
         ),
         (
             "weights of engine svd are missing: unet, vae; looked in models/sonic; `sonic weights fetch` gets them, "
             "weights_folder says where they are",
-            "missing svd weights: unet, vae; looked in models/sonic; run `sonic weights fetch`, or set weights_folder "
+            "Missing svd weights: unet, vae; looked in models/sonic; run `sonic weights fetch`, or set weights_folder "
             "to where you have them",
         ),
         (
-            "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
-            "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
+            "recording 'ab12.wav' holds 40 ms of sound; at least 100 ms are needed, record it again",
+            "The audio is too short (40 ms; minimum 100 ms)",
         ),
         (
-            "policy p.toml requires an evidence file; make one with: sonic consent new --evidence-file",
-            "policy p.toml requires an evidence file; name the file of such a consent in saved of Sonic Consent",
+            "photo has 5 faces; choose one with --face 1..5, counted from the left",
+            "5 faces found: set face to 1 to 5, left to right",
+        ),
+        (
+            "the consent of Ada names no face, and 'f00.png' shows several; make one that does: sonic consent new "
+            "PHOTO --face N",
+            "The consent of Ada names no face, and 'f00.png' shows several; in Sonic Consent choose a basis, name the "
+            "person and switch confirmed on",
+        ),
+        (
+            "the consent of Ada is for another face of 'f00.png' than the one that is animated; choose that face with "
+            "--face, or obtain consent for this one: sonic consent new PHOTO --face N",
+            "The consent of Ada is for another face of 'f00.png' than the one that is animated; set face to that one, "
+            "or in Sonic Consent choose a basis, name the person and switch confirmed on",
+        ),
+        (
+            "the consent of Ada (0123456789ab) was revoked with an earlier one for the same photo and subject on "
+            "2026-05-31T12:00:00Z by the key 0123456789ab; that is final, ask for a new one",
+            "The consent of Ada was revoked with an earlier one for the same photo and subject on "
+            "2026-05-31T12:00:00Z; that is final; with a new permission, in Sonic Consent choose a basis, name "
+            "the person and switch confirmed on",
+        ),
+        ("fps 70 is too high; give 12.5 to 60", "fps 70 is too high; give 12.5 to 60"),
+        (
+            "kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
+            "Kernels cannot be loaded (too old); pip install --force-reinstall sonic-talk",
+        ),
+        (
+            "the policy p.toml requires an evidence file (--evidence-file); it allows consents of 30 days, not of 31 "
+            "(--expires); make one that fits: sonic consent new",
+            "The policy p.toml requires an evidence file; it allows consents of 30 days, not of 31; name the file of "
+            "such a consent in saved of Sonic Consent",
         ),
     ],
 )
@@ -285,6 +322,9 @@ def test_no_message_of_the_library_names_an_option_or_a_command_of_consents_on_a
     assert len(texts) > 10, "this test would not see them"
     said = {wording.in_words_of_nodes(text) for text in texts}
     assert not [text for text in said if re.search(r"(?<!install )--[a-z]|sonic consent [a-z]", text)]
+    assert not [
+        text for text in said if re.search(r"\b(face|that|consent) (face|N\b|in Sonic)|switch confirmed on \w+ N", text)
+    ]
 
 
 def _texts(path: Path) -> Iterator[str]:
@@ -311,7 +351,7 @@ def test_a_message_names_the_users_own_file(wording: Any) -> None:
     names = wording.file_names(prompt, "6")
     assert names == {"photo": "ada.jpg"}, "two recordings: neither is the one"
     said = wording.in_words_of_nodes("photo 'f00.png' is too dark; recording 'b4.wav' is silent", names)
-    assert said == "photo 'ada.jpg' is too dark; the audio is silent"
+    assert said == "Photo 'ada.jpg' is too dark; the audio is silent"
     assert wording.file_names(None, None) == {} == wording.file_names(prompt, "9")
 
 

@@ -21,7 +21,7 @@ from sonic.errors import ConsentError
 from sonic.faces.portrait import find_face
 from sonic.media.photo import load_photo
 from sonic.provenance.consent import Consent, revocation, store
-from sonic.provenance.consent.check import authorise, problems
+from sonic.provenance.consent.check import authorise, problems, still_allowing
 from sonic.provenance.consent.face import ShownFace, as_shares
 from sonic.provenance.policy import Policy
 from sonic.provenance.signer import identity
@@ -132,6 +132,29 @@ def test_a_revocation_holds_for_the_face_whatever_it_is_called(faces: tuple[U8, 
     with pytest.raises(ConsentError, match="revoked with an earlier one"):
         authorise(given(photo, shown(left), "A. Example"), photo, face=shown(left), **rest)
     assert authorise(given(photo, shown(right), "Bob"), photo, face=shown(right), **rest).subject == "Bob"
+
+
+def test_what_still_allows_a_photo_is_known_after_a_revocation(faces: tuple[U8, U8], home: Path) -> None:
+    photo, (left, right) = of(scene(240, *faces)), shares(240)
+    smaller = of(cv2.resize(photo.rgb, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA), "smaller.png")
+    other_scene = of(np.ascontiguousarray(photo.rgb[:, ::-1]), "mirrored.png")
+    ada = store.keep(given(photo, shown(left)))
+    for _photo, face, name in (
+        (photo, left, "A. Example"),
+        (photo, None, "ada example"),
+        (smaller, left, "Ada Example"),
+    ):
+        store.keep(given(_photo, face and shown(face), name))
+    bob, eve = store.keep(given(photo, shown(right), "Bob")), store.keep(given(smaller, shown(right), "Eve"))
+    unclear = store.keep(given(photo, None, "A. E."))
+    store.keep(given(other_scene, shown(left), "Dora"))
+    store.keep(given(photo, shown(right), "Late", expires_on=TODAY))
+    revocation.revoke(ada)
+    names = [one.subject for one in still_allowing(ada, Policy())]
+    assert sorted(names) == ["A. E.", "Ada Example", "Bob", "Eve", "Late"], "same name or face: ended; the copy: named"
+    for one in (bob, eve, unclear):
+        revocation.revoke(one)
+    assert sorted(one.subject for one in still_allowing(ada, Policy())) == ["Ada Example"]
 
 
 @pytest.fixture(scope="module")

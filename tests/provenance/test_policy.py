@@ -37,7 +37,9 @@ def policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_a_file_nothing_more_is_required(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy_module, "_system_path", lambda: tmp_path / "none" / "policy.toml")
-    assert active() == Policy() and active().to_text() == "none"
+    assert active() == Policy()
+    told = active().to_text()
+    assert told.startswith("none; SONIC_POLICY or") and "max_validity_days" in told and "\n" not in told
 
 
 def test_the_system_has_a_place_and_the_variable_comes_first(policy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +121,7 @@ def grounds(**changes: object) -> sonic.Consent:
         ({"bases": ("written",)}, {}, "accepts consent written, not synthetic"),
         ({"evidence_file": True}, {"evidence": "somewhere"}, "--evidence-file"),
         ({"max_validity_days": 30}, {}, "expires within 30 days"),
-        ({"max_validity_days": 30}, {"expires_on": date(2026, 2, 1)}, "this one has 31"),
+        ({"max_validity_days": 30}, {"expires_on": date(2026, 2, 1)}, "30 days, not of 31"),
         ({"max_validity_days": 31}, {"expires_on": date(2026, 2, 1)}, ""),
         ({"evidence_file": True}, {"evidence_name": "a.pdf", "evidence_sha256": "ab" * 32}, ""),
         ({"bases": ("written", "synthetic")}, {}, ""),
@@ -130,9 +132,36 @@ def test_what_a_policy_asks_of_a_consent(rules: dict[str, object], changes: dict
     assert (message is None) if not words else (words in str(message))
 
 
+def test_everything_that_a_policy_forbids_is_told_at_once(policy: Path, tmp_path: Path) -> None:
+    policy.write_text(FULL.replace(', "synthetic"', ""))
+    with pytest.raises(SettingError) as caught:
+        sonic.generate(PORTRAIT, SPEECH, tmp_path / "o.mp4", consent=grounds(), settings=small(label_span="opening"))
+    said = str(caught.value)
+    assert "\n" not in said
+    for words in ("label_span throughout", "--language en", "--purpose education", "not synthetic", "--evidence-file",
+                  "within 365 days"):  # fmt: skip
+        assert words in said
+    policy.write_text("bases = [7]\nevidence_file = 1\nlanguages = ['english please']\nunknown = 1")
+    with pytest.raises(SettingError) as caught:
+        active()
+    said = str(caught.value)
+    assert "\n" not in said and all(name in said for name in ("bases", "evidence_file", "english please", "unknown"))
+
+
+def test_a_new_consent_is_told_all_that_it_lacks(
+    policy: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy.write_text(FULL)
+    new = ["consent", "new", str(PORTRAIT), "--basis", "self", "--subject", "Ada", "-o", str(tmp_path / "c.json")]
+    assert main([*new, "--confirmed"]) == 5
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "not self" in said and "--evidence-file" in said and "--expires" in said
+
+
 def test_scope_is_of_stated_things_only() -> None:
     assert scope_problem("x", None, None, None, None) is None
     assert "say what this video is" in str(scope_problem("x", ("en",), None, None, "a"))
+    assert "--purpose a" in str(scope_problem("x", ("en",), ("a",), None, None))
     assert "not fr" in str(scope_problem("x", ("en",), None, "fr", None))
 
 

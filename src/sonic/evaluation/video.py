@@ -134,9 +134,12 @@ def compare(made: Evaluation, real: Evaluation) -> Comparison:
     n = min(len(made.points), int((len(real.points) - 1) * Fraction(made.fps) // Fraction(real.fps)) + 1)
     if n < MIN_FRAMES:
         raise MediaError(f"the videos have {n} frames in common; {MIN_FRAMES} are needed, give the same speech twice")
-    ours, theirs = made.points[:n].astype(np.float64), _at(real.points, np.arange(n) * real.fps / made.fps)
+    ours, theirs = (
+        made.points[:n].astype(np.float64),
+        _at(real.points, np.arange(n, dtype=np.float64) * (real.fps / made.fps)),
+    )
     offset_ms = real.offset.ms if real.offset and real.offset.clear else 0.0
-    there = _at(real.points, np.arange(n) * real.fps / made.fps + offset_ms * real.fps / 1000)
+    there = _at(real.points, np.arange(n, dtype=np.float64) * (real.fps / made.fps) + offset_ms * real.fps / 1000)
     openings = lip_opening(ours), lip_opening(theirs)
     lag, best = best_lag(*lag_curve(*openings, made.fps))
     pairs = {name: (getattr(made.report, field), getattr(real.report, field)) for name, field in MANNERS.items()}
@@ -193,7 +196,9 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
         background_difference=background_change(watched.stills, watched.still_points),
         identity=identity(watched.stills, watched.still_points),
     )
-    offset = clip_offset(speech.samples, _at(points, np.arange(int(n / fps * MOTION_FPS)) * float(fps / MOTION_FPS)))
+    offset = clip_offset(
+        speech.samples, _at(points, np.arange(int(n / fps * MOTION_FPS), dtype=np.float64) * float(fps / MOTION_FPS))
+    )
     opening = lip_opening(points.astype(np.float64))
     evaluation = Evaluation(report, watched.lost, float(fps), opening, loudness, points, offset)
     if plot is not None:

@@ -67,7 +67,7 @@ def detect(rgb: U8, detector: Detector, min_score: float | None = None) -> list[
     seen = view(np.ascontiguousarray(rgb), square, detector.side_px, beyond_black=True)
     network = session(detector.name, 1)
     raw, logits = (out[0] for out in network.run(None, {network.get_inputs()[0].name: seen * np.float32(2 / 255) - 1}))
-    scores = 1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 100)))
+    scores = np.asarray(1 / (1 + np.exp(-np.clip(logits[:, 0], -80, 100))), np.float32)
     likely = scores >= np.float32(detector.min_score if min_score is None else min_score)
     likely &= (raw[:, 2:4] >= 0).all(1)
     shares, anchors = raw[likely] / np.float32(detector.side_px), _anchors(detector)[likely]
@@ -77,7 +77,8 @@ def detect(rgb: U8, detector: Detector, min_score: float | None = None) -> list[
         shares[:, 4:8].reshape(-1, 2, 2) + anchors[:, None],
     )
     places = np.concatenate([(centre - half)[:, None], (centre + half)[:, None], eyes], 1)
-    return _merged(scores[likely], places * np.float32(side) + np.array([width - side, height - side], np.float32) / 2)
+    margin = np.array([(width - side) / 2, (height - side) / 2], np.float32)
+    return _merged(scores[likely], np.asarray(places * np.float32(side) + margin, np.float32))
 
 
 @cache

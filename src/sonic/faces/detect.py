@@ -118,7 +118,7 @@ def _unseen(photo: Photo) -> FaceError:
     # half a face beside its mirror image is a face
     pads = ((0, 0, width, 0), (0, 0, 0, width), (height, 0, 0, 0), (0, height, 0, 0))
     mirrored = face_boxes(
-        (np.asarray(cv2.copyMakeBorder(small, *pad, cv2.BORDER_REFLECT), np.uint8) for pad in pads),
+        (np.asarray(cv2.copyMakeBorder(small, a, b, c, d, cv2.BORDER_REFLECT), np.uint8) for a, b, c, d in pads),
         far=True,
     )
     for side, found in zip(_SIDES, mirrored, strict=True):

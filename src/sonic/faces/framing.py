@@ -62,6 +62,8 @@ def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice
                 "a photo with more room, or framing face, avoids that"
             )
     size_px = _output_size(width, height, settings.min_resolution, on_notice)
+    if settings.framing in _ASPECTS and size_px != (width, height):
+        size_px = _exact(size_px, _ASPECTS[settings.framing])
     if size_px[0] in (width, width - 1) and size_px[1] in (height, height - 1):
         width, height = size_px  # cut one row rather than resample
     return CropRect(left, top, width, height, size_px)
@@ -170,6 +172,13 @@ def _output_size(width: int, height: int, wish: int | None, on_notice: OnNotice)
     if scale == 1.0:
         return width // 2 * 2, height // 2 * 2
     return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def _exact(size_px: tuple[int, int], aspect: float) -> tuple[int, int]:
+    """The size with exactly this aspect, 1080x1920 rather than 1080x1918: a rectangle in whole px is only near it."""
+    short = min(size_px)
+    long = 2 * round(short * max(aspect, 1 / aspect) / 2)
+    return (short, long) if aspect < 1 else (long, short)
 
 
 def _continued(rgb: U8, pads: tuple[int, int, int, int]) -> U8:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -19,6 +20,7 @@ from sonic.errors import OutputError
 from sonic.media.decode import sound_format
 from sonic.media.mono import as_heard
 from sonic.settings import Settings
+from sonic.settings.platforms import Platform, platform
 from sonic.types import F32, Clip, Frame, OnProgress, Progress
 
 QUEUE_FRAMES = 4
@@ -38,6 +40,8 @@ LIVE_FRAGMENT_S = Fraction(1, 2)
 """A file that is watched while it is made grows by pieces of this length."""
 _LIVE = {"encoder_preset": "ultrafast", "crf": 26}
 """Settings of a file that is watched while it is made: quick rather than fine."""
+PLATFORM_RATE_HZ = 48_000
+"""Of the sound in files for platforms."""
 MIN_CRF = 1
 """H.264 with crf 0 is lossless: a profile that browsers do not play. It is written as 1."""
 
@@ -166,14 +170,20 @@ def _mux(
 ) -> None:
     # Without use_metadata_tags FFmpeg drops the AIGC entry without a word.
     flags = {"movflags": "use_metadata_tags+faststart"}
+    rules = platform(settings.platform) if settings.platform and not grows else None
     if grows:
         flags = {"movflags": "use_metadata_tags+frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+    elif rules:
+        flags["use_editlist"] = "0"
     with (
         av.open(str(path), "w", format="mp4", options=flags) as container,
-        closing(_Sound(container, clip)) as sound,
+        closing(_Sound(container, clip, rules)) as sound,
     ):
         container.metadata.update(metadata)
-        stream = _video_stream(container, clip, settings, LIVE_FRAGMENT_S if grows else Fraction(KEYFRAME_S))
+        keyframe_s = LIVE_FRAGMENT_S if grows else Fraction(rules.keyframe_s if rules else KEYFRAME_S)
+        stream = _video_stream(container, clip, settings, keyframe_s)
+        if rules:
+            stream.codec_context.options = stream.codec_context.options | _for_platform(rules)
         sound.open()
         picture = _Picture(clip.fps)
         for frame in frames:
@@ -192,7 +202,7 @@ def _video_stream(
     context.pix_fmt = "yuv420p"
     context.time_base = 1 / clip.fps
     context.thread_count = X264_THREADS
-    context.gop_size = max(1, round(keyframe_s * clip.fps))
+    context.gop_size = max(1, int(keyframe_s * clip.fps))
     context.options = {
         "preset": settings.encoder_preset,
         "crf": str(max(MIN_CRF, settings.crf)),
@@ -204,6 +214,12 @@ def _video_stream(
     context.color_primaries = ColorPrimaries.BT709
     context.color_trc = ColorTrc.BT709
     return stream
+
+
+def _for_platform(rules: Platform) -> dict[str, str]:
+    """No pictures out of order, which would need an edit list, and room for the sound below the rate's cap."""
+    bits_s = round(rules.max_mbit_s * 1e6) - 2 * AAC_MAX_BIT_RATE
+    return {"bf": "0", "flags": "+cgop", "maxrate": str(bits_s), "bufsize": str(bits_s)}
 
 
 class _Picture:
@@ -233,10 +249,14 @@ class _Picture:
 class _Sound:
     """The source's sound as AAC, cut to the clip's length, written as far as the picture has come."""
 
-    def __init__(self, container: av.container.OutputContainer, clip: Clip) -> None:
+    def __init__(self, container: av.container.OutputContainer, clip: Clip, rules: Platform | None) -> None:
         stored = sound_format(clip.sound.source, clip.sound.track)
         self._container = container
-        self._rate = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
+        own = next((rate for rate in AAC_RATES_HZ if rate >= stored.rate_hz), AAC_RATES_HZ[-1])
+        self._rate = PLATFORM_RATE_HZ if rules else own
+        # AAC begins with a packet of what was before the sound. Players skip it by the edit list; without one it must
+        # not be there, or the sound is late. Its successor then fades in over 21 ms.
+        self._first_pts = 0 if rules else None
         self._n_channels = min(2, stored.channels)
         self._n_left = samples_of(clip.duration_s, self._rate)
         self._n_written = 0
@@ -259,7 +279,7 @@ class _Sound:
 
     def write_rest(self) -> None:
         self.write_until(Fraction(self._n_written + self._n_left, self._rate))
-        self._container.mux(self._stream.encode(None))
+        self._mux(self._stream.encode(None))
 
     def close(self) -> None:
         """Close the source."""
@@ -270,4 +290,8 @@ class _Sound:
         frame.sample_rate, frame.time_base, frame.pts = self._rate, Fraction(1, self._rate), self._n_written
         self._n_written += len(chunk)
         self._n_left -= len(chunk)
-        self._container.mux(self._stream.encode(frame))
+        self._mux(self._stream.encode(frame))
+
+    def _mux(self, packets: "list[av.Packet[Any]]") -> None:
+        first = self._first_pts
+        self._container.mux([p for p in packets if first is None or p.pts is None or p.pts >= first])

@@ -76,8 +76,9 @@ def close_in_silence(
 
 def _within(where: NDArray[np.bool_], x: F32, sigma: float) -> F64:
     """_gaussian over the frames of ``where`` alone: what lies outside weighs nothing."""
-    weight = _gaussian(f32(where), sigma)
-    total = _gaussian(f32(x * column(f32(where), x)), sigma)
+    counted = f32(where)
+    weight = _gaussian(counted, sigma)
+    total = _gaussian(f32(x * column(counted, x)), sigma)
     return np.asarray(total / np.maximum(column(weight, x), 1e-9))
 
 

@@ -40,8 +40,9 @@ def request_permit(
     """The permit for one job; cheap, so that it is asked for before any work.
 
     ``out`` is where the video will be written, None where frames are streamed; ``inputs`` are files that it must not
-    replace. Raises ConsentError for something that is no consent, SettingError for settings that the policy forbids
-    or a certificate that cannot sign, OutputError where ``out`` or the audit log cannot be written.
+    replace. Raises ConsentError for something that is no consent or that the policy does not accept, SettingError for
+    a label that it forbids or a certificate that cannot sign, OutputError where ``out`` or the audit log cannot be
+    written.
     """
     if out is not None:
         check_output(out, *inputs, overwrite=overwrite)
@@ -49,7 +50,7 @@ def request_permit(
         raise ConsentError(f"consent is {consent!r}; every video needs one, give a sonic.Consent")
     signer = identity()
     policy = active()
-    policy.check_settings(settings)
+    policy.check(settings, consent)
     audit.ready()
     if out is not None:
         try_folder(out)

@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sonic.captions import Captions
+from sonic.captions.draw import CaptionPainter, CaptionStyle, captioned
 from sonic.counts import video_frames
 from sonic.engines import Engine, open_engine
 from sonic.errors import SettingError
@@ -39,6 +41,7 @@ from sonic.provenance.read_back import FAINT_SIDE_PX
 from sonic.provenance.record import Record
 from sonic.provenance.signer import exposed_keys
 from sonic.settings import Settings, settings_table
+from sonic.settings.platforms import platform
 from sonic.types import (
     Clip,
     Frame,
@@ -217,17 +220,29 @@ def stills(
     return tuple(kept)
 
 
-def _clip_of(take: MotionTake, job: Job | None) -> Clip:
-    """Steps 4 and 5: frames as they are asked for, with label and watermark; who observes the job sees copies."""
+def _clip_of(
+    take: MotionTake, job: Job | None, captions: Captions | None = None, style: CaptionStyle | None = None
+) -> Clip:
+    """Steps 4 and 5: frames as they are asked for, with label and watermark; who observes the job sees copies.
+
+    Captions are drawn where there is a style: before the label and the watermark, which nothing may cover.
+    """
     prepared, settings = take.prepared, take.settings
+    label = make_label(prepared.portrait, settings, take.n_frames)
+    frames = take._engine.render(prepared.portrait, iter(take.motion))
+    if captions is not None and style is not None and captions.cues:
+        safe = platform(settings.platform).safe_area if settings.platform else None
+        notice = job.observer.notice if job else ignore
+        painter = CaptionPainter(captions, prepared.portrait, label, style, safe, notice)
+        frames = captioned(frames, painter, settings.fps)
     clip = finish(
-        take._engine.render(prepared.portrait, iter(take.motion)),
+        frames,
         size_px=prepared.portrait.size_px,
         n_frames=take.n_frames,
         fps=settings.fps,
         sound=prepared.speech.sound,
         duration_s=prepared.duration_s,
-        label=make_label(prepared.portrait, settings, take.n_frames),
+        label=label,
         produce_id=uuid.uuid4().hex,
     )
     if job is None or not job.shows_frames:
@@ -235,7 +250,16 @@ def _clip_of(take: MotionTake, job: Job | None) -> Clip:
     return dataclasses.replace(clip, frames=_Observed(clip.frames, job.observer.frame))
 
 
-def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job, live: Path | None = None) -> Result:
+def save(
+    take: MotionTake,
+    out: str | Path,
+    *,
+    permit: Permit,
+    job: Job,
+    live: Path | None = None,
+    captions: Captions | None = None,
+    style: CaptionStyle | None = None,
+) -> Result:
     """Steps 4 to 6: the video ``out`` (.mp4), signed, with its record and its entry in the audit log.
 
     An earlier output of that name is replaced; another file only as the permit says, see write.is_foreign. The record
@@ -244,7 +268,7 @@ def save(take: MotionTake, out: str | Path, *, permit: Permit, job: Job, live: P
     """
     prepared = take.prepared
     permit = require_consent(permit, prepared.portrait, take.settings)
-    clip = _clip_of(take, job)
+    clip = _clip_of(take, job, captions, style)
     _say_what_is_weak(clip, job)
     record = _record(take, permit, clip, job)
     if live is not None:  # seen before the video has its own entry, and even if it never gets one

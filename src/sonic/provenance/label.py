@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from sonic.settings import Settings
+from sonic.settings.platforms import platform
 from sonic.types import F32, U8, LabelOverlay, Portrait
 
 TEXT = "AI生成"
@@ -46,12 +47,13 @@ def make_label(portrait: Portrait, settings: Settings, n_frames: int) -> LabelOv
     """The label for a video of this portrait with ``n_frames`` frames at settings.fps.
 
     It lies in the corner of settings.label_position, or elsewhere if it would cover a face there, the speaker's or
-    another one. It shows as settings.label_span says; "opening" is the first OPENING_S seconds, and a shorter video is
-    labelled throughout.
+    another one; for a platform, in the part of the picture that it leaves free. It shows as settings.label_span says;
+    "opening" is the first OPENING_S seconds, and a shorter video is labelled throughout.
     """
     plate = label_pixels(portrait.size_px)
     faces = (portrait.face.box_px, *(portrait.others.boxes_px if portrait.others else ()))
-    left, top = _place((plate.shape[1], plate.shape[0]), portrait.size_px, faces, settings.label_position)
+    size = (plate.shape[1], plate.shape[0])
+    left, top = _place(size, _room(portrait.size_px, settings, size), faces, settings.label_position)
     shown = n_frames if settings.label_span == "throughout" else min(n_frames, math.ceil(OPENING_S * settings.fps))
     return LabelOverlay(plate, left, top, shown)
 
@@ -113,7 +115,7 @@ def _coverage(text: str, font: ImageFont.FreeTypeFont) -> F32:
     left, top, right, bottom = (int(v) for v in font.getbbox(text))
     image = Image.new("L", (right - left + 2, bottom - top + 2))
     ImageDraw.Draw(image).text((1 - left, 1 - top), text, fill=255, font=font)
-    return np.asarray(image.crop(image.getbbox()), np.float32) / 255
+    return np.asarray(image.crop(image.getbbox()), np.float32) / np.float32(255)
 
 
 def _ink_height(glyph: str, font: ImageFont.FreeTypeFont) -> int:
@@ -131,7 +133,7 @@ def _rounded(width: int, height: int, radius: float) -> F32:
     k = _OVERSAMPLE
     image = Image.new("L", (width * k, height * k))
     ImageDraw.Draw(image).rounded_rectangle((0, 0, width * k - 1, height * k - 1), radius * k, fill=255)
-    return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(image.resize((width, height), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 @cache
@@ -145,14 +147,23 @@ def _even(n: int) -> int:
     return n + n % 2
 
 
-def _place(size: tuple[int, int], picture: tuple[int, int], faces: Sequence[Box], position: str) -> tuple[int, int]:
-    """(left, top) of a plate of this (width, height), inside the picture; ``faces``: the speaker's first.
+def _room(picture: tuple[int, int], settings: Settings, size: tuple[int, int]) -> Box:
+    """Where a plate of this (width, height) may lie: all but a margin, and where the platform's own texts are not."""
+    margin = 2 * round(MARGIN * min(picture) / 2)
+    box = [margin, margin, picture[0] - margin, picture[1] - margin]
+    if settings.platform is not None:
+        box = [round(part * picture[k % 2] / 2) * 2 for k, part in enumerate(platform(settings.platform).safe_area)]
+    left, top = (max(0, min(box[k], picture[k] - size[k])) for k in (0, 1))
+    return left, top, max(box[2], left + size[0]), max(box[3], top + size[1])
+
+
+def _place(size: tuple[int, int], room: Box, faces: Sequence[Box], position: str) -> tuple[int, int]:
+    """(left, top) of a plate of this (width, height), inside the room; ``faces``: the speaker's first.
 
     ``auto`` is the top corner that covers less of the heads; if both cover none, the farther one from the speaker.
     A corner in which the plate covers a face is left for the place along the picture's edges that covers least.
     """
-    margin = 2 * round(MARGIN * min(picture) / 2)
-    xs, ys = (_starts(side, length, margin) for side, length in zip(picture, size, strict=True))
+    xs, ys = (_starts(int(room[k]), int(room[k + 2]), size[k]) for k in (0, 1))
     heads = [_head_box(face) for face in faces]
     middle = (heads[0][0] + heads[0][2]) / 2
 
@@ -177,9 +188,9 @@ def _place(size: tuple[int, int], picture: tuple[int, int], faces: Sequence[Box]
     return min(edges, key=lambda place: (on_faces(place), on_heads(place), math.dist(place, wanted)))
 
 
-def _starts(side: int, length: int, margin: int) -> list[int]:
-    """Where a plate of this length may start along a side of the picture: even, from margin to margin."""
-    first, last = min(margin, side - length), max(0, side - length - margin) // 2 * 2
+def _starts(low: int, high: int, length: int) -> list[int]:
+    """Where a plate of this length may start between these ends of a side of the picture: even."""
+    first, last = low, max(low, (high - length) // 2 * 2)
     return [first, *(round(first + k * (last - first) / _PLACES) // 2 * 2 for k in range(1, _PLACES)), last]
 
 

@@ -108,11 +108,20 @@ class Likeness:
     @property
     def n_cells(self) -> int:
         """Along each side."""
-        return self.changes.shape[1]
+        return int(self.changes.shape[1])
 
     def is_copy(self, rgb: U8) -> bool:
         """Whether this (H, W, 3) picture is the same photo."""
         return self.disagreement(rgb) <= MAX_PART
+
+    def is_alike(self, other: "Likeness") -> bool:
+        """Whether both can be of one photo, as far as that is seen without it: of copies that were not trimmed."""
+        if self.n_cells != other.n_cells or not 1 / (1 + MAX_STRETCH) <= other.aspect / self.aspect <= 1 + MAX_STRETCH:
+            return False
+        both = self.changes * other.changes
+        wrong, counted = ((each).sum(0, dtype=np.float32) for each in (both < 0, both != 0))
+        enough = 4 * float(counted.sum()) >= float((self.changes != 0).sum())
+        return enough and _worst_part(wrong, counted) <= MAX_PART
 
     def to_text(self) -> str:
         """For JSON: the aspect and the changes, two bits each, in Base64."""

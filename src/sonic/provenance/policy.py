@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 POLICY_VARIABLE = "SONIC_POLICY"
 MAX_PRODUCER = 64
 _MAX_BYTES = 64 * 1024
+_MAX_TOLD = 8
 _ASCII = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
@@ -56,39 +57,40 @@ class Policy:
     def to_text(self) -> str:
         """One line for people: where it is and what it requires."""
         if self.source is None:
-            return "none"
+            keys = ", ".join(f.name for f in fields(self)[1:])
+            return f"none; {POLICY_VARIABLE} or {_system_path()} would be obeyed, with any of {keys}"
         lines = [f"{f.name} {_shown(v)}" for f in fields(self)[1:] if (v := getattr(self, f.name))]
         return f"{self.source}: {'; '.join(lines) or 'requires nothing'}"
 
-    def check_settings(self, settings: Settings) -> None:
-        """Raise SettingError unless the label is as required, and ConsentError unless language and purpose are."""
-        if self.label_span not in (None, settings.label_span):
-            raise SettingError(
-                f"label_span {settings.label_span}; the policy {self.source} requires {self.label_span}: leave it out"
-            )
-        if problem := self.use_problem(settings.language, settings.purpose):
-            raise ConsentError(problem)
+    def check(self, settings: Settings, consent: "Consent | None" = None) -> None:
+        """Raise, with everything that is against the policy in one line, SettingError for the label, else ConsentError.
 
-    def use_problem(self, language: str | None, purpose: str | None) -> str | None:
-        """Why a video in this language for this purpose is not allowed, with the remedy; None if it is."""
-        return scope_problem(f"the policy {self.source}", self.languages, self.purposes, language, purpose)
+        Of a ``consent`` what it lacks is told as well.
+        """
+        label = None
+        if self.label_span not in (None, settings.label_span):
+            label = f"{self._who} requires label_span {self.label_span}, not {settings.label_span}: leave it out"
+        use = scope_problem(self._who, self.languages, self.purposes, settings.language, settings.purpose)
+        found = [label, use, self.consent_problem(consent) if consent is not None else None]
+        if message := "; ".join(filter(None, found)):
+            raise (SettingError if label else ConsentError)(message)
 
     def consent_problem(self, consent: "Consent") -> str | None:
-        """Why this consent is not enough, with the remedy; None if it is."""
-        who = f"the policy {self.source}"
+        """Everything that this consent lacks, in one line with the remedy; None if it is enough."""
+        found, days = [], self.max_validity_days
         if self.bases is not None and consent.basis not in self.bases:
-            return f"{who} accepts consent {' or '.join(self.bases)}, not {consent.basis}; obtain such a consent"
+            found.append(f"accepts consent {' or '.join(self.bases)}, not {consent.basis}")
         if self.evidence_file and consent.evidence_sha256 is None:
-            return f"{who} requires an evidence file; make one with: sonic consent new --evidence-file"
-        if self.max_validity_days is None:
-            return None
-        if consent.expires_on is None:
-            return (
-                f"{who} requires that a consent expires within {self.max_validity_days} days; make one with --expires"
-            )
-        if (days := (consent.expires_on - consent.given_on).days) > self.max_validity_days:
-            return f"{who} allows consents of {self.max_validity_days} days; this one has {days}, make a shorter one"
-        return None
+            found.append("requires an evidence file (--evidence-file)")
+        if days is not None and consent.expires_on is None:
+            found.append(f"requires that a consent expires within {days} days (--expires)")
+        elif days is not None and consent.expires_on and (lasts := (consent.expires_on - consent.given_on).days) > days:
+            found.append(f"allows consents of {days} days, not of {lasts} (--expires)")
+        return f"{self._who} {'; it '.join(found)}; make one that fits: sonic consent new" if found else None
+
+    @property
+    def _who(self) -> str:
+        return f"the policy {self.source}"
 
 
 def active() -> Policy:
@@ -108,9 +110,8 @@ def active() -> Policy:
 def read(path: Path) -> Policy:
     """The policy in a file. Raises SettingError."""
     try:
-        values = tomllib.loads(read_small_text(path, _MAX_BYTES))
-        return Policy(source=path, **{name: _checked(name, value) for name, value in values.items()})
-    except (OSError, ValueError, RecursionError, ConsentError) as error:
+        return Policy(source=path, **_all_checked(tomllib.loads(read_small_text(path, _MAX_BYTES))))
+    except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise SettingError(
             f"policy {str(path)!r} cannot be used ({reason}); nothing is made until it is mended or removed"
@@ -124,26 +125,42 @@ def scope_problem(
     language: str | None,
     purpose: str | None,
 ) -> str | None:
-    """Why a video in this language for this purpose lies outside of what ``who`` allows; None if it lies within.
+    """Why a video in this language for this purpose lies outside of what ``who`` allows, language and purpose in one
+    line; None if it lies within.
 
     None as a list allows any; what is limited has to be stated.
     """
+    found = []
     for name, allowed, given, covers in (
         ("language", languages, language, validators.covers_language),
         ("purpose", purposes, purpose, validators.covers_purpose),
     ):
         if allowed is None:
             continue
+        words = ", ".join(allowed)
         if given is None:
-            return f"{who} is limited to {name} {', '.join(allowed)}; say what this video is: --{name} {allowed[0]}"
-        if not covers(allowed, given):
-            return f"{who} allows {name} {', '.join(allowed)}, not {given}; obtain consent for that, or change --{name}"
-    return None
+            found.append(f"is limited to {name} {words}; say what this video is: --{name} {allowed[0]}")
+        elif not covers(allowed, given):
+            found.append(f"allows {name} {words}, not {given}; obtain consent for that, or change --{name}")
+    return f"{who} {'; it '.join(found)}" if found else None
 
 
 def is_producer(name: str) -> bool:
     """Whether the AIGC metadata can hold this ContentProducer: 1 to 64 printable ASCII characters without spaces."""
     return 1 <= len(name) <= MAX_PRODUCER and _ASCII.issuperset(name)
+
+
+def _all_checked(values: dict[str, Any]) -> dict[str, Any]:
+    """The values of all lines; raises ValueError with every line that is not as it should be."""
+    checked, wrong = {}, []
+    for name, value in values.items():
+        try:
+            checked[name] = _checked(name, value)
+        except (ValueError, ConsentError) as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ValueError("; ".join(wrong[:_MAX_TOLD]))
+    return checked
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sonic.errors import SettingError
 from sonic.settings.common import CommonSettings
+from sonic.settings.platforms import platform
 from sonic.settings.svd import SvdSettings
 from sonic.settings.table import Phase, Setting, checked
 
@@ -25,9 +26,14 @@ class Settings(SvdSettings, CommonSettings):
     def __post_init__(self) -> None:
         for name, entry in settings_table().items():
             object.__setattr__(self, name, checked(name, entry, getattr(self, name)))
+        if self.platform is not None:
+            platform(self.platform)
 
     def notices(self) -> tuple[str, ...]:
-        """One line for each value outside the range that the field recommends, or that the engine does not heed."""
+        """One line for each value outside the range that the field recommends, or that the engine does not heed.
+
+        And what the uploader has to declare on the platform.
+        """
         lines = []
         for name, entry in settings_table().items():
             value = getattr(self, name)
@@ -39,6 +45,9 @@ class Settings(SvdSettings, CommonSettings):
             if entry.recommended and bounds and not bounds[0] <= value <= bounds[1]:
                 low, high = entry.recommended
                 lines.append(f"{name} {value:g}: {low:g} to {high:g} is recommended; {entry.outside}")
+        if self.platform is not None:
+            there = platform(self.platform)
+            lines.append(f"to declare on {there.title['en']}: {there.declare['en']} {there.declare['zh']}")
         return tuple(lines)
 
     def replace(self, **changes: Any) -> "Settings":

@@ -110,3 +110,8 @@ class CommonSettings:
         None, "What the video is for, such as education: recorded, and asked for by some consents.", str,
         unset="not stated", phase="mark",
     )  # fmt: skip
+    platform: str | None = setting(
+        None, "Where the video goes: the label keeps to the part of the picture that is free there, the file to its "
+        "rules; --platform also sets size and frame rate.", str,
+        unset="none", phase="mark",
+    )  # fmt: skip

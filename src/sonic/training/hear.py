@@ -83,7 +83,7 @@ def _chained(
     for i in chain:
         utterance = cache[i]
         pause, frames = int(rng.integers(*PAUSE_FRAMES)), len(utterance.samples) // STEP
-        samples = utterance.samples[: frames * STEP].astype(np.float32) / 32768
+        samples = utterance.samples[: frames * STEP].astype(np.float32) / np.float32(32768)
         parts += [np.zeros(pause * STEP, np.float32)]
         parts += [samples if clean or utterance.speaker == NOISE else distorted(samples, rng)]
         places.append((i, at + pause, frames))

@@ -73,7 +73,7 @@ class Windows:
         return features, torch.from_numpy(np.stack([w[1] for w in windows]).astype(np.int64))
 
     def _window(self, items: Sequence[tuple[Heard, int, U8]]) -> tuple[Features, U8]:
-        heard, i, labels = items[self._rng.integers(len(items))]
+        heard, i, labels = items[int(self._rng.integers(len(items)))]
         takes, n = heard.takes(i), self._options.window
         features = takes[self._rng.integers(len(takes))]
         frames = min(len(features), len(labels))

@@ -213,7 +213,7 @@ def phone_labels(events: list[tuple[float, str]], sound: NDArray[np.int16]) -> U
     hop = SPEECH_RATE_HZ // LABEL_HZ
     power = (np.pad(sound, (hop // 2, 2 * hop))[: len(labels) * hop].reshape(-1, hop).astype(np.float32) ** 2).mean(1)
     quiet = power < 0.005 * np.percentile(power, 95)
-    for j in np.flatnonzero(np.diff(labels)) + 1:
+    for j in (np.flatnonzero(np.diff(labels)) + 1).tolist():
         if labels[j] in STOPS:
             first = j
             while first > max(0, j - 4) and quiet[first - 1] and labels[first - 1] not in STOPS:

@@ -208,6 +208,48 @@ def test_a_revoked_consent_is_refused_though_its_file_is_unchanged(
     assert listed["state"] == "revoked"
 
 
+def with_two_consents(photo: Path) -> tuple[str, str]:
+    """Two people's names for one photo and nobody's face, as programs state them: ids."""
+    from sonic.media.photo import load_photo
+    from sonic.provenance.consent import store
+    from sonic.provenance.signer import identity
+
+    stated = [Consent(subject=name, basis="self").bound_to(load_photo(photo)) for name in ("Ada", "A. Example")]
+    first, second = (store.keep(one.signed(identity())).id for one in stated)
+    return first, second
+
+
+def test_revoke_names_what_still_allows_the_photo_and_ends_it_too_if_told_so(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = with_two_consents(photo)
+    assert main(["consent", "revoke", first, "--confirmed"]) == 0
+    said = capsys.readouterr().out
+    assert f"still allows the same photo: consent {second[:12]} of A. Example, self; end it with: sonic" in said
+    types(monkeypatch, "yes", "n")
+    assert main(["consent", "revoke", first]) == 0
+    said = capsys.readouterr()
+    assert "End it too? [y/N]" in said.err and "still allows" in said.out
+    assert main(["consent", "check", second]) == 0
+    types(monkeypatch, "yes", "y")
+    assert main(["consent", "revoke", first]) == 0
+    assert f"also revoked: consent {second[:12]}" in capsys.readouterr().out
+    assert main(["consent", "check", second]) == 5
+
+
+def test_all_ends_them_without_a_terminal_and_with_a_broken_policy(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = with_two_consents(photo)
+    Path("policy.toml").write_text("nonsense")
+    monkeypatch.setenv("SONIC_POLICY", str(Path("policy.toml").resolve()))
+    assert main(["consent", "revoke", first, "--all", "--confirmed", "--json"]) == 0
+    (told,) = results(capsys)
+    assert [one["id"] for one in told["also_revoked"]] == [second] and told["still_allowing"] == []  # type: ignore[attr-defined]
+    monkeypatch.delenv("SONIC_POLICY")
+    assert main(["consent", "check", second]) == 5
+
+
 def test_a_limited_consent_asks_generate_for_language_and_purpose(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

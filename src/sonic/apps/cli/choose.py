@@ -12,21 +12,42 @@ from sonic.apps.cli.consent import SUFFIX, statement
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, SettingError
 from sonic.settings import Settings, settings_table
+from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 if TYPE_CHECKING:
+    from sonic.pipeline.captioning import CaptionRequest
     from sonic.provenance.consent import Consent
 
 
 def chosen_settings(arguments: argparse.Namespace) -> Settings:
-    """Settings by option, else by preset, else by the user's defaults. Raises SettingError."""
+    """Settings by option, else by platform, else by preset, else by the user's defaults. Raises SettingError."""
+    return Settings().replace(**chosen_values(arguments))
+
+
+def chosen_values(arguments: argparse.Namespace) -> dict[str, Any]:
+    """As chosen_settings, without those that nobody chose."""
     own = defaults()
     name = getattr(arguments, "preset", None) or own.preset
     values: dict[str, Any] = own.settings | (preset(name) if name else {})
+    if there := getattr(arguments, "platform", None) or values.get("platform"):
+        values |= platform(there).settings
     given = {name: value for name in settings_table() if (value := getattr(arguments, name, None)) is not None}
-    settings = Settings().replace(**values | given)
-    _check_for_engine(settings, given)
-    return settings
+    _check_for_engine(Settings().replace(**values | given), given)
+    return values | given
+
+
+def chosen_captions(arguments: argparse.Namespace) -> "CaptionRequest | None":
+    """What was asked for of captions. Raises SettingError for a style without captions."""
+    from sonic.captions.draw import style_of
+    from sonic.pipeline.captioning import CaptionRequest
+
+    if arguments.captions is None:
+        if arguments.burn_in or arguments.karaoke:
+            raise SettingError("--burn-in and --karaoke draw captions, and there are none; add --captions with a text")
+        return None
+    style = style_of(arguments.caption_font, burn_in=arguments.burn_in, karaoke=arguments.karaoke)
+    return CaptionRequest(Path(arguments.captions), style)
 
 
 def chosen_consent(arguments: argparse.Namespace, portrait: str, reporter: Reporter) -> "Consent":
@@ -47,10 +68,14 @@ def chosen_consent(arguments: argparse.Namespace, portrait: str, reporter: Repor
             'every video needs a recorded consent; add --consent self --subject "YOUR NAME" if you are the person, '
             f"or make one for this photo: sonic consent new {printable(portrait)}"
         )
-    return _stated(arguments, given, arguments.subject or own.subject)
+    consent = stated_consent(arguments, given, arguments.subject or own.subject)
+    if consent.basis == "self" and consent.signature is None:
+        confirm(arguments, statement(consent))
+    return consent
 
 
-def _stated(arguments: argparse.Namespace, given: str, subject: str | None) -> "Consent":
+def stated_consent(arguments: argparse.Namespace, given: str, subject: str | None) -> "Consent":
+    """What the options say of consent, not confirmed yet. Raises ConsentError."""
     from sonic.provenance.consent import BASES, Consent
     from sonic.provenance.consent.resolve import consent_from
 
@@ -58,16 +83,13 @@ def _stated(arguments: argparse.Namespace, given: str, subject: str | None) -> "
         return consent_from(given)
     if not subject and given != "synthetic":
         raise ConsentError(f"--consent {given} names nobody; add --subject with the person's name")
-    consent = Consent(
+    return Consent(
         subject=subject or "",
         basis=given,
         given_on=day(arguments.consent_given, "--consent-given") or date.today(),
         expires_on=day(arguments.consent_expires, "--consent-expires"),
         evidence=arguments.evidence,
     )
-    if consent.basis == "self":
-        confirm(arguments, statement(consent))
-    return consent
 
 
 def _beside(portrait: str) -> Path | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
 from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.revoke import REVOKE, about, add_revoke, revoke
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
 
@@ -42,6 +43,9 @@ examples:
 CHECK = """\
 Says valid, or every reason why not: signature broken, signed by another key, revoked, not given yet, expired, not
 matching (another photo), another face, out of scope, against policy. Exit code 0 for valid, 5 otherwise.
+
+The policy is a file of your organisation (SONIC_POLICY): bases, evidence_file, max_validity_days, trusted_keys,
+languages, purposes, label_span, producer. `sonic doctor` shows where it is and what it requires.
 """
 SUFFIX = ".consent.json"
 STATEMENTS = {
@@ -69,9 +73,7 @@ def add_consent(parent: Any) -> None:
     )
     command.add_argument("--language", metavar="TAG", help="whether it covers a video in this language, such as en")
     command.add_argument("--purpose", metavar="WORD", help="whether it covers this purpose, such as education")
-    command = _action(actions, "revoke", "End a consent on this machine, for good.", revoke)
-    command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
-    add_confirmed(command)
+    add_revoke(_action(actions, "revoke", "End a consent on this machine, for good.", revoke, REVOKE))
     _action(actions, "list", "List the consents of this machine.", list_)
 
 
@@ -159,31 +161,12 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
     asked = arguments.language or arguments.purpose
     if asked and (message := scope_message(consent, arguments.language, arguments.purpose)):
         found.append(("out of scope", message))
-    about = f"consent {consent.id[:12]} of {consent.subject}, {consent.basis}"
-    lines = [f"{kind}: {message}" for kind, message in found] or [f"valid: {about}{_limits(consent)}"]
+    who = about(consent)
+    lines = [f"{kind}: {message}" for kind, message in found] or [f"valid: {who}{_limits(consent)}"]
     reasons = [{"kind": kind, "message": message} for kind, message in found]
     reporter.result("\n".join(lines), valid=not found, problems=reasons, **consent.summary())
     if found:
-        raise ConsentError(f"the {about}, does not hold: {', '.join(kind for kind, _ in found)}")
-
-
-def revoke(arguments: argparse.Namespace, reporter: Reporter) -> None:
-    """``sonic consent revoke``"""
-    from sonic.provenance.consent import revocation, store
-
-    consent = _found(arguments.consent)
-    if not consent.is_signed():
-        raise ConsentError(
-            f"{arguments.consent} was changed after it was signed and holds nowhere; revoke the original"
-        )
-    confirm(arguments, f"Consent {consent.id[:12]} of {consent.subject} will be revoked; that is final.")
-    store.keep(consent)
-    at = revocation.revoke(consent)
-    text = (
-        f"consent {consent.id[:12]} of {consent.subject} was revoked on {at}; nothing new is made here "
-        "of this photo and subject on what was given before"
-    )
-    reporter.result(text, id=consent.id, revoked_at=at)
+        raise ConsentError(f"the {who}, does not hold: {', '.join(kind for kind, _ in found)}")
 
 
 def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
-from sonic.apps.cli.choose import chosen_consent, chosen_settings
+from sonic.apps.cli.choose import chosen_captions, chosen_consent, chosen_settings
 from sonic.apps.cli.config import defaults
 from sonic.apps.cli.inputs import STDIN, TEXT, sorted_inputs, spoken_text, stem
 from sonic.apps.cli.show import Reporter, is_terminal, printable
@@ -20,6 +20,7 @@ from sonic.errors import OutputError, SettingError, SonicError
 from sonic.speech.synthesis import Synthesised, synthesise
 
 if TYPE_CHECKING:
+    from sonic.pipeline.captioning import CaptionRequest
     from sonic.pipeline.stages import Result
     from sonic.provenance.consent import Consent
     from sonic.session import Delivered, Session
@@ -40,6 +41,7 @@ class Task:
     consent: "Consent"
     settings: "Settings"
     overwrite: bool = False
+    captions: "CaptionRequest | None" = None
     notice: str = ""
     """What is to be known of its speech."""
 
@@ -54,10 +56,17 @@ def _generate(arguments: argparse.Namespace, reporter: Reporter, folder: Path) -
     settings = chosen_settings(arguments)
     text = spoken_text(arguments.text, arguments.voice, arguments.speech)
     inputs = sorted_inputs(arguments.portrait, [TEXT] if text is not None else arguments.speech)
+    captions = chosen_captions(arguments)
+    if captions is not None and len(inputs.pairs) > 1:
+        raise SettingError(
+            f"--captions is one text and there are {len(inputs.pairs)} videos; use sonic batch --captions"
+        )
     consents = {portrait: chosen_consent(arguments, portrait, reporter) for portrait in inputs.portraits}
     outs = _outputs(arguments, inputs.pairs)
     tasks = [
-        Task(portrait, speech, out, consents[portrait], settings, overwrite=_overwrite(arguments, out))
+        Task(
+            portrait, speech, out, consents[portrait], settings, overwrite=_overwrite(arguments, out), captions=captions
+        )
         for (portrait, speech), out in zip(inputs.pairs, outs, strict=True)
         if not _kept(arguments, out, reporter)
     ]
@@ -126,7 +135,9 @@ def _made(session: "Session", task: Task, reporter: Reporter) -> list[Path]:
             session.generate(task.portrait, speech, sys.stdout.buffer, consent=task.consent, job=job), reporter
         )
         return []
-    result = session.generate(task.portrait, speech, task.out, consent=task.consent, job=job, overwrite=task.overwrite)
+    result = session.generate(
+        task.portrait, speech, task.out, consent=task.consent, job=job, overwrite=task.overwrite, captions=task.captions
+    )
     _tell(result, reporter)
     return [result.video]
 

@@ -8,6 +8,8 @@ from typing import Any, get_args
 from sonic import __version__
 from sonic.apps.cli import commands, completion, config
 from sonic.apps.cli.ask import add_confirmed
+from sonic.apps.cli.batch import add_batch, add_caption_style
+from sonic.apps.cli.check import add_check
 from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.generate import generate
 from sonic.apps.cli.log import add_log
@@ -27,7 +29,7 @@ exit codes:
   2 a setting or argument     7 weights or a package missing
   3 a photo or a recording  130 stopped with Ctrl-C
   4 the face                129, 143 hung up, terminated
-  10 to 15: what `sonic verify` found, see its --help; 141: nobody read the result
+  10 to 15: what `sonic verify` found, 16: `sonic check`, 17: `sonic batch`; 141: nobody read the result
 """
 OVERVIEW = """\
 One portrait and one speech recording become a labelled video of the portrait speaking.
@@ -69,6 +71,7 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     parser.overview = OVERVIEW
     commands_ = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_generate(commands_, engine)
+    add_batch(commands_, lambda command: _add_settings(command, engine))
     _add_preview(commands_, engine)
     _add_inspect(commands_)
     _add_evaluate(commands_)
@@ -77,6 +80,7 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     completion.add_completion(commands_)
     _add_config(commands_)
     add_verify(commands_)
+    add_check(commands_)
     add_consent(commands_)
     add_log(commands_)
     add_studio(commands_)
@@ -116,6 +120,9 @@ def _add_generate(parent: Any, engine: str) -> None:
     command.add_argument("--dry-run", action="store_true", help="check everything and say what would be made")
     command.add_argument("--open", action="store_true", help="show the video when it is done")
     add_overwrite(command)
+    captions = command.add_argument_group("captions", "written beside the video as .vtt and .srt")
+    captions.add_argument("--captions", metavar="TEXT|SRT|VTT", help="what is said; a text is timed by the recording")
+    add_caption_style(captions)
     _add_consent(command)
     _add_settings(command, engine)
 

@@ -80,6 +80,26 @@ class Reporter:
         elif not self._quiet:
             self._text(self._ink.bold(text))
 
+    @property
+    def draws_often(self) -> bool:
+        """Whether progress is drawn over itself, or read by a program."""
+        return self._terminal or self._json
+
+    def event(self, event: str, **values: Any) -> None:
+        """Something that machines alone hear of."""
+        if self._json:
+            self._emit(event, **values)
+
+    def batch(self, done: int, total: int, failed: int, at_work: int, remaining_s: float) -> None:
+        """How far many videos have come."""
+        if self._json:
+            self._emit("progress", stage="batch", done=done, total=total, failed=failed, at_work=at_work,
+                       remaining_s=round(remaining_s, 1))  # fmt: skip
+            return
+        failing = f"  {failed} failed" if failed else ""
+        left = f"  {clock(remaining_s)} left" if remaining_s and done < total else ""
+        self._draw(f"batch    {done}/{total}{failing}  {at_work} at work{left}", finished=done >= total)
+
     def notice(self, line: str) -> None:
         """Something a person should read; not an error."""
         if self._json:
@@ -247,5 +267,11 @@ def progress_line(report: "Progress", per_second: float, remaining_s: float) -> 
         return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}"
     if report.done >= report.total:
         return f"{report.stage:<8} {report.done}/{report.total}  done   {per_second:.1f} {unit}"
-    clock = f"{int(remaining_s) // 60}:{int(remaining_s) % 60:02d} left" if report.done else ""
-    return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}   {per_second:.1f} {unit}   {clock}".rstrip()
+    left = f"{clock(remaining_s)} left" if report.done else ""
+    return f"{report.stage:<8} {report.done}/{report.total}  {share:4.0%}   {per_second:.1f} {unit}   {left}".rstrip()
+
+
+def clock(seconds: float) -> str:
+    """``2:05``, ``1:02:05``"""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}" if minutes >= 60 else f"{minutes}:{rest:02d}"

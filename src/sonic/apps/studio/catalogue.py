@@ -1,13 +1,12 @@
 """What can be chosen: the table of settings with its words, presets, platforms; and a client's choice as Settings."""
 
-import tomllib
 from fractions import Fraction
-from importlib import resources
 from typing import Any
 
-from sonic.engines import check_engine, engine_names
+from sonic.engines import check_engine, runnable_names
 from sonic.errors import SettingError
 from sonic.settings import DEFAULTS, Setting, Settings, settings_table
+from sonic.settings.platforms import Platform, platform, platform_names
 from sonic.settings.presets import preset, preset_names
 from sonic.settings.words import LANGUAGES, Words, setting_words
 
@@ -27,31 +26,35 @@ def catalogue(language: str) -> dict[str, Any]:
     """All that the page builds its controls from. Raises SettingError for a language that is not there."""
     if language not in LANGUAGES:
         raise SettingError(f"language is {language!r}; choose one of {', '.join(LANGUAGES)}")
-    words = setting_words(language)
+    words, engines = setting_words(language), runnable_names()
+    presets = {name: preset(name) for name in preset_names()}
     return {
         "settings": [
             _entry(name, entry, words[name]) for name, entry in settings_table().items() if name not in SERVER_ONLY
         ],
-        "engines": list(engine_names()),
-        "presets": {name: preset(name) for name in preset_names()},
+        "engines": list(engines),
+        "presets": {
+            name: values for name, values in presets.items() if values.get("engine", DEFAULTS["engine"]) in engines
+        },
         "platforms": platforms(language),
     }
 
 
 def chosen(preset_name: object, values: object) -> Settings:
-    """The settings of a request: those of a preset, and changes on top. Raises SettingError."""
+    """The settings of a request: those of a preset, of a platform, and changes on top. Raises SettingError."""
     if not isinstance(values, dict):
         raise SettingError("settings must be a JSON object of names and values")
     if hidden := [name for name in SERVER_ONLY if name in values]:
         raise SettingError(f"{hidden[0]} is chosen by whoever runs the studio; leave it out")
-    known = {entry["id"] for entry in platforms("en")}
-    if (platform := values.get("platform")) is not None and platform not in known:  # elsewhere it may name a file
-        raise SettingError(f"platform is {platform!r}; choose one of {', '.join(sorted(known))}")
     base: dict[str, Any] = {}
     if preset_name is not None:
         if preset_name not in preset_names():
             raise SettingError(f"preset is {preset_name!r}; choose one of {', '.join(preset_names())}")
         base = preset(str(preset_name))
+    if (wanted := values.get("platform")) is not None:
+        if wanted not in platform_names():  # elsewhere it may name a file
+            raise SettingError(f"platform is {wanted!r}; choose one of {', '.join(platform_names())}")
+        base |= platform(wanted).settings
     settings = Settings().replace(**base | values)
     check_engine(settings.engine)
     return settings
@@ -66,31 +69,19 @@ def for_preview(settings: Settings) -> Settings:
 
 def platforms(language: str) -> list[dict[str, Any]]:
     """Where videos are shown: the picture's size, its rate, and what the platform covers."""
-    folder = resources.files("sonic").joinpath("assets", "presets", "platforms")
-    if not folder.is_dir():
-        return []
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".toml")), key=lambda f: f.name)
-    return [_platform(f.name.removesuffix(".toml"), tomllib.loads(f.read_text("utf-8")), language) for f in files]
+    return [_platform(platform(name), language) for name in platform_names()]
 
 
-def _platform(id_: str, values: dict[str, Any], language: str) -> dict[str, Any]:
-    width, height = int(values["width"]), int(values["height"])
-    named = {"platform": id_} if "platform" in settings_table() else {}
-    shape = "9:16" if width < height else "16:9" if width > height else "1:1"
+def _platform(one: Platform, language: str) -> dict[str, Any]:
     return {
-        "id": id_,
-        "title": _in(language, values.get("title", id_)),
-        "declare": _in(language, values.get("declare", "")),
-        "width": width,
-        "height": height,
-        "safe_area": values.get("safe_area", [0, 0, 1, 1]),
-        "settings": named
-        | {"framing": shape, "min_resolution": min(width, height), "fps": float(values.get("fps", 25))},
+        "id": one.name,
+        "title": one.title[language],
+        "declare": one.declare[language],
+        "width": one.width,
+        "height": one.height,
+        "safe_area": list(one.safe_area),
+        "settings": one.settings | {"fps": float(one.fps)},
     }
-
-
-def _in(language: str, text: Any) -> str:
-    return str(text.get(language, text.get("en", ""))) if isinstance(text, dict) else str(text)
 
 
 def _entry(name: str, entry: Setting, words: Words) -> dict[str, Any]:

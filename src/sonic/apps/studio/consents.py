@@ -89,7 +89,7 @@ def for_job(notes: Store, owner: str, consent_id: object) -> Consent:
 def check(consent: Consent, photo: Path, settings: Settings) -> None:
     """Raise, before a job waits for hours, a SonicError unless a video may be made of this face."""
     policy = active()
-    policy.check_settings(settings)
+    policy.check(settings, consent)
     picture = load_photo(photo)
     face = chosen_in(picture, settings.face)
     for problem in problems(consent, policy=policy, photo=picture, face=face):

@@ -45,8 +45,8 @@ class ColourLock:
         """``reference`` (h, w, 3) is the part of the photo that the frames show, ``away`` (h, w) how far each of its
         pixels is from the person, in face widths; ``size`` is (width, height) of the frames, ``fps`` their rate."""
         self._size, cells = size, (size[0] // CELL_PX, size[1] // CELL_PX)
-        self._reference = _shrunk(reference.astype(np.float32) / 255, cells)
-        mid = ((self._reference > MID_TONES[0]) & (self._reference < MID_TONES[1])).all(2)
+        self._reference = _shrunk(reference.astype(np.float32) / np.float32(255), cells)
+        mid = np.asarray(((self._reference > MID_TONES[0]) & (self._reference < MID_TONES[1])).all(2))
         away_cells = _shrunk(away, cells)
         still = _background(away_cells)
         self._weight = (still & mid).astype(np.float32)

@@ -69,7 +69,8 @@ def working_size(size: Size, shortest_px: int) -> Size:
 def clip_pixels(image: Image.Image) -> Tensor:
     """(1, 3, 224, 224) for CLIP: an RGB image squashed to a square, whatever its aspect, and normalised."""
     small = _unit(_resized(image, (CLIP_SIDE_PX, CLIP_SIDE_PX)))
-    return _planes((small - np.array(CLIP_MEAN, np.float32)) / np.array(CLIP_STD, np.float32))
+    mean, deviation = np.asarray(CLIP_MEAN, np.float32), np.asarray(CLIP_STD, np.float32)
+    return _planes(np.asarray((small - mean) / deviation, np.float32))
 
 
 def face_mask(face_xywh: Box, size: Size) -> U8:

@@ -11,6 +11,7 @@ from sonic.provenance.consent.face import ShownFace
 from sonic.provenance.consent.revocation import revocation_of
 from sonic.provenance.consent.terms import SHOWN_ID, Consent
 from sonic.provenance.keys import Identity
+from sonic.provenance.likeness import Likeness
 from sonic.provenance.policy import Policy, scope_problem
 from sonic.provenance.signer import our_fingerprints
 from sonic.types import Photo
@@ -112,6 +113,16 @@ def problems(
     return found
 
 
+def still_allowing(revoked: Consent, policy: Policy) -> list[Consent]:
+    """The consents of this machine that hold for the photo of this one, or for a copy of it, though it was revoked.
+
+    They name somebody else, and another face or none: what is for the same subject or face of this very photo ended
+    with it.
+    """
+    others = [other for other in store.kept() if other.id != revoked.id and _same_photo(revoked, other)]
+    return [other for other in others if not problems(other, policy=policy)]
+
+
 def scope_message(consent: Consent, language: str | None, purpose: str | None) -> str | None:
     """Why this consent does not cover a video in this language for this purpose; None if it does."""
     return scope_problem(_who(consent), consent.languages, consent.purposes, language, purpose)
@@ -124,6 +135,12 @@ def _today() -> date:
         with suppress(ValueError):
             return max(date.today(), datetime.fromisoformat(last.at).astimezone().date())
     return date.today()
+
+
+def _same_photo(one: Consent, other: Consent) -> bool:
+    if one.photo_likeness is None or other.photo_likeness is None or one.photo_sha256 == other.photo_sha256:
+        return one.photo_sha256 == other.photo_sha256
+    return Likeness.from_text(one.photo_likeness).is_alike(Likeness.from_text(other.photo_likeness))
 
 
 def _signed(bound: Consent, signer: Identity) -> Consent:

@@ -53,9 +53,9 @@ def likeness_text(photo: Photo, box: Box) -> str:
     return Likeness.of_face(photo.rgb, box).to_text()
 
 
-def is_same_place(one: Box, other: Box, photo: Photo) -> bool:
-    """Whether two boxes can be of one face."""
-    (x, y, side), (x2, y2, side2) = (_measured(box, photo) for box in (one, other))
+def is_same_place(one: Box, other: Box, size_px: tuple[int, int] = (1, 1)) -> bool:
+    """Whether two boxes can be of one face of a photo of this size; without it their shares are compared."""
+    (x, y, side), (x2, y2, side2) = (_measured(box, size_px) for box in (one, other))
     return max(abs(x - x2), abs(y - y2)) <= MAX_SHIFT * max(side, side2) and max(side, side2) <= MAX_GROWTH * min(
         side, side2
     )
@@ -66,8 +66,8 @@ def is_same_face(photo: Photo, box: Box, likeness: str) -> bool:
     return Likeness.from_text(likeness).face_disagreement(photo.rgb, box) <= MAX_FACE
 
 
-def _measured(box: Box, photo: Photo) -> tuple[float, float, float]:
+def _measured(box: Box, size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Middle and larger side, in px."""
-    width, height = photo.size_px
+    width, height = size_px
     middle = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
     return *middle, max((box[2] - box[0]) * width, (box[3] - box[1]) * height, 1e-6)

@@ -82,7 +82,7 @@ def revocation_of(consent: Consent, photo: Photo | None = None) -> Revocation | 
     if own := revoked(consent.id):
         return own
     for one in logged():
-        if _later(consent, one) or not (_same_subject(consent, one) or _same_face(consent, one, photo)):
+        if _later(consent, one) or not (_same_subject(consent, one) or _same_face(consent, one)):
             continue
         if consent.photo_sha256 == one.photo_sha256 or (photo is not None and _is_copy(one, photo)):
             return one
@@ -145,12 +145,12 @@ def _same_subject(consent: Consent, one: Revocation) -> bool:
     return one.who is not None and _who(one.photo_sha256, consent.subject) == one.who
 
 
-def _same_face(consent: Consent, one: Revocation, photo: Photo | None) -> bool:
-    """Whether both are for one face, whatever it is called; asked where the photo is at hand."""
+def _same_face(consent: Consent, one: Revocation) -> bool:
+    """Whether both are for one face, whatever it is called."""
     revoked = store.copy_of(one.consent_id)
-    if photo is None or revoked is None or revoked.face_box is None or consent.face_box is None:
+    if revoked is None or revoked.face_box is None or consent.face_box is None:
         return False
-    return is_same_place(revoked.face_box, consent.face_box, photo)
+    return is_same_place(revoked.face_box, consent.face_box)
 
 
 def _is_copy(one: Revocation, photo: Photo) -> bool:

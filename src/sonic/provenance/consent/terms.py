@@ -178,7 +178,7 @@ class Consent:
         place = self.face_box
         if photo.sha256 != self.photo_sha256 and self.photo_likeness is not None:
             place = Likeness.from_text(self.photo_likeness).place_in(photo.rgb, place)
-        if is_same_place(place, face.box, photo) and is_same_face(photo, place, self.face_likeness):
+        if is_same_place(place, face.box, photo.size_px) and is_same_face(photo, place, self.face_likeness):
             return None
         return (
             f"the consent of {self.subject} is for another face of {photo.name!r} than the one that is animated; "

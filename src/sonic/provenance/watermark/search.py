@@ -96,9 +96,9 @@ def detect(frames: Iterable[U8]) -> Found | None:
         total, n = (total + one, n + 1) if total.shape == one.shape else (one, 1)
         if n_taken in LOOKS:
             looked = n_taken
-            if found := _search(residual(total / n), n, min(rgb.shape[:2])):
+            if found := _search(residual(total / np.float32(n)), n, min(rgb.shape[:2])):
                 return found
-    return _search(residual(total / n), n, min(rgb.shape[:2])) if n and looked != n_taken else None
+    return _search(residual(total / np.float32(n)), n, min(rgb.shape[:2])) if n and looked != n_taken else None
 
 
 def _search(seen: F32, n_frames: int, short_px: int) -> Found | None:

@@ -78,7 +78,7 @@ def smiles(prosody: Prosody, rng: np.random.Generator) -> F32:
     lots, sizes = for_lots.random((n, 2)), for_sizes.standard_normal((n, 2))
     lift = _lift(prosody, rate)
     out = np.zeros(n)
-    for i in np.flatnonzero(prosody.phrase_end):
+    for i in np.flatnonzero(prosody.phrase_end).tolist():
         if lots[i, 0] < 0.45 + 0.45 * lift[i]:
             _add_smile(out, i, sizes[i], 0.75 + 0.5 * lift[i], rate)
     for i in peaks(prosody.emphasis, 0.5):

@@ -68,7 +68,7 @@ def _postures(prosody: Prosody, rng: np.random.Generator, rate: float) -> F64:
     chance = np.where(prosody.speaking, 0.28, 0.12) / rate  # changes a second
     wanted = (lots[:, 0] < chance) | (prosody.phrase_end & (lots[:, 1] < 0.7))
     target, posture, last = np.zeros((n, 3)), np.zeros(3), -10.0 * rate
-    for i in np.flatnonzero(wanted):
+    for i in np.flatnonzero(wanted).tolist():
         if i - last < 0.9 * rate:
             continue
         calm = 1.0 if prosody.speaking[i] or prosody.phrase_end[i] else 0.5

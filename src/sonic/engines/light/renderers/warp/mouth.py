@@ -177,7 +177,7 @@ class _Body:
         tongue = 0.65 * entering * np.exp(-np.maximum(z - 18, 0) / 11)
         slit = float(0.5 + 0.5 * smoothstep(0.3, 4.5, pose.gap_mm)) * float(0.5 + 0.5 * smoothstep(0.45, 0.95, wide))
         slit *= float(np.exp(-max(pursed - 1.0, 0.0) / 9))
-        return np.where(self._is_tongue, tongue, teeth) * slit
+        return np.asarray(np.where(self._is_tongue, tongue, teeth) * slit)
 
 
 def _distances(cut: Cut, upper: F64, scale: float) -> tuple[F32, F32]:

@@ -1,0 +1,172 @@
+"""A row as it will be made: paths, consent and settings, and the key by which a later call knows it again."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sonic import __version__
+from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
+from sonic.captions.draw import CaptionStyle, style_of
+from sonic.errors import ConsentError, SettingError
+from sonic.hashing import sha256_of
+from sonic.provenance.consent import BASES, Consent
+from sonic.settings import Settings, settings_table
+from sonic.settings.platforms import platform
+from sonic.settings.presets import preset
+
+CONSENT_SUFFIX = ".consent.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One video to be made."""
+
+    number: int
+    """Counted from 1, over the whole batch."""
+    where: str
+    portrait: Path
+    speech: Path
+    out: Path
+    consent: Consent
+    settings: Settings
+    captions: Path | None = None
+    style: CaptionStyle | None = None
+    """How captions are drawn into the picture; None draws none."""
+    seconds: float = 0.0
+    """Length of the recording as its file states it; 0 where it states none."""
+    key: str = ""
+    """What the video depends on, as one hash."""
+
+    def inputs(self) -> tuple[Path, ...]:
+        """All files that are read."""
+        return (self.portrait, self.speech, *filter(None, (self.captions,)))
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a row has that does not say otherwise."""
+
+    settings: Mapping[str, Any]
+    consent: Consent | None
+    out: Path
+    """Folder of outputs that are not named."""
+    captions: bool = False
+    """Whether a text beside the recording, lesson.txt or lesson.srt, makes captions."""
+    burn_in: bool = False
+    karaoke: bool = False
+    font: str | None = None
+
+
+def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
+    """The row that was asked for. Raises SettingError and ConsentError in the words of whoever wrote it."""
+    values = dict(raw.values)
+    if raw.problem:
+        raise SettingError(raw.problem)
+    _refuse_unknown(values)
+    portrait, speech = (_path(raw, values, name) for name in ("portrait", "speech"))
+    if portrait is None or speech is None:
+        raise SettingError("names no portrait or no speech; every row needs both")
+    settings = _settings(values, defaults, speech)
+    captions = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
+    there = f"-{Path(settings.platform).stem}" if settings.platform else ""
+    out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
+    consent = _consent(raw, values) or defaults.consent or _consent_beside(portrait)
+    if consent is None:
+        raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
+    return Row(number, raw.where, portrait, speech, out, consent, settings, captions, _style(values, defaults))
+
+
+def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
+    """The same for the same inputs, settings, grounds and version; the day on which it is asked does not matter."""
+    consent = row.consent
+    return sha256_of(
+        {
+            "version": __version__,
+            "inputs": [hashes[path] for path in row.inputs()],
+            "settings": row.settings.to_dict(),
+            "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
+            "captions": asdict(row.style) if row.style else None,
+        }
+    )
+
+
+def _refuse_unknown(values: Mapping[str, Any]) -> None:
+    for name in values:
+        if name not in FIELDS and name not in settings_table():
+            raise SettingError(f"has the field {name!r:.60}; fields are {', '.join(FIELDS)}, and every setting")
+
+
+def _path(raw: RawRow, values: Mapping[str, Any], name: str) -> Path | None:
+    value = values.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise SettingError(f"{name} is {value!r:.60}; write a path")
+    return raw.base / Path(value).expanduser()
+
+
+def _settings(values: Mapping[str, Any], defaults: Defaults, speech: Path) -> Settings:
+    nested = values.get("settings") or {}
+    if not isinstance(nested, Mapping):
+        raise SettingError(f"settings is {nested!r:.60}; write an object of settings")
+    own = {name: values[name] for name in settings_table() if name in values and name != "platform"}
+    chosen: dict[str, Any] = dict(preset(str(values["preset"]))) if values.get("preset") else {}
+    if values.get("platform"):
+        chosen |= platform(str(values["platform"])).settings
+    wanted = {**defaults.settings, **chosen, **nested, **own}
+    if wanted.get("language") is None:
+        wanted["language"] = language_of(speech)
+    return Settings().replace(**{name: _number(name, value) for name, value in wanted.items()})
+
+
+def _number(name: str, value: Any) -> Any:
+    """What a table's cell holds as the setting's own kind; what cannot be is told by Settings."""
+    entry = settings_table().get(name)
+    if entry is None or not isinstance(value, str) or entry.kind is str:
+        return value
+    try:
+        return int(value) if entry.kind is int else value
+    except ValueError:
+        return value
+
+
+def _consent(raw: RawRow, values: Mapping[str, Any]) -> Consent | None:
+    given = values.get("consent")
+    if given is None:
+        return None
+    stated = dict(given) if isinstance(given, Mapping) else {"basis": given}
+    basis = stated.get("basis")
+    if not isinstance(basis, str):
+        raise ConsentError(f"consent is {given!r:.60}; write {', '.join(BASES)}, or a consent file")
+    if basis not in BASES:
+        return Consent.from_file(raw.base / Path(basis).expanduser())
+    subject, evidence = (stated.get(name) or values.get(name) for name in ("subject", "evidence"))
+    return Consent(subject=subject or "", basis=basis, given_on=date.today(), evidence=evidence)
+
+
+def _consent_beside(portrait: Path) -> Consent | None:
+    """The consent that `sonic consent new` wrote beside a photo."""
+    path = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
+    return Consent.from_file(path) if path.is_file() else None
+
+
+def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:
+    karaoke = _truth("karaoke", values.get("karaoke", defaults.karaoke))
+    drawn = _truth("burn_in", values.get("burn_in", defaults.burn_in))
+    return style_of(defaults.font, burn_in=drawn, karaoke=karaoke)
+
+
+def _truth(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() in ("yes", "true", "1", "no", "false", "0"):
+        return str(value).lower() in ("yes", "true", "1")
+    raise SettingError(f"{name} is {value!r:.60}; write true or false")
+
+
+def _beside(speech: Path) -> Path | None:
+    """The text or subtitles that lie beside a recording."""
+    found: Iterable[Path] = (speech.with_suffix(suffix) for suffix in (".srt", ".vtt", ".txt"))
+    return next((path for path in found if path.is_file()), None)

@@ -1,0 +1,81 @@
+"""One row from beginning to end, and nothing that it can raise stops another: failures become outcomes."""
+
+import time
+import traceback
+from collections.abc import Callable
+
+from sonic.apps.batch.outcome import DONE, FAILED, Outcome
+from sonic.apps.batch.rows import Row
+from sonic.errors import NO_MEMORY, OutputError, SonicError, lacks_memory
+from sonic.pipeline.captioning import CaptionRequest
+from sonic.pipeline.job import Job
+from sonic.pipeline.stages import Result
+from sonic.session import Session
+from sonic.types import Observer, Progress
+
+MEASURES = ("lag_ms", "lag_certainty", "opening_loudness_correlation", "silent_lip_deviation", "lip_gap_sd")
+OnShare = Callable[[float], None]
+
+
+def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool = False, on_share: OnShare) -> Outcome:
+    """Make one row's video. ``on_share`` hears how much of it is done, 0 to 1. Raises nothing but KeyboardInterrupt."""
+    began_s = time.monotonic()
+
+    def share(report: Progress) -> None:
+        if report.stage == "video" and report.total:
+            on_share(report.done / report.total)
+
+    job = Job(row.settings, Observer(share))
+    try:
+        result = _made(row, session, job, overwrite=overwrite)
+        rest = {"measures": _measures(row) if measure else {}, "checks": _checks(row)}
+    except Exception as error:
+        failure = _failure(error)
+        return Outcome.of(
+            row, FAILED, kind=type(failure).__name__, message=str(failure), notices=tuple(job.notices),
+            wall_s=round(time.monotonic() - began_s, 2),
+        )  # fmt: skip
+    return Outcome.of(
+        row, DONE, notices=result.notices, seconds=round(result.duration_s, 3), size_px=result.size_px,
+        wall_s=round(time.monotonic() - began_s, 2), **rest,
+    )  # fmt: skip
+
+
+def _made(row: Row, session: Session, job: Job, *, overwrite: bool) -> Result:
+    try:
+        row.out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{str(row.out.parent)!r} cannot be made ({error.strerror}); choose another folder"
+        ) from error
+    captions = CaptionRequest(row.captions, row.style) if row.captions else None
+    return session.generate(
+        row.portrait, row.speech, row.out, consent=row.consent, job=job, overwrite=overwrite, captions=captions
+    )
+
+
+def _measures(row: Row) -> dict[str, float | None]:
+    from sonic.evaluation.video import evaluate_video
+
+    report = evaluate_video(row.out, None, on_progress=lambda report: None).to_dict()
+    return {name: report[name] for name in (*MEASURES, "picture_offset_ms")}
+
+
+def _checks(row: Row) -> tuple[str, ...]:
+    if row.settings.platform is None:
+        return ()
+    from sonic.evaluation.delivery import check_delivery
+    from sonic.settings.platforms import platform
+
+    findings = check_delivery(row.out, platform(row.settings.platform)).findings
+    return tuple(f"{one.rule}: {one.found}; {one.remedy}" for one in findings if one.state != "ok")
+
+
+def _failure(error: Exception) -> SonicError:
+    if isinstance(error, SonicError):
+        return error
+    if lacks_memory(error):
+        return SonicError(NO_MEMORY)
+    where = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" in {where[0].name}, line {where[0].lineno}" if where else ""
+    return SonicError(f"this is a fault of Sonic ({type(error).__name__}: {error}{place}); please report it")
