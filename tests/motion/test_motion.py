@@ -208,6 +208,7 @@ def test_without_any_speech_the_mouth_is_shut_throughout() -> None:
     out = close_in_silence(random_motion(7), np.zeros(60, bool))
     assert not out.lip_gap.any()
     assert not out.shape[:, MOUTH].any()
+    assert len(close_in_silence(Motion.still(0, FPS), np.zeros(0, bool))) == 0
 
 
 @given(st.lists(st.tuples(st.floats(-3, 4), st.floats(-3, 4)), min_size=1, max_size=9))

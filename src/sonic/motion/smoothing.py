@@ -85,7 +85,7 @@ def _within(where: NDArray[np.bool_], x: F32, sigma: float) -> F64:
 def _gaussian(x: F32, sigma: float) -> F64:
     """Gaussian filter along axis 0, the ends held; sigma in frames."""
     reach = int(np.ceil(3 * sigma))
-    if sigma < 0.05:
+    if sigma < 0.05 or not len(x):
         return np.asarray(x, np.float64)
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     taps /= taps.sum()
