@@ -410,5 +410,6 @@ def test_two_jobs_may_read_one_recording_at_once(client: Client, example: dict[s
     beside = client.finished(job["id"])
     client.finished(preview["id"])
     pictures = [client.get(f"jobs/{each['id']}/cover").body for each in (alone, beside)]
-    first, second = (np.asarray(Image.open(io.BytesIO(data)), np.int16) for data in pictures)
-    assert np.abs(first - second).mean() < 2  # another watermark, the same face
+    # the same face; each has a watermark of its own, which is finer than these blocks
+    first, second = (np.asarray(Image.open(io.BytesIO(data)).reduce(8), np.int16) for data in pictures)
+    assert np.abs(first - second).mean() < 2
