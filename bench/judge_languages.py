@@ -17,7 +17,7 @@ from sonic.media.recording import load_speech
 from sonic.speech.prosody import prosody
 from sonic.types import F64
 from spoken import SONG, Spoken, spoken
-from studio import FPS, Track, driven, filmed, open_clip, portrait_of, rendered
+from tracks import FPS, Track, driven, filmed, open_clip, portrait_of, rendered
 
 PORTRAIT = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo" / "portrait.png"
 MAX_LAG_MS, MAX_SONG_MS = 20, 40
@@ -70,7 +70,7 @@ def _of_voices(bench: Bench, recordings: Sequence[Spoken], articulation: str = "
         motion = driven(bench.engine, portrait, speech, speech.duration_s, articulation=articulation)
         tasks.append(rendered(f"{recording.language}, {recording.voice}", portrait, motion))
         voices.append(prosody(speech.samples, FPS).loudness)
-    tracks = bench.studio.track(tasks)
+    tracks = bench.tracker.track(tasks)
     return [
         _judged((r.language, r.voice), track, r.labels, loudness)
         for r, track, loudness in zip(recordings, tracks, voices, strict=True)
@@ -87,7 +87,7 @@ def _of_people(bench: Bench, folder: Path) -> list[Judged]:
         if phones is not None:
             clips.append(clip)
             labels.append(phones)
-    tracks = bench.studio.track([filmed(clip) for clip in clips])
+    tracks = bench.tracker.track([filmed(clip) for clip in clips])
     return [
         _judged((FILMED, clip.name), track, phones, clip.voice.loudness)
         for clip, track, phones in zip(clips, tracks, labels, strict=True)

@@ -15,7 +15,7 @@ from sonic.media.recording import load_speech
 from sonic.motion import Motion, join, part
 from sonic.settings import Settings
 from sonic.types import F32, F64, Observer, Portrait
-from studio import FPS, Track, portrait_of, rendered
+from tracks import FPS, Track, portrait_of, rendered
 
 DEMO = Path(__file__).parents[1] / "src" / "sonic" / "assets" / "demo"
 MAX_POSE_DRIFT_DEG, MAX_OPENING_DRIFT = 1.0, 0.1
@@ -136,7 +136,7 @@ def _on_pixels(bench: Bench, portrait: Portrait, made: Long) -> list[Target]:
     names = [f"at {place / float(FPS):.0f} s" for place in places]
     parts = [part(made.motion, place - AROUND, place + AROUND + 1) for place in places]
     tasks = [rendered(name, portrait, motion) for name, motion in zip(names, parts, strict=True)]
-    tracks = bench.studio.track(tasks)
+    tracks = bench.tracker.track(tasks)
     cells = [[name, *(figure(v, 3) for v in _figures(track))] for name, track in zip(names, tracks, strict=True)]
     heads = ("at a join", "opening", "width", "jitter", "the same words", "opening", "width", "jitter")
     rows = [[*a, *b] for a, b in zip(cells[::2], cells[1::2], strict=True)]

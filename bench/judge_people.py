@@ -37,7 +37,7 @@ from sonic.training.evaluate import fold_of
 from sonic.training.phones import GRID_DICTIONARY
 from sonic.types import F64, U8, Portrait
 from sonic.weights import open_network, session
-from studio import FPS, Filmed, Task, Track, driven, filmed, open_clip, portrait_of, rendered
+from tracks import FPS, Filmed, Task, Track, driven, filmed, open_clip, portrait_of, rendered
 
 MODEL, STILL, JAW, TABLE, REDRAWN = "model", "still", "jaw", "table", "redrawn"
 REAL = "real"
@@ -174,11 +174,11 @@ def _pairs(bench: Bench, title: str, paths: Sequence[Path], folds: Mapping[Path,
             opened.append((clip, portrait_of(clip.photo)))
         except SonicError as error:
             left_out.append(f"{path.stem} left out: {error}")
-    reals = bench.studio.track([filmed(clip) for clip, _ in opened])
+    reals = bench.tracker.track([filmed(clip) for clip, _ in opened])
     lips = [(folds or {}).get(clip.path) for clip, _ in opened]
     motions = [_motions(bench, *who, real, own) for who, real, own in zip(opened, reals, lips, strict=True)]
     tasks = [_tasks(clip, portrait, made) for (clip, portrait), made in zip(opened, motions, strict=True)]
-    tracks, pairs = iter(bench.studio.track([task for own in tasks for task in own])), []
+    tracks, pairs = iter(bench.tracker.track([task for own in tasks for task in own])), []
     for (clip, portrait), real, names in zip(opened, reals, motions, strict=True):
         made = {name: next(tracks) for name in names}
         lost = {name: t.lost for name, t in (("filmed", real), *made.items()) if not t.usable}

@@ -53,7 +53,7 @@ from results import of_target, record
 from setting import Bench
 from sonic.engines import open_engine
 from sonic.weights import TABLE, read
-from studio import Studio
+from tracks import Tracker
 
 PARTS = ("speakers", "grid", "languages", "minutes", "weights")
 MAX_WEIGHTS_MB = 45
@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2, help="videos at a time")
     options = parser.parse_args()
     bench = Bench(
-        Studio(options.cache, options.jobs),
+        Tracker(options.cache, options.jobs),
         open_engine("light"),
         Recogniser(options.recogniser) if options.recogniser else None,
         options.folds,

@@ -7,14 +7,14 @@ from typing import Any
 from mel_judge import MelJudge
 from methods import Recogniser
 from sonic.engines import Engine
-from studio import Studio
+from tracks import Tracker
 
 
 @dataclass(frozen=True)
 class Bench:
     """The engine under test and the means to test it."""
 
-    studio: Studio
+    tracker: Tracker
     engine: Engine[Any]
     recogniser: Recogniser | None
     folds: Path | None

@@ -1,13 +1,15 @@
 """What the studio's server bears: many jobs in its queue, many browsers watching, somebody who waits for a preview.
 
-    python bench/web_studio.py [--jobs 50] [--browsers 20] [--seconds 1]
+    python bench/web_studio.py [--jobs 50] [--browsers 20] [--seconds 1] [--only-live]
 
 Starts ``sonic studio`` in a process of its own, orders the jobs (the demo, ``--seconds`` long, 384 px), and lets as
 many clients as ``--browsers`` do what a page does: one stream of events each, the list of videos every second, the live
 video of what is made. Reported: requests a second and milliseconds (median, 95th percentile, worst) of the list while
 the queue is worked off, the delay of events (sent within 200 ms of what they tell of) as the gap between two of a
 running job, memory of the server (highest resident size, before and after), the time from ordering a preview to its
-video while the queue is full, and how many jobs were done.
+video while the queue is full, and how many jobs were done. Last, with an empty queue, what it costs that a video can be
+watched while it is made: the server's processor seconds for the demo at its full size, with and without that, in turn,
+each time with another seed; the median of LIVE_ROUNDS rounds.
 """
 
 import argparse
@@ -24,6 +26,8 @@ import time
 from typing import Any
 
 import machine
+
+LIVE_ROUNDS = 5
 
 
 class Api:
@@ -94,6 +98,47 @@ def memory_mb(pid: int, what: str) -> float:
         return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
 
 
+def processor_s(pid: int) -> float:
+    """Processor time that a process and all its threads have used."""
+    with open(f"/proc/{pid}/stat") as status:
+        user, system = status.read().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
+def order_of_demo(api: Api) -> dict[str, str]:
+    """What every job here is made of."""
+    example = api.call("POST", "demo", {})
+    return {kind: example[kind]["id"] for kind in ("photo", "speech", "consent")}
+
+
+def made(api: Api, values: dict[str, Any]) -> dict[str, Any]:
+    """The job that these values order, when it is over. Raises RuntimeError where it made nothing."""
+    job: dict[str, Any] = api.call("POST", "jobs", values)
+    while job["state"] in ("queued", "running"):
+        time.sleep(0.1)
+        job = api.call("GET", f"jobs/{job['id']}")
+    if job["state"] != "done":
+        raise RuntimeError(f"the job {job['state']}: {job['error']}")
+    return job
+
+
+def measure_live(api: Api, pid: int) -> None:
+    """Print what it costs that a video can be watched while it is made."""
+    order = order_of_demo(api)
+    job = made(api, order)
+    used: dict[bool, list[float]] = {False: [], True: []}
+    for seed in range(LIVE_ROUNDS):
+        for live in (False, True):
+            before = processor_s(pid)
+            made(api, order | {"live": live, "settings": {"seed": seed}})
+            used[live].append(processor_s(pid) - before)
+    size = f"{job['result']['duration_s']:.1f} s of {job['result']['width']}x{job['result']['height']}"
+    without, watched = (statistics.median(used[live]) for live in (False, True))
+    print(f"{size}: {without:.1f} s of processor time, {watched:.1f} s if it can be watched", end=", ")
+    print(f"{100 * (watched / without - 1):+.0f} %; each from", end=" ")
+    print(" and ".join(f"{min(used[live]):.1f} to {max(used[live]):.1f}" for live in (False, True)))
+
+
 def spread(values: list[float]) -> str:
     """Median, 95th percentile and worst."""
     values = sorted(values)
@@ -102,11 +147,8 @@ def spread(values: list[float]) -> str:
 
 def measure(api: Api, pid: int, n_jobs: int, n_browsers: int, seconds: float) -> None:
     """Order, watch, print."""
-    example = api.call("POST", "demo", {})
-    order = {kind: example[kind]["id"] for kind in ("photo", "speech", "consent")}
-    first = api.call("POST", "jobs", order | {"settings": {"duration": seconds, "min_resolution": 384}})
-    while api.call("GET", f"jobs/{first['id']}")["state"] in ("queued", "running"):
-        time.sleep(0.1)
+    order = order_of_demo(api)
+    made(api, order | {"settings": {"duration": seconds, "min_resolution": 384}})
     print(f"memory warm, nobody watching: {memory_mb(pid, 'VmRSS'):.0f} MB")
     began = time.perf_counter()
     ids = [
@@ -145,6 +187,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=50)
     parser.add_argument("--browsers", type=int, default=20)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--only-live", action="store_true", help="what watching costs, and nothing else")
     chosen = parser.parse_args()
     print(machine.describe())
     with tempfile.TemporaryDirectory() as folder:
@@ -156,7 +199,9 @@ def main() -> None:
         assert process.stdout
         port = int(json.loads(process.stdout.readline())["address"].rstrip("/").rpartition(":")[2])
         try:
-            measure(Api(port), process.pid, chosen.jobs, chosen.browsers, chosen.seconds)
+            if not chosen.only_live:
+                measure(Api(port), process.pid, chosen.jobs, chosen.browsers, chosen.seconds)
+            measure_live(Api(port), process.pid)
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)

@@ -16,6 +16,8 @@ PICTURES = {
     "studio-compare": "en-dark-compare",
     "studio-verify": "zh-light-7-verified",
     "studio-phone": "en-light-phone-6-done",
+    "studio-platform": "en-dark-platform",
+    "studio-captions": "en-dark-captioned",
     "studio-report": "en-dark-report",
 }
 """Name in docs/pictures -> the screenshot."""

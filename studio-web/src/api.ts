@@ -4,12 +4,12 @@ export interface Media { id: string; kind: string; name: string; bytes: number; 
 export interface Track { number: number; title: string; channels: number }
 export interface Consent { id: string; subject: string; basis: string; given_on: string; expires_on: string | null; evidence: string | null; evidence_name: string | null; languages: string[] | null; purposes: string[] | null }
 export interface Progress { stage: string; done: number; total: number; rate: number; remaining_s: number }
-export interface Result { file: string; duration_s: number; n_frames: number; width: number; height: number; bytes: number; sha256: string }
+export interface Result { file: string; duration_s: number; n_frames: number; width: number; height: number; bytes: number; sha256: string; captions?: string[] }
 export interface Job {
   id: string; kind: string; state: "queued" | "running" | "done" | "failed" | "cancelled" | "deleted"; title: string; number: number
   created_at: string; started_at: string | null; finished_at: string | null; notices: string[]; progress?: Progress | null
   error: { kind: string; message: string } | null; result: unknown
-  request: { photo: string; speech: string; consent: string; settings: Values; live: boolean; job?: string }
+  request: { photo: string; speech: string; consent: string; settings: Values; live: boolean; job?: string; captions?: string; burn_in?: boolean; karaoke?: boolean }
 }
 export type Value = string | number | null
 export type Values = Record<string, Value>

@@ -28,7 +28,7 @@ export function noticeBox(title: string, lines: string[]): HTMLElement | null {
   return h("div", { class: "notice warn" }, icon("warn"), h("div", {}, h("strong", {}, title), h("ul", { lang: "en" }, lines.map((line) => h("li", {}, line)))))
 }
 
-export const ACCEPT = { photo: "image/*", speech: "audio/*,video/*,.mka,.amr,.opus", video: "video/*,image/*,audio/*", evidence: "" }
+export const ACCEPT = { photo: "image/*", speech: "audio/*,video/*,.mka,.amr,.opus", captions: ".txt,.srt,.vtt", video: "video/*,image/*,audio/*", evidence: "" }
 
 /** Have a file chosen. */
 export function choose(accept: string, multiple = false): Promise<File[]> {

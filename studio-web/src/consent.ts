@@ -34,7 +34,7 @@ class Form {
 
   constructor(private readonly photo: Media, private readonly face: number | null, private readonly terms: Terms, private readonly ondone: (consent: Consent) => void, cancel: () => void) {
     this.element = h("form", { onsubmit: (event: Event) => { event.preventDefault(); void this.send() } },
-      this.field("subject", t("subject"), t("subject_hint"), { autocomplete: "name", maxLength: 200 }),
+      this.field("subject", face ? t("subject_face", { n: face }) : t("subject"), t("subject_hint"), { autocomplete: "name", maxLength: 200 }),
       this.grounds(), this.proof,
       h("details", {}, h("summary", {}, t("limits")), h("div", { class: "fields" },
         this.field("languages", t("languages"), t("languages_hint")), this.field("purposes", t("purposes"), t("purposes_hint")),

@@ -2,6 +2,7 @@
 import { address, Failure, finished, get, onJob, post, type Inspection, type Job, type Media } from "./api"
 import { announce, button, fill, h, icon, replace, toast } from "./dom"
 import { ACCEPT, choose, dropZone, failureBox, failureText, noticeBox, segmented, tell, toggle, uploaded } from "./common"
+import { captionBox, captionsOf, chooseSaid, isCaptions } from "./captions"
 import { consentCard, offered, stateConsent } from "./consent"
 import { mainControls, otherControls } from "./controls"
 import { clock, t, told } from "./i18n"
@@ -53,6 +54,7 @@ class Create {
   }
 
   private changed(what: Set<keyof Draft>): void {
+    if ([...what].every((name) => name === "captions" || name === "drawn")) return
     if (what.has("photo")) this.photoChanged()
     if (what.has("speech") || what.has("others")) this.showRecording()
     if (what.has("consent")) void this.showConsents()
@@ -65,8 +67,10 @@ class Create {
 
   private async dropped(files: File[]): Promise<void> {
     const photo = files.find((file) => file.type.startsWith("image/"))
-    const sounds = files.filter((file) => file !== photo && !file.type.startsWith("image/"))
+    const texts = files.filter(isCaptions)
+    const sounds = files.filter((file) => !texts.includes(file) && !file.type.startsWith("image/"))
     await Promise.all([photo ? this.takePhoto(photo) : null, sounds.length ? this.takeSounds(sounds) : null])
+    for (const file of texts) await this.takeCaptions(file)
   }
 
   // Portrait
@@ -104,11 +108,15 @@ class Create {
     if (!draft.photo) return null
     if (this.bad) return failureBox(this.bad)
     if (!this.seen) return h("p", { class: "quiet", "aria-busy": "true" }, t("looking"))
-    const several = this.seen.n_faces > 1 && !this.seen.video_px
-    if (several) return h("div", { class: "notice warn" }, icon("face"), h("p", {}, t("faces_found", { n: this.seen.n_faces })))
+    if (this.isUndecided()) return h("div", { class: "notice warn" }, icon("face"), h("p", {}, t("faces_found", { n: this.seen.n_faces })))
     if (!this.seen.video_px) return noticeBox(t("photo_bad"), this.seen.notices)
     if (this.seen.notices.length) return noticeBox(t("photo_notes"), this.seen.notices)
     return h("p", { class: "notice good" }, icon("check"), h("span", {}, t("photo_good")))
+  }
+
+  /** Whether nobody has said yet which of several faces speaks. */
+  private isUndecided(): boolean {
+    return this.seen !== null && this.seen.n_faces > 1 && !this.seen.video_px && faceNumber() === null
   }
 
   private async inspect(): Promise<void> {
@@ -131,6 +139,7 @@ class Create {
       ;[this.seen, this.bad] = [null, error instanceof Failure ? error : null]
     }
     this.showPortrait()
+    if (this.isUndecided()) void this.showConsents()
     if (this.mode === "photo") this.showStage()
     else this.showFraming()
     this.showOrder()
@@ -156,6 +165,13 @@ class Create {
     }
   }
 
+  /** Captions of the recording that is called as they are, else of the first. */
+  private async takeCaptions(file: File): Promise<void> {
+    const speech = [draft.speech, ...draft.others].find((each) => each && stem(each.name) === stem(file.name)) ?? draft.speech
+    if (!speech) return toast(t("missing_sound"), "error")
+    if (await chooseSaid(speech, this.recording, file)) this.showRecording()
+  }
+
   private showRecording(): void {
     const pick = async () => this.takeSounds(await choose(ACCEPT.speech, true))
     const record = async () => {
@@ -163,11 +179,12 @@ class Create {
       if (file) await this.takeSounds([file])
     }
     const row = (media: Media, remove: () => void) => h("div", { class: "row media-row" }, icon("wave"), h("div", { class: "grow" }, h("strong", { class: "clip", title: media.name }, media.name), h("span", { class: "quiet" }, clock(media.about.duration_s ?? 0, true))), button(t("remove"), remove, { icon: "close", bare: true, kind: "tiny" }))
+    const said = (media: Media) => button(draft.captions[media.id]?.media?.name ?? t("captions_add"), () => void chooseSaid(media, this.recording).then((done) => { if (done) this.showRecording() }), { icon: "text", kind: "small quiet" })
     const { speech, others } = draft
     const drop = () => change({ speech: others[0] ?? null, others: others.slice(1), trim: null })
     replace(this.recording,
-      speech ? [row(speech, drop), waveform(speech)] : null,
-      others.length ? [h("p", { class: "quiet" }, t("several", { n: others.length })), others.map((each) => row(each, () => change({ others: draft.others.filter((other) => other.id !== each.id) })))] : null,
+      speech ? [row(speech, drop), waveform(speech), captionBox(speech)] : null,
+      others.length ? [h("p", { class: "quiet" }, t("several", { n: others.length })), others.map((each) => [row(each, () => change({ others: draft.others.filter((other) => other.id !== each.id) })), said(each)])] : null,
       h("div", { class: "row wrap" }, button(t(speech ? "more_recordings" : "choose_sound"), () => void pick(), { icon: "upload" }), button(t("record"), () => void record(), { icon: "mic" })))
   }
 
@@ -176,8 +193,10 @@ class Create {
   private async showConsents(): Promise<void> {
     const photo = draft.photo
     if (!photo) return replace(this.consents, h("p", { class: "quiet" }, t("missing_photo")))
-    const list = await offered(photo, (this.face = faceNumber())).catch(() => [])
-    if (draft.photo?.id !== photo.id) return
+    this.face = faceNumber()
+    if (this.isUndecided()) return replace(this.consents, h("p", { class: "quiet" }, t("face_first")))
+    const list = await offered(photo, this.face).catch(() => [])
+    if (draft.photo?.id !== photo.id || this.isUndecided()) return
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })
     const make = async () => {
@@ -197,14 +216,13 @@ class Create {
     const engine = entry("engine")
     const order = ["fast", "quality", ...Object.keys(page.catalogue.presets)]
     const presets: [string, string][] = [["", t("preset_none")], ...[...new Set(order)].filter((name) => name in page.catalogue.presets).map((name): [string, string] => [name, told(`preset_${name}`, name)])]
-    const usable = presets.filter(([name]) => page.catalogue.engines.includes(String(page.catalogue.presets[name]?.engine ?? "light")))
     const platforms = page.catalogue.platforms
     const chosenEngine = String(engine ? value(engine) : "light")
     const all = h("details", { class: "more" }, h("summary", {}, t("more_settings")))
     all.addEventListener("toggle", () => { if (all.open && all.childElementCount === 1) fill(all, otherControls(chosenEngine)) })
     const changed = Object.keys(draft.settings).length
     replace(this.look,
-      h("div", { class: "field" }, h("span", { class: "label" }, t("preset")), segmented(t("preset"), usable, draft.preset, (preset) => change({ preset }))),
+      h("div", { class: "field" }, h("span", { class: "label" }, t("preset")), segmented(t("preset"), presets, draft.preset, (preset) => change({ preset }))),
       platforms.length ? h("label", { class: "field" }, h("span", { class: "label" }, t("platform")), h("select", { onchange: (event: Event) => change({ platform: (event.target as HTMLSelectElement).value }) }, h("option", { value: "" }, t("platform_none")), platforms.map((each) => h("option", { value: each.id, selected: each.id === draft.platform }, `${each.title} · ${each.width} × ${each.height}`))), platform()?.declare ? h("small", {}, platform()?.declare) : null) : null,
       h("div", { class: "controls" }, mainControls(chosenEngine)), all,
       changed ? button(t("reset_all"), () => { change({ settings: {} }); this.showLook() }, { icon: "reset", kind: "quiet" }) : null)
@@ -280,7 +298,7 @@ class Create {
   // Order
 
   private showOrder(): void {
-    const missing = !draft.photo || (this.seen && !this.seen.video_px) || this.bad ? t("missing_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
+    const missing = this.isUndecided() ? t("face_first") : !draft.photo || (this.seen && !this.seen.video_px) || this.bad ? t("missing_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
     const n = 1 + draft.others.length
     const make = button(n > 1 ? t("generate_n", { n }) : t("generate"), () => void this.generate(make), { kind: "primary large", icon: "spark", disabled: Boolean(missing), id: "generate" })
     replace(this.order, h("p", { class: "quiet" }, missing || t("ready")), make)
@@ -294,7 +312,7 @@ class Create {
       const jobs: Job[] = []
       for (const each of [speech, ...draft.others]) {
         const part = each.id === speech.id ? await this.part(each) : each.id
-        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}` }))
+        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}`, ...(await captionsOf(each, stem(each.name))) }))
       }
       change({ others: [] })
       this.go(jobs.length === 1 && jobs[0] ? `#/videos/${jobs[0].id}` : "#/videos")

@@ -86,7 +86,7 @@ class One {
     const live = this.stage.querySelector("video")
     const result = job.result as Result
     const at = live && live.currentTime < result.duration_s - 0.5 ? live.currentTime : 0
-    const player = videoPlayer(address(`jobs/${job.id}/video`), { poster: address(`jobs/${job.id}/cover`), label: job.title })
+    const player = videoPlayer(address(`jobs/${job.id}/video`), { poster: address(`jobs/${job.id}/cover`), label: job.title, ...(result.captions?.length && !job.request.burn_in && !job.request.karaoke ? { captions: address(`jobs/${job.id}/captions`) } : {}) })
     if (at > 0 && live && !live.paused) {
       player.muted = live.muted
       player.currentTime = at
@@ -109,8 +109,9 @@ class One {
   }
 
   private saving(job: Job): HTMLElement {
-    const link = (what: string, text: string, primary = false) => h("a", { class: `button ${primary ? "primary" : ""}`, href: address(`jobs/${job.id}/${what}?download=1`), download: "" }, icon("download"), h("span", {}, text))
-    return h("section", { class: "card", "aria-label": t("download") }, h("div", { class: "row wrap" }, link("video", t("video"), true), link("record", t("record_file")), link("cover", t("cover"))), h("div", { class: "row wrap" }, button(t("compare"), () => void this.compare(job), { icon: "compare" }), button(t("measure"), () => void this.measure(job), { icon: "chart" })))
+    const link = (what: string, text: string, primary = false) => h("a", { class: `button ${primary ? "primary" : ""}`, href: address(`jobs/${job.id}/${what}download=1`), download: "" }, icon("download"), h("span", {}, text))
+    const captions = (job.result as Result).captions ?? []
+    return h("section", { class: "card", "aria-label": t("download") }, h("div", { class: "row wrap" }, link("video?", t("video"), true), link("record?", t("record_file")), link("cover?", t("cover")), captions.map((format) => link(`captions?format=${format}&`, `${t("captions")} (${format.toUpperCase()})`))), h("div", { class: "row wrap" }, button(t("compare"), () => void this.compare(job), { icon: "compare" }), button(t("measure"), () => void this.measure(job), { icon: "chart" })))
   }
 
   private facts(job: Job, result: Result): HTMLElement {
@@ -146,8 +147,11 @@ class One {
 
   private async again(job: Job): Promise<void> {
     const media = (id: string) => get<Media>(`media/${id}`).catch(() => null)
-    const [photo, speech] = await Promise.all([media(job.request.photo), media(job.request.speech)])
-    change({ photo, speech, others: [], consent: { id: job.request.consent } as never, settings: { ...job.request.settings }, preset: "", platform: "", trim: null })
+    const { captions: said, burn_in, karaoke } = job.request
+    const [photo, speech, text] = await Promise.all([media(job.request.photo), media(job.request.speech), said ? media(said) : null])
+    const { platform = "", ...settings } = job.request.settings
+    const captions = speech && text ? { [speech.id]: { media: text } } : {}
+    change({ photo, speech, others: [], consent: { id: job.request.consent } as never, settings, preset: "", platform: String(platform ?? ""), trim: null, captions, drawn: karaoke ? "karaoke" : burn_in ? "burn_in" : "" })
     this.go("#/")
   }
 

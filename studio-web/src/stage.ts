@@ -67,9 +67,10 @@ function faceButtons(seen: Inspection, view: readonly [number, number, number, n
 }
 
 /** A finished video, with the browser's own controls. */
-export function videoPlayer(src: string, options: { poster?: string; loop?: boolean; autoplay?: boolean; label: string; kind?: string }): HTMLVideoElement {
+export function videoPlayer(src: string, options: { poster?: string; loop?: boolean; autoplay?: boolean; label: string; kind?: string; captions?: string }): HTMLVideoElement {
   const video = h("video", { src, controls: true, playsInline: true, loop: options.loop ?? false, preload: "metadata", "aria-label": options.label, class: options.kind })
   if (options.poster) video.poster = options.poster
+  if (options.captions) video.append(h("track", { kind: "captions", src: options.captions, label: t("captions"), default: true }))
   if (options.autoplay) video.autoplay = true
   return video
 }

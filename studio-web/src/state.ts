@@ -1,10 +1,13 @@
 // What is being made at the moment; it survives closing the page.
 import type { Catalogue, Consent, Media, Platform, Session, Setting, Value, Values } from "./api"
 
-export interface Draft { photo: Media | null; speech: Media | null; others: Media[]; consent: Consent | null; preset: string; platform: string; settings: Values; trim: [number, number] | null }
+/** What is said in a recording: written here, or in a file. */
+export interface Said { text?: string; media?: Media }
+
+export interface Draft { photo: Media | null; speech: Media | null; others: Media[]; consent: Consent | null; preset: string; platform: string; settings: Values; trim: [number, number] | null; captions: Record<string, Said>; drawn: "" | "burn_in" | "karaoke" }
 
 const KEY = "draft"
-const EMPTY: Draft = { photo: null, speech: null, others: [], consent: null, preset: "", platform: "", settings: {}, trim: null }
+const EMPTY: Draft = { photo: null, speech: null, others: [], consent: null, preset: "", platform: "", settings: {}, trim: null, captions: {}, drawn: "" }
 
 function restored(): Draft {
   try {
@@ -55,5 +58,5 @@ export function set(entry: Setting, wanted: Value): void {
 
 export const entry = (name: string): Setting | undefined => page.catalogue.settings.find((each) => each.name === name)
 
-/** Settings of a job: the platform's, and what was changed on top; the preset is sent by its name. */
-export const wanted = (): Values => ({ ...platform()?.settings, ...draft.settings })
+/** Settings of a job: what was changed; preset and platform are sent by their names. */
+export const wanted = (): Values => (platform() ? { ...draft.settings, platform: draft.platform } : draft.settings)

@@ -194,10 +194,21 @@ def test_a_word_that_starts_with_closed_lips_is_not_opened_early() -> None:
     assert not out.lip_gap[:33].any()
 
 
+def test_lips_do_not_speak_on_in_a_pause() -> None:
+    gap = (3 + 2 * np.sin(2 * np.pi * 4 * np.arange(80) / 25)).astype(np.float32)
+    speaking = np.ones(80, bool)
+    speaking[30:50] = False
+    out = close_in_silence(replace(Motion.still(80, FPS), lip_gap=gap), speaking, close_s=0.2, open_s=0.8)
+    there, before = (np.abs(np.diff(x[34:46], 2)).max() for x in (out.lip_gap, gap))
+    assert there < 0.1 * before
+    assert np.array_equal(out.lip_gap[speaking], gap[speaking])
+
+
 def test_without_any_speech_the_mouth_is_shut_throughout() -> None:
     out = close_in_silence(random_motion(7), np.zeros(60, bool))
     assert not out.lip_gap.any()
     assert not out.shape[:, MOUTH].any()
+    assert len(close_in_silence(Motion.still(0, FPS), np.zeros(0, bool))) == 0
 
 
 @given(st.lists(st.tuples(st.floats(-3, 4), st.floats(-3, 4)), min_size=1, max_size=9))

@@ -39,6 +39,11 @@ class CaptionStyle:
     """Whether the word that is being said is coloured."""
 
 
+def style_of(font: str | None, *, burn_in: bool, karaoke: bool) -> CaptionStyle | None:
+    """How captions are drawn as somebody asks for it; None: not at all. Karaoke asks for burn-in too."""
+    return CaptionStyle(font, karaoke) if burn_in or karaoke else None
+
+
 class CaptionPainter:
     """Draws the cue of each moment; what it drew last is kept, for it stays for many frames."""
 

@@ -14,6 +14,7 @@ from sonic.errors import MediaError
 from sonic.files import read_small_text
 
 MAX_BYTES = 4 * 1024 * 1024
+"""Of a file."""
 MAX_UNITS = 60_000
 """Ten hours of fast speech."""
 SUFFIXES = (".txt", ".srt", ".vtt")

@@ -57,11 +57,18 @@ class EngineSpec:
     """Whether it could run here, and what it lacks with the remedy, in one line: for `sonic doctor`."""
     extra: str = ""
     """The extra of sonic-talk that it needs, or the name of the package that brings it."""
+    lacks: Callable[[], str] = str
+    """What keeps it from running here, with the remedy, in one line; empty where nothing does. Loads nothing heavy."""
 
 
 def engine_names() -> tuple[str, ...]:
     """Engines that are installed."""
     return tuple(sorted(_entries()))
+
+
+def runnable_names() -> tuple[str, ...]:
+    """Installed engines that lack nothing here: what a front end offers."""
+    return tuple(name for name in engine_names() if _lacks_nothing(name))
 
 
 def engine_spec(name: str) -> EngineSpec:
@@ -87,6 +94,13 @@ def open_engine(name: str) -> Engine[Any]:
         return spec.load()
     except ImportError as error:
         raise import_failure(error, f"engine {name!r}", f"'sonic-talk[{spec.extra}]'") from error
+
+
+def _lacks_nothing(name: str) -> bool:
+    try:
+        return not engine_spec(name).lacks()
+    except ImportError:  # of a package that brings an engine and is broken itself
+        return False
 
 
 def _entries() -> dict[str, EntryPoint]:

@@ -38,13 +38,17 @@ def save_cover(video: Path, rules: Platform, out: Path) -> Path:
     Raises MediaError for what is no video, FaceError where no face is seen, OutputError where it cannot be written.
     """
     check_picture_name(out)
+    save_picture(fitted(cover_of(video), round(rules.cover["width"]), round(rules.cover["height"])), out)
+    return out
+
+
+def cover_of(video: Path) -> U8:
+    """The frame that makes the best cover, (H, W, 3). Raises MediaError for no video, FaceError where no face is."""
     found = [seen for rgb in sample_video(video, N_CANDIDATES) if (seen := _looked_at(rgb)) is not None]
     if not found:
         raise FaceError(f"no face is seen in {video.name!r}; choose a cover by hand")
     widest = max(one.eyes for one in found)
-    best = min(found, key=lambda one: (one.eyes < SHUT * widest, abs(one.lips - NATURAL_OPENING)))
-    save_picture(fitted(best.rgb, round(rules.cover["width"]), round(rules.cover["height"])), out)
-    return out
+    return min(found, key=lambda one: (one.eyes < SHUT * widest, abs(one.lips - NATURAL_OPENING))).rgb
 
 
 def fitted(rgb: U8, width: int, height: int) -> U8:

@@ -38,13 +38,19 @@ def smooth(motion: Motion, strength: float) -> Motion:
     )
 
 
+SLOW_S, KEPT, CALM_S = 0.32, 0.6, 0.12
+"""In silence the mouth's own motion is averaged over a Gaussian of SLOW_S, and the share KEPT of it stays; both come
+within CALM_S of a voice. Lips that nothing is heard of drift, they do not speak on (docs/log.md)."""
+
+
 def close_in_silence(
     motion: Motion, speaking: NDArray[np.bool_], *, close_s: float = 0.16, open_s: float = 0.12
 ) -> Motion:
     """Closes the lips within ``close_s`` after speech and opens them from ``open_s`` before it; keeps speech as it is.
 
     ``speaking`` is (T,) at motion.fps, without gaps that a mouth would not close in (below some 0.2 s). The opening
-    ahead of speech goes towards the first spoken frame, so a word that starts with p, b or m starts closed.
+    ahead of speech goes towards the first spoken frame, so a word that starts with p, b or m starts closed; what moves
+    farther from speech than CALM_S moves slowly.
     """
     n, fps = len(motion), float(motion.fps)
     if speaking.shape != (n,):
@@ -55,18 +61,31 @@ def close_in_silence(
     after = fall((frames - last) / fps / close_s)
     before = fall((following - frames) / fps / open_s)
     gate = np.maximum(after, before)
+    calm = 1 - fall(np.minimum(frames - last, following - frames) / fps / CALM_S)
     toward = f32(motion.lip_gap[np.minimum(following, n - 1)] * np.where(speaking, 0, 0.6 * before)) if n else 0
+
+    def gated(x: F32) -> F32:
+        return f32(column(gate, x) * (x + column(calm, x) * (KEPT * _within(~speaking, x, SLOW_S * fps) - x)))
+
     return replace(
         motion,
-        shape=np.hstack([f32(motion.shape[:, MOUTH] * gate[:, None]), motion.shape[:, BROWS]]),
-        lip_gap=np.maximum(f32(motion.lip_gap * gate), toward),
+        shape=np.hstack([gated(motion.shape[:, MOUTH]), motion.shape[:, BROWS]]),
+        lip_gap=np.maximum(gated(motion.lip_gap), toward),
     )
+
+
+def _within(where: NDArray[np.bool_], x: F32, sigma: float) -> F64:
+    """_gaussian over the frames of ``where`` alone: what lies outside weighs nothing."""
+    counted = f32(where)
+    weight = _gaussian(counted, sigma)
+    total = _gaussian(f32(x * column(counted, x)), sigma)
+    return np.asarray(total / np.maximum(column(weight, x), 1e-9))
 
 
 def _gaussian(x: F32, sigma: float) -> F64:
     """Gaussian filter along axis 0, the ends held; sigma in frames."""
     reach = int(np.ceil(3 * sigma))
-    if sigma < 0.05:
+    if sigma < 0.05 or not len(x):
         return np.asarray(x, np.float64)
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     taps /= taps.sum()

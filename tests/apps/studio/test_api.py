@@ -19,6 +19,8 @@ from sonic import demo
 from sonic.apps.studio.config import Config
 from sonic.apps.studio.openapi import description
 from sonic.apps.studio.routes import PREFIX, ROUTES
+from sonic.media.video import decode_video
+from sonic.settings.platforms import platform
 from sonic.verification import verify
 
 
@@ -75,8 +77,6 @@ def test_it_is_found_by_its_name_and_deleted_and_the_audit_line_stays(client: Cl
 
 
 def test_a_video_is_watched_while_it_is_made(client: Client, example: dict[str, Any], tmp_path: Path) -> None:
-    from sonic.media.video import decode_video
-
     job = client.order(example, settings={"duration": 4})
     client.when(job["id"], lambda now: now["state"] == "running")
     live = client.get(f"jobs/{job['id']}/live")
@@ -249,6 +249,9 @@ def test_a_video_is_verified_and_measured(client: Client, made: dict[str, Any]) 
         ({"photo": "nothing"}, 404),
         ({"photo": 7}, 422),
         ({"unknown": 1}, 422),
+        ({"burn_in": True}, 422),
+        ({"captions": "nothing"}, 404),
+        ({"captions": "nothing", "karaoke": "yes"}, 422),
     ],
 )
 def test_an_order_that_cannot_be_is_refused_at_once(
@@ -274,20 +277,93 @@ def test_controls_and_words_come_from_the_table(client: Client) -> None:
 
 
 def test_a_platform_is_its_size_rate_and_safe_area(client: Client, example: dict[str, Any]) -> None:
-    from sonic.apps.studio.catalogue import _platform
-
-    values = {
-        "title": {"en": "Clips", "zh": "片"},
-        "width": 1080,
-        "height": 1920,
-        "fps": "25",
-        "safe_area": [0, 0, 1, 0.5],
-    }
-    shown = _platform("clips", values, "zh")
-    assert (shown["title"], shown["safe_area"]) == ("片", [0, 0, 1, 0.5])
-    assert {"framing": "9:16", "min_resolution": 1080, "fps": 25.0}.items() <= shown["settings"].items()
+    shown = {each["id"]: each for each in client.get("settings?language=zh").json["platforms"]}["douyin"]
+    assert (shown["title"], shown["declare"]) == (platform("douyin").title["zh"], platform("douyin").declare["zh"])
+    assert tuple(shown["safe_area"]) == platform("douyin").safe_area
+    assert {"framing": "9:16", "min_resolution": 1080, "fps": float(platform("douyin").fps)}.items() <= shown[
+        "settings"
+    ].items()
     request = {kind: example[kind]["id"] for kind in ("photo", "speech", "consent")}
-    assert client.post("jobs", **request, settings={"platform": "/etc/passwd"}).status == 422
+    for name in ("/etc/passwd", ["douyin"], 7):
+        assert client.post("jobs", **request, settings={"platform": name}).status == 422
+
+
+def test_a_video_for_a_platform_is_framed_for_it_and_its_cover_has_the_platforms_size(
+    client: Client, example: dict[str, Any]
+) -> None:
+    job = client.finished(client.order(example, settings={"platform": "square", "min_resolution": 256})["id"])
+    assert (job["result"]["width"], job["result"]["height"]) == (256, 256), job
+    cover = Image.open(io.BytesIO(client.get(f"jobs/{job['id']}/cover").body))
+    wanted = platform("square").cover
+    assert cover.size == (wanted["width"], wanted["height"])
+
+
+def test_what_cannot_run_here_is_not_offered(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sonic.engines.svd.weights import check
+
+    for lacks, offered in (("weights are missing", False), ("", True)):
+        monkeypatch.setattr(check, "lacks", lambda text=lacks: text)
+        shown = client.get("settings").json
+        assert ("svd" in shown["engines"]) is offered
+        assert ("official" in shown["presets"]) is offered
+        assert {"fast", "quality"} <= shown["presets"].keys()
+
+
+SUBTITLES = "1\n00:00:00,100 --> 00:00:00,500\nTom & <b>Ada</b>\n"
+
+
+def test_captions_lie_beside_the_video(client: Client, example: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "said.srt").write_text(SUBTITLES, "utf-8")
+    said = client.upload("captions", tmp_path / "said.srt").json
+    assert said["about"]["timed"]
+    job = client.finished(client.order(example, captions=said["id"])["id"])
+    assert job["result"]["captions"] == ["vtt", "srt"], job
+    vtt, srt = (client.get(f"jobs/{job['id']}/captions?format={kind}") for kind in ("vtt", "srt"))
+    assert vtt.body.startswith(b"WEBVTT") and b"Tom &amp; Ada" in vtt.body
+    assert (vtt.headers["content-type"], vtt.headers["content-disposition"][:6]) == (
+        "text/vtt; charset=utf-8",
+        "inline",
+    )
+    assert b"00:00:00,100 --> 00:00:00,500\nTom & Ada" in srt.body
+    assert srt.headers["content-disposition"].startswith("attachment")
+    assert client.get(f"jobs/{job['id']}/captions?format=exe").status == 422
+
+
+def test_captions_are_drawn_where_that_is_asked_for(client: Client, example: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "said.vtt").write_text("WEBVTT\n\n00:00.000 --> 00:00.600\nGood morning\n", "utf-8")
+    said = client.upload("captions", tmp_path / "said.vtt").json
+    look = {"min_resolution": 256, "seed": 3}
+    jobs = [client.order(example, captions=said["id"], burn_in=drawn, settings=look) for drawn in (False, True)]
+    files = []
+    for job in jobs:
+        made = client.finished(job["id"])
+        assert made["state"] == "done", made["error"]
+        files.append(tmp_path / f"{job['id']}.mp4")
+        files[-1].write_bytes(client.get(f"jobs/{job['id']}/video").body)
+        assert verify(files[-1]).verdict == "intact"
+    first, second = (next(iter(decode_video(file)))[1].astype(int) for file in files)
+    changed = np.abs(first - second).max(axis=2) > 60
+    assert changed[len(changed) // 2 :].sum() > 100 > changed[: len(changed) // 3].sum()
+
+
+def test_a_job_whose_captions_were_removed_says_so(client: Client, example: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "said.srt").write_text(SUBTITLES, "utf-8")
+    said = client.upload("captions", tmp_path / "said.srt").json
+    before = client.order(example, settings={"duration": 8, "min_resolution": 512})
+    job = client.order(example, captions=said["id"])
+    assert client.call("DELETE", f"media/{said['id']}").status == 204
+    client.post(f"jobs/{before['id']}/cancel")
+    error = client.finished(job["id"])["error"]
+    assert (error["kind"], error["message"][:35]) == ("MediaError", "there is no such captions any more;")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("empty.txt", " \n "), ("untimed.srt", "no times"), ("said.pdf", "text"), ("a.txt", "\udcff")]
+)
+def test_what_is_no_text_makes_no_captions(client: Client, tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    answer = client.upload("captions", tmp_path / name)
+    assert (answer.status, answer.json["error"]["kind"]) == (422, "MediaError")
 
 
 def test_every_route_is_described_and_answers_failures_as_json(client: Client) -> None:

@@ -189,11 +189,17 @@ def test_a_photo_that_cannot_be_used_says_why(chromium: Any, client: Client, axe
         visit.go()
         _choose(visit, ".stage .button.primary", tmp_path / "two people.png")
         page.get_by_text("2 faces found").wait_for()
+        consent = page.locator(".card[data-step='3']")
+        consent.get_by_text("Choose the face that speaks first").wait_for()
         accessible(visit, axe)
         visit.picture("en-light-faces")
         page.get_by_role("button", name="Face 2").click()
         page.wait_for_selector(".photo .outline")
         assert page.get_by_role("button", name="Face 2 speaks").count() == 1
+        consent.get_by_role("button", name="State the consent").click()
+        page.get_by_label("Who is face 2").wait_for()
+        visit.picture("en-light-faces-consent")
+        page.get_by_role("button", name="Cancel").click()
         _choose(visit, ".card[data-step='1'] .button >> nth=0", tmp_path / "<img src=x onerror=alert(1)>.png")
         page.get_by_text("The face cannot be animated").wait_for()
         assert page.locator(".media-row img[src='x']").count() == 0
@@ -280,9 +286,6 @@ def test_several_recordings_become_several_videos(chromium: Any, client: Client,
 
 
 def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, client: Client, axe: str) -> None:
-    platforms = client.get("settings").json["platforms"]
-    if not platforms:
-        pytest.skip("there are no platforms in this version")
     with visitor(chromium, client.port, color_scheme="dark") as visit:
         page = visit.page
         visit.go()
@@ -293,7 +296,50 @@ def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, clien
         page.get_by_text("1080 × 1920", exact=True).wait_for()
         page.get_by_text("内容由AI生成").first.wait_for()
         accessible(visit, axe)
+        page.locator(".card[data-step='4'] select").first.scroll_into_view_if_needed()
         visit.picture("en-dark-platform")
+
+
+def test_captions_are_written_shown_and_saved(chromium: Any, client: Client, axe: str, tmp_path: Path) -> None:
+    words = "Good morning. This is what the recording says."
+    (tmp_path / "said.srt").write_text("1\n00:00:00,200 --> 00:00:09,000\nFrom a file of subtitles\n", "utf-8")
+    with visitor(chromium, client.port, color_scheme="dark") as visit:
+        page = visit.page
+        visit.go()
+        visit.press("Try the example")
+        page.wait_for_selector(".waveform canvas")
+        page.get_by_text("Captions (optional)").click()
+        page.get_by_label("What is said").fill(words)
+        accessible(visit, axe)
+        page.locator(".card[data-step='2'] > .card-body > .row").last.scroll_into_view_if_needed()
+        visit.picture("en-dark-captions")
+        shorter = "{...JSON.parse(localStorage.draft), settings: {duration: 3}}"
+        page.evaluate(f"() => {{ localStorage.draft = JSON.stringify({shorter}) }}")
+        page.reload()
+        page.wait_for_selector(".waveform canvas")
+        assert page.get_by_label("What is said").input_value() == words
+        with page.expect_file_chooser() as chooser:
+            visit.press("Text or subtitles from a file")
+        chooser.value.set_files(tmp_path / "said.srt")
+        page.get_by_text("said.srt").wait_for()
+        page.locator("#generate").click()
+        page.get_by_text(WORDS["en-US"]["signed"]).wait_for(timeout=120_000)
+        page.evaluate("() => { document.querySelector('.fitted video').currentTime = 1 }")
+        visit.until("document.querySelector('.fitted video').textTracks[0]?.activeCues?.length === 1")
+        cue = "document.querySelector('.fitted video').textTracks[0].activeCues[0].text"
+        assert page.evaluate(cue) == "From a file of subtitles"
+        accessible(visit, axe)
+        visit.picture("en-dark-captioned")
+        saved = _saved(visit, "a[href*='format=srt']", tmp_path)
+        assert "From a file of subtitles" in saved.read_text("utf-8")
+        visit.press("Use these settings")
+        page.get_by_text("said.srt").wait_for()
+        page.get_by_text("In the picture", exact=True).click()
+        page.locator("#generate").click()
+        page.get_by_text(WORDS["en-US"]["signed"]).wait_for(timeout=120_000)
+        assert page.locator(".fitted track").count() == 0
+        visit.picture("en-dark-burned-in")
+        assert visit.errors == []
 
 
 def test_by_keyboard_alone(chromium: Any, client: Client) -> None:
@@ -351,12 +397,17 @@ def _generated(visit: Page, words: dict[str, str], axe: str, name: str, folder: 
     visit.until("document.querySelector('.fitted video').currentTime > 0.3")
     accessible(visit, axe)
     visit.picture(f"{name}-6-done")
-    with page.expect_download() as started:
-        page.locator("a.button.primary[download]").click()
-    video = folder / started.value.suggested_filename
-    started.value.save_as(video)
+    video = _saved(visit, "a.button.primary[download]", folder)
     assert verify(video).verdict == "intact"
     return video
+
+
+def _saved(visit: Page, link: str, folder: Path) -> Path:
+    with visit.page.expect_download() as started:
+        visit.page.locator(link).click()
+    path = folder / started.value.suggested_filename
+    started.value.save_as(path)
+    return path
 
 
 def _choose(visit: Page, selector: str, path: Path) -> None:

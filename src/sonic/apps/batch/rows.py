@@ -8,7 +8,7 @@ from typing import Any
 
 from sonic import __version__
 from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
-from sonic.captions.draw import CaptionStyle
+from sonic.captions.draw import CaptionStyle, style_of
 from sonic.errors import ConsentError, SettingError
 from sonic.hashing import sha256_of
 from sonic.provenance.consent import BASES, Consent
@@ -154,8 +154,8 @@ def _consent_beside(portrait: Path) -> Consent | None:
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:
     karaoke = _truth("karaoke", values.get("karaoke", defaults.karaoke))
-    drawn = _truth("burn_in", values.get("burn_in", defaults.burn_in)) or karaoke
-    return CaptionStyle(defaults.font, karaoke) if drawn else None
+    drawn = _truth("burn_in", values.get("burn_in", defaults.burn_in))
+    return style_of(defaults.font, burn_in=drawn, karaoke=karaoke)
 
 
 def _truth(name: str, value: Any) -> bool:

@@ -39,15 +39,14 @@ def chosen_values(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def chosen_captions(arguments: argparse.Namespace) -> "CaptionRequest | None":
     """What was asked for of captions. Raises SettingError for a style without captions."""
-    from sonic.captions.draw import CaptionStyle
+    from sonic.captions.draw import style_of
     from sonic.pipeline.captioning import CaptionRequest
 
     if arguments.captions is None:
         if arguments.burn_in or arguments.karaoke:
             raise SettingError("--burn-in and --karaoke draw captions, and there are none; add --captions with a text")
         return None
-    drawn = arguments.burn_in or arguments.karaoke
-    style = CaptionStyle(arguments.caption_font, arguments.karaoke) if drawn else None
+    style = style_of(arguments.caption_font, burn_in=arguments.burn_in, karaoke=arguments.karaoke)
     return CaptionRequest(Path(arguments.captions), style)
 
 

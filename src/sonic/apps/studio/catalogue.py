@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from sonic.engines import check_engine, engine_names
+from sonic.engines import check_engine, runnable_names
 from sonic.errors import SettingError
 from sonic.settings import DEFAULTS, Setting, Settings, settings_table
 from sonic.settings.platforms import Platform, platform, platform_names
@@ -26,31 +26,35 @@ def catalogue(language: str) -> dict[str, Any]:
     """All that the page builds its controls from. Raises SettingError for a language that is not there."""
     if language not in LANGUAGES:
         raise SettingError(f"language is {language!r}; choose one of {', '.join(LANGUAGES)}")
-    words = setting_words(language)
+    words, engines = setting_words(language), runnable_names()
+    presets = {name: preset(name) for name in preset_names()}
     return {
         "settings": [
             _entry(name, entry, words[name]) for name, entry in settings_table().items() if name not in SERVER_ONLY
         ],
-        "engines": list(engine_names()),
-        "presets": {name: preset(name) for name in preset_names()},
+        "engines": list(engines),
+        "presets": {
+            name: values for name, values in presets.items() if values.get("engine", DEFAULTS["engine"]) in engines
+        },
         "platforms": platforms(language),
     }
 
 
 def chosen(preset_name: object, values: object) -> Settings:
-    """The settings of a request: those of a preset, and changes on top. Raises SettingError."""
+    """The settings of a request: those of a preset, of a platform, and changes on top. Raises SettingError."""
     if not isinstance(values, dict):
         raise SettingError("settings must be a JSON object of names and values")
     if hidden := [name for name in SERVER_ONLY if name in values]:
         raise SettingError(f"{hidden[0]} is chosen by whoever runs the studio; leave it out")
-    known = {entry["id"] for entry in platforms("en")}
-    if (platform := values.get("platform")) is not None and platform not in known:  # elsewhere it may name a file
-        raise SettingError(f"platform is {platform!r}; choose one of {', '.join(sorted(known))}")
     base: dict[str, Any] = {}
     if preset_name is not None:
         if preset_name not in preset_names():
             raise SettingError(f"preset is {preset_name!r}; choose one of {', '.join(preset_names())}")
         base = preset(str(preset_name))
+    if (wanted := values.get("platform")) is not None:
+        if wanted not in platform_names():  # elsewhere it may name a file
+            raise SettingError(f"platform is {wanted!r}; choose one of {', '.join(platform_names())}")
+        base |= platform(wanted).settings
     settings = Settings().replace(**base | values)
     check_engine(settings.engine)
     return settings

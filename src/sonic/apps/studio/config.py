@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sonic.captions.script import MAX_BYTES as MAX_CAPTION_BYTES
 from sonic.media.container import MAX_SOUND_BYTES
 from sonic.media.photo import MAX_PHOTO_BYTES
 from sonic.provenance.keys import home
@@ -14,6 +15,7 @@ MB = 1024**2
 UPLOAD_BYTES = {
     "photo": MAX_PHOTO_BYTES,
     "speech": MAX_SOUND_BYTES,
+    "captions": MAX_CAPTION_BYTES,
     "video": 4 * 1024 * MB,
     "evidence": 256 * MB,
 }

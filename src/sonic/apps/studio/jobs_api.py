@@ -22,7 +22,11 @@ STATES = ("queued", "running", "done", "failed", "cancelled")
 HEARTBEAT_S = 15.0
 LIVE_BLOCK = 256 * 1024
 LIVE_WAIT_S = 0.1
+RECORD = ".json"
 LIVE_TYPE = "video/mp4"
+CAPTION_TYPES = {"vtt": "text/vtt; charset=utf-8", "srt": "application/x-subrip; charset=utf-8"}
+CAPTIONS = frozenset(("captions", "burn_in", "karaoke"))
+"""What a job may say of them."""
 
 
 async def add(request: Request) -> Response:
@@ -104,12 +108,20 @@ def video(request: Request) -> Response:
 
 def record(request: Request) -> Response:
     """GET /jobs/{id}/record"""
-    return _file(request, "record", "application/json")
+    return _file(request, RECORD, "application/json")
 
 
 def cover(request: Request) -> Response:
     """GET /jobs/{id}/cover"""
     return _file(request, COVER, "image/jpeg")
+
+
+def captions(request: Request) -> Response:
+    """GET /jobs/{id}/captions?format=srt"""
+    kind = request.query_params.get("format", "vtt")
+    if kind not in CAPTION_TYPES:
+        raise Refused(422, "BadRequest", f"format is {kind[:40]!r}; choose one of {', '.join(CAPTION_TYPES)}")
+    return _file(request, f".{kind}", CAPTION_TYPES[kind])
 
 
 def thumbnail(request: Request) -> Response:
@@ -174,7 +186,7 @@ async def _growing(request: Request, row: Row) -> AsyncIterator[bytes]:
 def _ordered(request: Request, values: dict[str, Any], kind: str) -> Row:
     """The job that a body asks for, once all that can be refused now is not."""
     studio, owner = studio_of(request), user_of(request)
-    known = {"photo", "speech", "consent", "preset", "settings", "title", "live"}
+    known = {"photo", "speech", "consent", "preset", "settings", "title", "live"} | CAPTIONS
     if unknown := sorted(values.keys() - known):
         raise Refused(422, "BadRequest", f"a job has no {', '.join(unknown)[:99]}; it has {', '.join(sorted(known))}")
     photo, speech = (studio.library.get(owner, text_in(values, name), name) for name in ("photo", "speech"))
@@ -186,7 +198,22 @@ def _ordered(request: Request, values: dict[str, Any], kind: str) -> Row:
         "photo": photo["id"], "speech": speech["id"], "consent": consent.id, "settings": _changes(settings),
         "live": values.get("live", True) is True and kind == "video",
     }  # fmt: skip
+    if kind == "video":
+        request_ |= _captioned(request, values)
     return studio.queue.add(owner, kind, title, request_)
+
+
+def _captioned(request: Request, values: dict[str, Any]) -> dict[str, Any]:
+    """What a body asks for of captions. A preview has none: two seconds are no time for a whole text."""
+    drawn = {name: values.get(name, False) for name in ("burn_in", "karaoke")}
+    if wrong := [name for name, value in drawn.items() if not isinstance(value, bool)]:
+        raise Refused(422, "BadRequest", f"{wrong[0]} must be true or false")
+    if values.get("captions") is None:
+        if any(drawn.values()):
+            raise Refused(422, "BadRequest", "burn_in and karaoke draw captions, and there are none; add captions")
+        return {}
+    media = studio_of(request).library.get(user_of(request), text_in(values, "captions"), "captions")
+    return {"captions": media["id"]} | drawn
 
 
 def _changes(settings: Settings) -> dict[str, Any]:
@@ -213,11 +240,13 @@ def _row(request: Request) -> Row:
 
 
 def _file(request: Request, name: str, type_: str) -> Response:
+    """A file of a job by its name, or by its suffix where it is called as the video."""
     row, queue = _row(request), studio_of(request).queue
     if not row["result"] or "file" not in row["result"]:
         raise missing("file: the job has made none yet" if row["state"] in ACTIVE else "file")
     made = queue.file(row, row["result"]["file"])
-    path = made if not name else made.with_suffix(".json") if name == "record" else queue.file(row, name)
-    saved = request.query_params.get("download") == "1"
-    save_as = (path.name if name in ("", "record") else f"{made.stem}-{name}") if saved or name == "record" else None
+    beside = not name or name.startswith(".")
+    path = made.with_suffix(name or made.suffix) if beside else queue.file(row, name)
+    saved = request.query_params.get("download") == "1" or name == RECORD
+    save_as = (path.name if beside else f"{made.stem}-{name}") if saved else None
     return file_response(path, type_, save_as=save_as)

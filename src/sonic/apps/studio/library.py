@@ -16,6 +16,7 @@ from sonic.apps.cli.names import shortened
 from sonic.apps.studio.config import UPLOAD_BYTES, Config
 from sonic.apps.studio.problems import Refused, missing
 from sonic.apps.studio.store import Row, Store, new_id, now
+from sonic.captions import read_captions
 from sonic.errors import MediaError, OutputError, SonicError
 from sonic.files import rename_over
 from sonic.hashing import sha256_of_file
@@ -190,6 +191,9 @@ def examined(path: Path, kind: str) -> dict[str, Any]:
             "sha256": speech.sound.sha256, "duration_s": round(speech.duration_s, 3), "tracks": tracks,
             "notices": notices, "type": type_of(path),
         }  # fmt: skip
+    if kind == "captions":
+        script = read_captions(path)
+        return {"words": len(script.units), "timed": bool(script.subtitles), "type": "application/octet-stream"}
     if kind == "evidence":
         return {"sha256": sha256_of_file(path), "type": "application/octet-stream"}
     return {"type": type_of(path)}

@@ -50,6 +50,8 @@ def as_sonic(error: BaseException) -> SonicError:
     """Any failure of a job as an error of ours; one that is a fault of Sonic is logged with its traceback."""
     if isinstance(error, SonicError):
         return error
+    if isinstance(error, Refused):  # what a waiting job was ordered with was removed
+        return MediaError(f"{error.message} any more; add it again and order the video anew")
     if lacks_memory(error):
         return SonicError(NO_MEMORY)
     if isinstance(error, OSError) and error.errno in _FULL:

@@ -25,6 +25,9 @@ JOB = _object(
     consent=TEXT | {"description": "id of a consent for this photo"},
     preset=TEXT | {"description": "fast, quality ...: see GET /settings"},
     settings={"type": "object", "description": "names and values of GET /settings"},
+    captions=TEXT | {"description": "id of a text or subtitles of what is said: WebVTT and SRT lie beside the video"},
+    burn_in={"type": "boolean", "description": "captions are drawn into the picture as well", "default": False},
+    karaoke={"type": "boolean", "description": "drawn, with the word that is being said in colour", "default": False},
     title=TEXT,
     live={"type": "boolean", "description": "whether it can be watched while it is made", "default": True},
 )
@@ -65,7 +68,7 @@ ROUTES = (
         media_api.add,
         "Upload a whole file as the body.",
         201,
-        query={"kind": "photo, speech, video or evidence", "name": "file name"},
+        query={"kind": "photo, speech, captions, video or evidence", "name": "file name"},
         errors=(411, 413, 422, 507),
     ),
     Api(
@@ -241,6 +244,15 @@ ROUTES = (
         query={"download": "1: save it"},
         gives="image/jpeg",
         errors=(404,),
+    ),
+    Api(
+        "GET",
+        "/jobs/{id}/captions",
+        jobs_api.captions,
+        "Its captions, where there are any.",
+        query={"format": "vtt or srt", "download": "1: save it"},
+        gives="text/vtt",
+        errors=(404, 422),
     ),
     Api("GET", "/jobs/{id}/thumbnail", jobs_api.thumbnail, "A small still.", gives="image/jpeg", errors=(404,)),
     Api(

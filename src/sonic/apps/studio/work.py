@@ -13,17 +13,19 @@ from sonic.apps.studio import consents
 from sonic.apps.studio.catalogue import for_preview
 from sonic.apps.studio.library import Library
 from sonic.apps.studio.store import Row, Store
-from sonic.errors import SonicError
+from sonic.captions.draw import style_of
+from sonic.errors import FaceError, SonicError
 from sonic.hashing import sha256_of_file
 from sonic.media.images import save_picture
 from sonic.media.video import sample_video
+from sonic.pipeline.captioning import CaptionRequest, caption_paths
 from sonic.pipeline.job import Job
 from sonic.session import Session
 from sonic.settings import Settings
+from sonic.settings.platforms import platform
 from sonic.types import U8
 
 COVER, THUMBNAIL = "cover.jpg", "thumbnail.jpg"
-N_LOOKED_AT = 9
 THUMBNAIL_PX = 320
 N_CURVE = 1500
 """Points of a curve that the page draws."""
@@ -63,9 +65,10 @@ def video(row: Row, job: Job, place: Place) -> Result:
         job=job,
         overwrite=True,  # of this folder alone: what a kill left
         live=place.live if request.get("live") else None,
+        captions=_captions(row, place),
     )
     if row["kind"] == "video":
-        _save_pictures(out, place.folder)
+        _save_pictures(out, place.folder, job.settings.platform)
     return {
         "file": out.name,
         "duration_s": round(made.duration_s, 3),
@@ -74,6 +77,7 @@ def video(row: Row, job: Job, place: Place) -> Result:
         "height": made.size_px[1],
         "bytes": out.stat().st_size,
         "sha256": sha256_of_file(out),
+        "captions": [path.suffix[1:] for path in caption_paths(out) if path.is_file()],
     }
 
 
@@ -117,12 +121,27 @@ LANES = {"video": "slow", "preview": "quick", "verification": "quick", "report":
 """What somebody waits for in front of the page does not wait behind videos."""
 
 
-def _save_pictures(video_file: Path, folder: Path) -> None:
-    """A cover, labelled like every frame, and a small one for lists."""
-    pictures = list(sample_video(video_file, N_LOOKED_AT))
-    picture = max(pictures[1:] or pictures, key=_detail)
-    save_picture(picture, folder / COVER)
+def _captions(row: Row, place: Place) -> CaptionRequest | None:
+    request = row["request"]
+    if not request.get("captions"):
+        return None
+    source = place.library.path(place.library.get(row["owner"], request["captions"], "captions"))
+    return CaptionRequest(source, style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"]))
+
+
+def _save_pictures(video_file: Path, folder: Path, platform_name: str | None) -> None:
+    """A cover, labelled like every frame and as large as the platform's covers, and a small one for lists."""
+    from sonic.evaluation.cover import cover_of, fitted
+
+    try:
+        picture = cover_of(video_file)
+    except FaceError:  # too small to be found again
+        picture = next(iter(sample_video(video_file, 1)))
     save_picture(smaller(picture, THUMBNAIL_PX), folder / THUMBNAIL)
+    if platform_name:
+        size = platform(platform_name).cover
+        picture = fitted(picture, round(size["width"]), round(size["height"]))
+    save_picture(picture, folder / COVER)
 
 
 def smaller(rgb: U8, side_px: int) -> U8:
@@ -131,11 +150,6 @@ def smaller(rgb: U8, side_px: int) -> U8:
     if scale >= 1:
         return rgb
     return np.asarray(cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _detail(rgb: U8) -> float:
-    """Open eyes and teeth have more of it than a blink."""
-    return float(cv2.Laplacian(rgb[..., 1], cv2.CV_32F).var())
 
 
 def _thinned(values: Any) -> list[float]:

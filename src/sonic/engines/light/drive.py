@@ -37,8 +37,8 @@ _WANTED_LEAD_S = 0.01
 _CLOSE_S, _OPEN_S = 0.2, 0.8
 """Within which the lips close after speech, and from which they may open before it: the networks know better than a
 rule when they do."""
-_MARGIN = 60
-"""Frames around a sample that its shaping depends on: offset 14, silence 20, smoothing 15, retiming 9, in all 58."""
+_MARGIN = 64
+"""Frames around a sample that its shaping depends on: offset 14, silence 24, smoothing 15, retiming 9, in all 62."""
 
 
 def drive(speech: Speech, settings: Settings, duration_s: float, *, piece: int = PIECE) -> Iterator[Motion]:

@@ -17,4 +17,10 @@ def _diagnose() -> str:
     return state()
 
 
-SPEC = EngineSpec(summary="the published weights, on a GPU", load=_load, diagnose=_diagnose, extra="gpu")
+def _lacks() -> str:
+    from sonic.engines.svd.weights.check import lacks
+
+    return lacks()
+
+
+SPEC = EngineSpec(summary="the published weights, on a GPU", load=_load, diagnose=_diagnose, extra="gpu", lacks=_lacks)

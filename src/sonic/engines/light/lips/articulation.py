@@ -19,9 +19,10 @@ from sonic.types import F32, F64
 SOUNDS = ("shut", "teeth", "round", "hush", "tip", "between", "voice")
 """What lips.onnx hears besides the motion: posteriors of p b m, of f v, of u o w, of sh ch, of the tongue's tip behind
 the teeth (t d n l) and between them (th), and of any voice."""
-OPENING, BEND = 0.45, 1.3
+OPENING, BEND = 0.1, 1.85
 """Lip gap of people who speak freely, mm: OPENING times the BEND-th power of the gap that the model expects. It learned
-from readers, who part their lips more on the whole and leave none of the small openings out."""
+from readers, who part their lips more on the whole and leave none of the small openings out. How steep: in speech,
+filmed lips are on the mean a third as far apart as at their widest."""
 SEEN = {"mouthSmile": 2.0, "mouthStretch": 2.0, "mouthPucker": 2.0, "mouthFunnel": 2.0}
 """How much farther the mesh must move a mouth's corners than a tracker then sees: it sees half of what departs from the
 line. What goes with the gap is not raised, or wide openings grin."""

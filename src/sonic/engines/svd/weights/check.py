@@ -37,15 +37,20 @@ def lacking() -> list[str]:
 
 def state() -> str:
     """Whether the engine could run here, and what it lacks, in one line."""
+    return lacks() or "weights found; `sonic weights check` compares them with the published ones"
+
+
+def lacks() -> str:
+    """What keeps the engine from running here, in one line; empty where nothing does."""
     try:
         found = search().files
     except SonicError as error:
         return str(error)
     missing = [name for name, part in PARTS.items() if part.n_tensors and name not in found]
-    lacks = [f"extra gpu is missing ({', '.join(lacking())}); pip install 'sonic-talk[gpu]'"] if lacking() else []
+    parts = [f"extra gpu is missing ({', '.join(lacking())}); pip install 'sonic-talk[gpu]'"] if lacking() else []
     if missing:
-        lacks.append(f"weights are missing: {', '.join(missing)}; `sonic weights fetch`")
-    return "; ".join(lacks) or "weights found; `sonic weights check` compares them with the published ones"
+        parts.append(f"weights are missing: {', '.join(missing)}; `sonic weights fetch`")
+    return "; ".join(parts)
 
 
 def check(located: Located, on_part: Callable[[str, int, int], None] = lambda *_: None) -> Iterator[Finding]:

@@ -98,7 +98,7 @@ class Filmed:
         return self.speech.samples[: round(self.seconds * SPEECH_RATE_HZ)]
 
 
-class Studio:
+class Tracker:
     """Tracks what it is asked to, ``jobs`` videos at a time; results lie in ``cache``."""
 
     def __init__(self, cache: Path, jobs: int) -> None:
