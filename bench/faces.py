@@ -46,7 +46,7 @@ HELD_OUT = (
     "002", "009", "017", "025", "030", "031", "043", "061", "066", "067", "086", "096", "103", "112", "114", "115",
     "119", "121", "135", "137",
 )  # fmt: skip
-"""People of the London set that no training sees."""
+"""People of the London set that no training sees, as in recipes/face/rest.py."""
 CELL_PX = 220
 ROWS_A_SHEET = 6
 SIDE_PX = 512

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 import machine
+from faces import HELD_OUT
 from report import table
 from sonic.engines.light.renderers.warp import Renderer
 from sonic.engines.light.renderers.warp.neutral import CLOSED_GAP_MM, HeadFit, fit_head
@@ -34,11 +35,6 @@ from sonic.motion import Motion
 from sonic.settings import Settings
 from sonic.types import F64, U8, Portrait
 
-# fmt: off
-HELD_OUT = ("002", "009", "017", "025", "030", "031", "043", "061", "066", "067", "086", "096", "103", "112", "114",
-            "115", "119", "121", "135", "137")
-# fmt: on
-"""As in recipes/face/rest.py."""
 LIPS = sorted({*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER})
 HALF_MM, PX_PER_MM = np.array([32.0, 22.0]), 3.0
 STATES = ("photo", "closed only", "at rest")
