@@ -75,6 +75,14 @@ def test_pipes_in_and_out() -> None:
     assert sonic.verify("out.mp4").exit_code == 0
 
 
+def test_what_comes_through_a_pipe_is_said_by_every_photo_and_previewed() -> None:
+    Path("bob.png").write_bytes(demo.PORTRAIT.read_bytes())
+    for command in (["generate", "ada.png", "bob.png", "-", *WHO, *SMALL], ["preview", "ada.png", "-", *SMALL]):
+        run = [sys.executable, "-m", "sonic", *command]
+        subprocess.run(run, input=demo.SPEECH.read_bytes(), capture_output=True, check=True)
+    assert made() == ["ada-stdin.mp4", "bob-stdin.mp4"] and Path("ada-preview.png").exists()
+
+
 def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -82,6 +90,7 @@ def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sys.stdin", Terminal())
     assert main(["generate", "ada.png", "-", *WHO]) == 2
+    assert main(["preview", "ada.png", "-"]) == 2
     monkeypatch.setattr("sys.stdout", Terminal())
     assert main(["generate", "ada.png", "one.flac", "-o", "-", *WHO]) == 6
 

@@ -1,6 +1,7 @@
 """One function a command. Heavy imports happen here, when a command is chosen."""
 
 import argparse
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
 from sonic.apps.cli.choose import chosen_settings
 from sonic.apps.cli.generate import VIDEO, make_one
-from sonic.apps.cli.inputs import expanded
+from sonic.apps.cli.inputs import expanded, piped
 from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, OutputError
 
@@ -30,15 +31,16 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     settings = chosen_settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-preview.png", arguments.speech)
-    contact_sheet(
-        arguments.portrait,
-        arguments.speech,
-        out,
-        n_frames=N_PREVIEW,
-        settings=settings,
-        on_progress=reporter.progress,
-        on_notice=reporter.notice,
-    )
+    with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
+        contact_sheet(
+            arguments.portrait,
+            piped(arguments.speech, Path(folder)),
+            out,
+            n_frames=N_PREVIEW,
+            settings=settings,
+            on_progress=reporter.progress,
+            on_notice=reporter.notice,
+        )
     reporter.result(str(out), picture=str(out))
 
 
