@@ -55,6 +55,17 @@ def test_one_that_fails_does_not_stop_the_others(capsys: pytest.CaptureFixture[s
     assert "bad.flac" in errors[0] and "1 of 2 videos failed" in errors[1]
 
 
+def test_several_photos_are_inspected_whatever_one_of_them_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "-q", "one.flac", "ada.png"]) == 3
+    said = capsys.readouterr()
+    assert "1 of 2 photos failed" in said.err and "nothing to improve" in said.out and Path("ada-inspect.png").exists()
+
+
+def test_photo_and_recording_the_wrong_way_round_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "one.flac", "ada.png", *WHO]) == 2
+    assert "name the portrait first" in capsys.readouterr().err
+
+
 def test_several_videos_need_a_folder_and_photos_a_recording() -> None:
     assert main(["generate", "ada.png", "one.flac", "two.flac", "-o", "all.mp4", *WHO]) == 6
     assert main(["generate", "ada.png", "ada.png", "./ada.png", *WHO]) == 2

@@ -8,10 +8,10 @@ from pathlib import Path
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
 from sonic.apps.cli.choose import chosen_settings
-from sonic.apps.cli.generate import VIDEO, make_one
+from sonic.apps.cli.generate import VIDEO, fail_with, make_one
 from sonic.apps.cli.inputs import expanded, piped
 from sonic.apps.cli.show import Reporter
-from sonic.errors import InstallError, OutputError
+from sonic.errors import InstallError, OutputError, SonicError
 
 N_PREVIEW = 8
 
@@ -51,10 +51,17 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     settings, photos = chosen_settings(arguments), expanded(arguments.portrait)
     if len(photos) > 1 and arguments.out and not names.is_folder(arguments.out):
         raise OutputError(f"{len(photos)} pictures cannot all be {arguments.out!r}; give a folder: -o FOLDER/")
+    failures: list[SonicError] = []
     for photo in photos:
-        out = _picture_name(arguments, photo, "-inspect.png")
-        seen = inspect_photo(Path(photo), out, settings)
-        reporter.result(seen.to_text(), **seen.to_dict())
+        try:
+            out = _picture_name(arguments, photo, "-inspect.png")
+            seen = inspect_photo(Path(photo), out, settings)
+            reporter.result(seen.to_text(), **seen.to_dict())
+        except SonicError as error:
+            if len(photos) > 1:
+                reporter.error(error)
+            failures.append(error)
+    fail_with(failures, len(photos), "photos")
 
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -126,11 +126,16 @@ def run_all(tasks: list[Task], reporter: Reporter, run: Any) -> list[Path]:
                 failures.append(error)
                 if len(tasks) > 1:
                     reporter.error(error)
-    if failures and len(tasks) > 1:
-        raise type(failures[0])(f"{len(failures)} of {len(tasks)} videos failed; each is told above with its remedy")
+    fail_with(failures, len(tasks), "videos")
+    return made
+
+
+def fail_with(failures: list[SonicError], n: int, what: str) -> None:
+    """Raise what became of ``n`` inputs of which each was tried, if any failed."""
+    if failures and n > 1:
+        raise type(failures[0])(f"{len(failures)} of {n} {what} failed; each is told above with its remedy")
     if failures:
         raise failures[0]
-    return made
 
 
 def _made(session: "Session", task: Task, reporter: Reporter) -> list[Path]:

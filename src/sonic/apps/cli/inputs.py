@@ -37,10 +37,15 @@ class Inputs:
 def sorted_inputs(first: str, others: Iterable[str]) -> Inputs:
     """The first is a portrait; of more than one other, those that are pictures by their content are portraits as well.
 
-    Raises SettingError where nothing is left to be spoken, and for standard input that is a terminal.
+    Raises SettingError where nothing is left to be spoken, where the two are the wrong way round, and for standard
+    input that is a terminal.
     """
     portraits, rest = expanded([first]), expanded(others)
     if len(portraits) + len(rest) == 2:
+        if is_picture(rest[0]) and not is_picture(portraits[0]):
+            raise SettingError(
+                f"{rest[0]!r} is a picture and {portraits[0]!r} is none; name the portrait first, then the recording"
+            )
         return Inputs(tuple(portraits), tuple(_readable(rest)))
     pictures = [name for name in rest if is_picture(name)]
     recordings = [name for name in rest if name not in pictures]
