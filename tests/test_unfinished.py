@@ -97,7 +97,7 @@ def test_where_nothing_can_be_locked_nothing_is_swept(tmp_path: Path, monkeypatc
     left = tmp_path / ".sonic-0123456789ab.part.mp4"
     left.with_suffix(".lock").write_bytes(b"")
     left.write_bytes(b"who knows")
-    monkeypatch.setattr("sonic.unfinished._locked", lambda descriptor: False)
+    monkeypatch.setattr("sonic.unfinished.try_lock", lambda descriptor: False)
     with unfinished(tmp_path) as place, place.file(".mp4"):
         pass
     assert hidden(tmp_path) == [".sonic-0123456789ab.part.lock", ".sonic-0123456789ab.part.mp4"]

@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from sonic.files import atomic_write, open_regular, read_small, rename_over
+from sonic.files import atomic_write, open_regular, read_small, rename_over, try_lock
 
 TEMPORARY = ".part"
 """In the name of every unfinished file."""
@@ -144,7 +144,7 @@ def _sweep_one(lock: Path) -> None:
     except OSError:
         return
     try:
-        if not _locked(descriptor):
+        if not try_lock(descriptor):
             return
         stem = lock.name.removesuffix(_LOCK)
         _undo(lock.with_name(f"{stem}{_JOURNAL}"))
@@ -170,25 +170,9 @@ def _hold(lock: Path, stack: ExitStack) -> bool:
         descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         made.callback(_unlink, lock)
         made.callback(os.close, descriptor)
-        if not _locked(descriptor) or not os.path.lexists(lock):  # another job swept it before it was locked
+        if not try_lock(descriptor) or not os.path.lexists(lock):  # another job swept it before it was locked
             return False
         stack.push(made.pop_all())
-    return True
-
-
-def _locked(descriptor: int) -> bool:
-    """Whether this process has got the lock now, without waiting."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
     return True
 
 

@@ -31,6 +31,10 @@ class CaptionRequest:
                 continue
             if path.samefile(self.source) or not _is_ours(out):
                 raise OutputError(f"{str(path)!r} exists and no earlier job made it; give the video another name")
+        return self.script()
+
+    def script(self) -> Script:
+        """The script alone. Raises MediaError."""
         return read_captions(self.source)
 
     def timed(self, script: Script, prepared: Prepared, job: Job) -> Captions:

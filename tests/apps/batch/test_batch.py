@@ -14,6 +14,7 @@ import pytest
 from small_videos import save_sound, tone
 
 from sonic import demo
+from sonic.apps.batch.desk import Desk
 from sonic.apps.batch.manifest import RawRow, language_of, read_manifest, rows_of
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome, Results
 from sonic.apps.batch.plan import Plan, check_rows
@@ -53,9 +54,9 @@ def plan_of(folder: Path, *rows: dict[str, Any]) -> Plan:
 
 def here(rows: Sequence[Row], options: Options, on_share: Any) -> Iterator[Outcome]:
     """A runner in this process."""
-    with Session() as session:
+    with Session() as session, Desk() as desk:
         for row in rows:
-            yield make(row, session, measure=options.measure, on_share=lambda share: None)
+            yield make(row, session, desk, measure=options.measure, on_share=lambda share: None)
 
 
 def run(folder: Path, plan: Plan, **options: Any) -> Batch:
@@ -213,7 +214,7 @@ def test_results_survive_torn_lines_and_a_full_disk(tmp_path: Path, monkeypatch:
         file.write(b'{"row": 2, "where"')
     torn = Results(path)
     with monkeypatch.context() as patch:
-        patch.setattr("sonic.apps.batch.outcome.os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr("sonic.apps.batch.folder.os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "full")))
         torn.add(outcome(3))
     assert set(Results(path).latest) == {"1.mp4"}
     torn.add(outcome(4))

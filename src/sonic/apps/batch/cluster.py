@@ -2,7 +2,7 @@
 
 One row is one task of an actor that stays warm; failures come back as outcomes, so that Ray never loses a good row with
 a bad one. An actor that dies is started again, and its row is tried once more. Inputs and outputs lie on paths that all
-nodes see; what is done is written down by the process that called.
+nodes see, or in object stores; what is done is written down by the process that called.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -59,17 +59,19 @@ class _RowActor:
     """A process on some node, with a warm session."""
 
     def __init__(self) -> None:
+        from sonic.apps.batch.desk import Desk
         from sonic.session import Session
 
-        self._session = Session()
+        self._session, self._desk = Session(), Desk()
 
     def make(self, row: Row, options: Options) -> Outcome:
         """One row; raises nothing."""
         from sonic.apps.batch.work import make
 
         return make(
-            row, self._session, measure=options.measure, overwrite=options.overwrite, on_share=lambda share: None
-        )
+            row, self._session, self._desk, measure=options.measure, overwrite=options.overwrite,
+            on_share=lambda share: None,
+        )  # fmt: skip
 
 
 class _Crew:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from sonic import __version__
+from sonic.apps.batch.inputs import MAX_TEXT_BYTES, Found, Inputs
 from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
+from sonic.apps.batch.places import Place, place_of
 from sonic.captions.draw import CaptionStyle, style_of
 from sonic.errors import ConsentError, SettingError
 from sonic.hashing import sha256_of
@@ -26,22 +28,26 @@ class Row:
     number: int
     """Counted from 1, over the whole batch."""
     where: str
-    portrait: Path
-    speech: Path
-    out: Path
+    portrait: Place
+    speech: Place
+    out: Place
     consent: Consent
     settings: Settings
-    captions: Path | None = None
+    captions: Place | None = None
     style: CaptionStyle | None = None
     """How captions are drawn into the picture; None draws none."""
     seconds: float = 0.0
     """Length of the recording as its file states it; 0 where it states none."""
     key: str = ""
     """What the video depends on, as one hash."""
+    found: tuple[Found, ...] = ()
+    """What the inputs were when the row was checked, in their order."""
+    replaces: str = ""
+    """The stamp of the earlier output that stands in a store under the name of this one."""
 
-    def inputs(self) -> tuple[Path, ...]:
+    def inputs(self) -> tuple[Place, ...]:
         """All files that are read."""
-        return (self.portrait, self.speech, *filter(None, (self.captions,)))
+        return (self.portrait, self.speech, *((self.captions,) if self.captions else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +56,7 @@ class Defaults:
 
     settings: Mapping[str, Any]
     consent: Consent | None
-    out: Path
+    out: Place
     """Folder of outputs that are not named."""
     captions: bool = False
     """Whether a text beside the recording, lesson.txt or lesson.srt, makes captions."""
@@ -59,7 +65,7 @@ class Defaults:
     font: str | None = None
 
 
-def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
+def row_of(raw: RawRow, number: int, defaults: Defaults, inputs: Inputs) -> Row:
     """The row that was asked for. Raises SettingError and ConsentError in the words of whoever wrote it."""
     values = dict(raw.values)
     if raw.problem:
@@ -69,22 +75,22 @@ def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
     if portrait is None or speech is None:
         raise SettingError("names no portrait or no speech; every row needs both")
     settings = _settings(values, defaults, speech)
-    captions = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
+    captions = _path(raw, values, "captions") or (_beside(speech, inputs) if defaults.captions else None)
     there = f"-{Path(settings.platform).stem}" if settings.platform else ""
     out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
-    consent = _consent(raw, values) or defaults.consent or _consent_beside(portrait)
+    consent = _consent(raw, values, inputs) or defaults.consent or _consent_beside(portrait, inputs)
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
     return Row(number, raw.where, portrait, speech, out, consent, settings, captions, _style(values, defaults))
 
 
-def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
+def key_of(row: Row) -> str:
     """The same for the same inputs, settings, grounds and version; the day on which it is asked does not matter."""
     consent = row.consent
     return sha256_of(
         {
             "version": __version__,
-            "inputs": [hashes[path] for path in row.inputs()],
+            "inputs": [one.sha256 for one in row.found],
             "settings": row.settings.to_dict(),
             "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
             "captions": asdict(row.style) if row.style else None,
@@ -98,16 +104,16 @@ def _refuse_unknown(values: Mapping[str, Any]) -> None:
             raise SettingError(f"has the field {name!r:.60}; fields are {', '.join(FIELDS)}, and every setting")
 
 
-def _path(raw: RawRow, values: Mapping[str, Any], name: str) -> Path | None:
+def _path(raw: RawRow, values: Mapping[str, Any], name: str) -> Place | None:
     value = values.get(name)
     if value is None:
         return None
     if not isinstance(value, str) or not value or "\0" in value:
         raise SettingError(f"{name} is {value!r:.60}; write a path")
-    return raw.base / Path(value).expanduser()
+    return place_of(value, raw.base)
 
 
-def _settings(values: Mapping[str, Any], defaults: Defaults, speech: Path) -> Settings:
+def _settings(values: Mapping[str, Any], defaults: Defaults, speech: Place) -> Settings:
     nested = values.get("settings") or {}
     if not isinstance(nested, Mapping):
         raise SettingError(f"settings is {nested!r:.60}; write an object of settings")
@@ -132,7 +138,7 @@ def _number(name: str, value: Any) -> Any:
         return value
 
 
-def _consent(raw: RawRow, values: Mapping[str, Any]) -> Consent | None:
+def _consent(raw: RawRow, values: Mapping[str, Any], inputs: Inputs) -> Consent | None:
     given = values.get("consent")
     if given is None:
         return None
@@ -141,15 +147,20 @@ def _consent(raw: RawRow, values: Mapping[str, Any]) -> Consent | None:
     if not isinstance(basis, str):
         raise ConsentError(f"consent is {given!r:.60}; write {', '.join(BASES)}, or a consent file")
     if basis not in BASES:
-        return Consent.from_file(raw.base / Path(basis).expanduser())
+        return consent_at(place_of(basis, raw.base), inputs)
     subject, evidence = (stated.get(name) or values.get(name) for name in ("subject", "evidence"))
     return Consent(subject=subject or "", basis=basis, given_on=date.today(), evidence=evidence)
 
 
-def _consent_beside(portrait: Path) -> Consent | None:
+def consent_at(place: Place, inputs: Inputs) -> Consent:
+    """The consent in a file. Raises ConsentError."""
+    return Consent.from_file(inputs.path(place, MAX_TEXT_BYTES, ConsentError))
+
+
+def _consent_beside(portrait: Place, inputs: Inputs) -> Consent | None:
     """The consent that `sonic consent new` wrote beside a photo."""
-    path = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
-    return Consent.from_file(path) if path.is_file() else None
+    place = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
+    return consent_at(place, inputs) if inputs.is_there(place) else None
 
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:
@@ -166,7 +177,7 @@ def _truth(name: str, value: Any) -> bool:
     raise SettingError(f"{name} is {value!r:.60}; write true or false")
 
 
-def _beside(speech: Path) -> Path | None:
+def _beside(speech: Place, inputs: Inputs) -> Place | None:
     """The text or subtitles that lie beside a recording."""
-    found: Iterable[Path] = (speech.with_suffix(suffix) for suffix in (".srt", ".vtt", ".txt"))
-    return next((path for path in found if path.is_file()), None)
+    found: Iterable[Place] = (speech.with_suffix(suffix) for suffix in (".srt", ".vtt", ".txt"))
+    return next((path for path in found if inputs.is_there(path)), None)

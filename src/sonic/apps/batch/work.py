@@ -4,7 +4,9 @@ import time
 import traceback
 from collections.abc import Callable
 
+from sonic.apps.batch.desk import Desk
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome
+from sonic.apps.batch.places import on_disk
 from sonic.apps.batch.rows import Row
 from sonic.errors import NO_MEMORY, OutputError, SonicError, lacks_memory
 from sonic.pipeline.captioning import CaptionRequest
@@ -17,7 +19,9 @@ MEASURES = ("lag_ms", "lag_certainty", "opening_loudness_correlation", "silent_l
 OnShare = Callable[[float], None]
 
 
-def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool = False, on_share: OnShare) -> Outcome:
+def make(
+    row: Row, session: Session, desk: Desk, *, measure: bool = False, overwrite: bool = False, on_share: OnShare
+) -> Outcome:
     """Make one row's video. ``on_share`` hears how much of it is done, 0 to 1. Raises nothing but KeyboardInterrupt."""
     began_s = time.monotonic()
 
@@ -27,8 +31,10 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
 
     job = Job(row.settings, Observer(share))
     try:
-        result = _made(row, session, job, overwrite=overwrite)
-        rest = {"measures": _measures(row) if measure else {}, "checks": _checks(row)}
+        with desk.holding(row) as here:
+            result = _made(here, session, job, overwrite=overwrite)
+            rest = {"measures": _measures(here) if measure else {}, "checks": _checks(here)}
+            rest |= desk.deliver(row, here, overwrite=overwrite)
     except Exception as error:
         failure = _failure(error)
         return Outcome.of(
@@ -42,22 +48,19 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
 
 
 def _made(row: Row, session: Session, job: Job, *, overwrite: bool) -> Result:
+    portrait, speech, out = on_disk(row.portrait), on_disk(row.speech), on_disk(row.out)
     try:
-        row.out.parent.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"{str(row.out.parent)!r} cannot be made ({error.strerror}); choose another folder"
-        ) from error
-    captions = CaptionRequest(row.captions, row.style) if row.captions else None
-    return session.generate(
-        row.portrait, row.speech, row.out, consent=row.consent, job=job, overwrite=overwrite, captions=captions
-    )
+        raise OutputError(f"{str(out.parent)!r} cannot be made ({error.strerror}); choose another folder") from error
+    captions = CaptionRequest(on_disk(row.captions), row.style) if row.captions else None
+    return session.generate(portrait, speech, out, consent=row.consent, job=job, overwrite=overwrite, captions=captions)
 
 
 def _measures(row: Row) -> dict[str, float | None]:
     from sonic.evaluation.video import evaluate_video
 
-    report = evaluate_video(row.out, None, on_progress=lambda report: None).to_dict()
+    report = evaluate_video(on_disk(row.out), None, on_progress=lambda report: None).to_dict()
     return {name: report[name] for name in (*MEASURES, "picture_offset_ms")}
 
 
@@ -67,7 +70,7 @@ def _checks(row: Row) -> tuple[str, ...]:
     from sonic.evaluation.delivery import check_delivery
     from sonic.settings.platforms import platform
 
-    findings = check_delivery(row.out, platform(row.settings.platform)).findings
+    findings = check_delivery(on_disk(row.out), platform(row.settings.platform)).findings
     return tuple(f"{one.rule}: {one.found}; {one.remedy}" for one in findings if one.state != "ok")
 
 

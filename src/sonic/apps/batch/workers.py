@@ -137,18 +137,20 @@ def _serve(connection: Connection, number: int, options: Options) -> None:
     """The far end: rows in, shares and outcomes out."""
     from dataclasses import replace
 
+    from sonic.apps.batch.desk import Desk
     from sonic.apps.batch.work import make
     from sonic.session import Session
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _keep_quiet()
-    with suppress(EOFError, OSError), Session() as session:
+    with suppress(EOFError, OSError), Session() as session, Desk() as desk:
         while True:
             row = connection.recv()
             outcome = make(
-                row, session, measure=options.measure, overwrite=options.overwrite, on_share=_Shares(connection).send
-            )
+                row, session, desk, measure=options.measure, overwrite=options.overwrite,
+                on_share=_Shares(connection).send,
+            )  # fmt: skip
             connection.send(replace(outcome, worker=number))
 
 

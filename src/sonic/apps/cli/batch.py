@@ -2,10 +2,11 @@
 
 import argparse
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.batch.manifest import KINDS
+from sonic.apps.batch.places import Url, place_of
 from sonic.apps.cli.ask import confirm
 from sonic.apps.cli.options import add_reporting
 from sonic.apps.cli.show import QUIET_REFRESH_S, REFRESH_S, Reporter
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sonic.apps.batch.plan import Plan
     from sonic.apps.batch.rows import Defaults, Row
     from sonic.apps.batch.run import Batch, Runner, Tally
+    from sonic.provenance.consent import Consent
 
 EXIT_FAILED_ROWS = 17
 HELP = "Make many videos: every row is checked first, workers stay warm, a second call makes what is missing."
@@ -88,7 +90,7 @@ def batch(arguments: argparse.Namespace, reporter: Reporter) -> int:
     _confirm_self(plan.rows, arguments)
     done = run_batch(
         plan.rows,
-        Path(arguments.out),
+        place_of(arguments.out),
         options=Options(measure=arguments.measure, overwrite=arguments.overwrite),
         retry_failed=arguments.retry_failed,
         runner=_runner(arguments),
@@ -107,7 +109,16 @@ def _plan(arguments: argparse.Namespace, reporter: Reporter) -> "Plan":
         reporter.progress(Progress("check", done, total))
 
     rows = _raw_rows(arguments)
-    return check_rows(rows, _defaults(arguments), overwrite=arguments.overwrite, on_checked=checked)
+    earlier = _earlier(arguments.out)
+    return check_rows(rows, _defaults(arguments), earlier=earlier, overwrite=arguments.overwrite, on_checked=checked)
+
+
+def _earlier(out: str) -> "Mapping[str, Outcome]":
+    """What earlier calls left in a store; on a disk the files themselves are looked at."""
+    from sonic.apps.batch.outcome import RESULTS, Results
+
+    place = place_of(out)
+    return Results(place / RESULTS).latest if isinstance(place, Url) else {}
 
 
 def _raw_rows(arguments: argparse.Namespace) -> Any:
@@ -118,26 +129,30 @@ def _raw_rows(arguments: argparse.Namespace) -> Any:
     if manifests and (len(inputs) > 1 or arguments.portrait):
         raise SettingError(f"{manifests[0]!r} is a manifest; give it alone, its rows name portraits and recordings")
     if manifests:
-        return read_manifest(Path(manifests[0]))
+        return read_manifest(place_of(manifests[0]))
     if not arguments.portrait or not inputs:
         raise SettingError(
             "`sonic batch` needs a manifest, or --portrait and recordings or folders; see: sonic batch --help"
         )
-    return rows_of(arguments.portrait, inputs, {}, Path(arguments.out))
+    return rows_of(arguments.portrait, inputs, {}, place_of(arguments.out))
 
 
 def _defaults(arguments: argparse.Namespace) -> "Defaults":
-    from sonic.apps.batch.rows import Defaults
+    from sonic.apps.batch.inputs import Inputs
+    from sonic.apps.batch.rows import Defaults, consent_at
     from sonic.apps.cli.choose import chosen_values, stated_consent
     from sonic.apps.cli.config import defaults
 
     own = defaults()
     given = arguments.consent or own.consent
-    consent = stated_consent(arguments, given, arguments.subject or own.subject) if given else None
+    if given and isinstance(place := place_of(given), Url):
+        consent: Consent | None = consent_at(place, Inputs())
+    else:
+        consent = stated_consent(arguments, given, arguments.subject or own.subject) if given else None
     return Defaults(
         settings=chosen_values(arguments),
         consent=consent,
-        out=Path(arguments.out),
+        out=place_of(arguments.out),
         captions=arguments.captions or arguments.burn_in or arguments.karaoke,
         burn_in=arguments.burn_in,
         karaoke=arguments.karaoke,
