@@ -1,4 +1,4 @@
-"""Batches whose files lie in an object store: nothing shows before it is complete, a second call knows what is there."""
+"""Batches whose files lie in an object store: nothing shows before it is complete, a second call knows it."""
 
 import hashlib
 import json

@@ -26,10 +26,12 @@ examples:
   sonic batch lessons.jsonl -o videos/
   sonic batch --portrait teacher.jpg lessons/*/ -o videos/ --consent teacher.consent.json
   sonic batch --portrait teacher.jpg --speech lesson.{zh,en,es,ar}.mp3 --consent self --subject "Ada Example"
+  sonic batch s3://lessons/rows.jsonl -o s3://lessons/videos
 
 A row of a manifest has portrait and speech, and may have out, consent, subject, evidence, captions, burn_in, preset,
 platform, and any setting by its name. Manifests are JSON lines, CSV or YAML; a list of portraits or recordings stands
-for each of them. The language is taken from names such as lesson.zh.mp3.
+for each of them. The language is taken from names such as lesson.zh.mp3. Any file, the manifest and -o may be a URL of
+an object store (s3://, gs://, any protocol of fsspec): extra remote, and the store's package (s3fs, gcsfs).
 
 exit codes:
    0 all videos are there       17 some rows failed; the report says which, and why
@@ -46,8 +48,8 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     command.add_argument("inputs", nargs="*", metavar="MANIFEST|RECORDING|FOLDER", help="what to make")
     command.add_argument("--portrait", action="append", default=[], metavar="PHOTO", help="may be given several times")
     command.add_argument("--speech", nargs="+", default=[], metavar="FILE", help="recordings, or folders of them")
-    command.add_argument("-o", "--out", default="videos", metavar="FOLDER", help="folder of videos, results.jsonl and "
-                         "report.html (default: %(default)s)")  # fmt: skip
+    command.add_argument("-o", "--out", default="videos", metavar="FOLDER|URL", help="folder of videos, "
+                         "results.jsonl and report.html (default: %(default)s)")  # fmt: skip
     run = command.add_argument_group("how it runs")
     run.add_argument("--check", action="store_true", help="check all rows and stop")
     run.add_argument("--skip-bad", action="store_true", help="make the other rows where some cannot be made")
