@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -232,10 +233,15 @@ def test_the_command_tells_problems_and_exits_by_what_came(folder: Path, capsys:
     assert main(["batch", str(path), "--portrait", "x.png"]) == 2
 
 
-def test_workers_are_as_many_as_pay() -> None:
-    assert n_workers(1) == 1
-    assert 1 <= n_workers(1000) <= (os.cpu_count() or 1)
-    assert n_workers(1000, engine="svd") == 1
+def test_workers_are_as_many_as_pay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = plan_of(folder, *({"speech": "lesson0.wav", "out": f"out/{n}.mp4"} for n in range(9))).rows
+    assert n_workers(rows[:1]) == 1
+    assert 1 <= n_workers(rows) <= (os.cpu_count() or 1)
+    monkeypatch.setattr("sonic.apps.batch.workers.cores", lambda: 64)
+    monkeypatch.setattr("sonic.apps.batch.workers._free_bytes", lambda: 3 * 10**9)
+    large = [replace(row, settings=row.settings.replace(min_resolution=1080)) for row in rows]
+    assert 1 <= n_workers(large) < n_workers(rows) <= 9, "large pictures need more memory"
+    assert n_workers([replace(row, settings=row.settings.replace(engine="svd")) for row in rows]) == 1
 
 
 def test_rows_that_are_no_rows_say_so(tmp_path: Path) -> None:

@@ -73,6 +73,11 @@ class _RowActor:
             on_share=lambda share: None,
         )  # fmt: skip
 
+    def close(self) -> None:
+        """Leave nothing on its node: what ends an actor of Ray is a kill."""
+        self._session.close()
+        self._desk.close()
+
 
 class _Crew:
     """Actors, and the rows that they are at."""
@@ -82,6 +87,8 @@ class _Crew:
         self._waiting = sorted(rows, key=lambda row: str(row.portrait))
         self._tries: dict[int, int] = {}
         self._on_gpu = any(row.settings.engine != "light" for row in rows)
+        if self._on_gpu and not ray.cluster_resources().get("GPU"):
+            raise SonicError("the Ray cluster has no GPU, and the engine of these rows needs one; use --engine light")
         self._actors = [self._new() for _ in range(self._n_actors(workers))]
         self._busy: dict[Any, tuple[int, Row]] = {}
 
@@ -102,9 +109,16 @@ class _Crew:
                     if outcome is not None:
                         yield outcome
         finally:
-            for actor in self._actors:
-                with suppress(Exception):
-                    self._ray.kill(actor)
+            self._end(idle)
+
+    def _end(self, idle: Sequence[int]) -> None:
+        """All actors, those without a row in peace."""
+        with suppress(Exception):
+            closing = [self._actors[place].close.remote() for place in idle]
+            self._ray.wait(closing, num_returns=len(closing), timeout=_WAIT_S)
+        for actor in self._actors:
+            with suppress(Exception):
+                self._ray.kill(actor)
 
     def _outcome(self, reference: Any, place: int, row: Row) -> Outcome | None:
         """What came of a row; None if its actor died and the row is to be tried again."""

@@ -43,10 +43,15 @@ class Inputs:
     def __init__(self, folder: Path | None = None, most_bytes: int = CACHE_BYTES) -> None:
         self._given, self._most_bytes = folder, most_bytes
         self._stamps: dict[Url, str] = {}
+        self._there: dict[Url, bool] = {}
 
     def is_there(self, place: Place) -> bool:
-        """Whether there is such a file."""
-        return stores.stat(place) is not None if isinstance(place, Url) else place.is_file()
+        """Whether there is such a file; a store is asked once."""
+        if not isinstance(place, Url):
+            return place.is_file()
+        if place not in self._there:
+            self._there[place] = stores.stat(place) is not None
+        return self._there[place]
 
     def path(self, place: Place, max_bytes: int, error: type[SonicError] = MediaError) -> Path:
         """Where it can be read on this machine. Raises ``error`` if it cannot be had."""

@@ -14,7 +14,7 @@ from sonic.apps.batch.manifest import RawRow
 from sonic.apps.batch.outcome import Outcome
 from sonic.apps.batch.places import Place, Url
 from sonic.apps.batch.publish import standing
-from sonic.apps.batch.rows import Defaults, Row, key_of, row_of
+from sonic.apps.batch.rows import Defaults, Row, estimated_pixels, key_of, row_of
 from sonic.captions.fonts import font_for
 from sonic.engines import check_engine
 from sonic.errors import MediaError, OutputError, SonicError
@@ -32,7 +32,6 @@ SPARE_BYTES = 200_000_000
 PHOTOS_KEPT = 4
 """Decoded at a time: consents ask for the pixels, and a batch may have a thousand photos."""
 _UNKNOWN_S = 60.0
-_UNKNOWN_SIDE_PX = 1080
 
 Value = TypeVar("Value")
 
@@ -198,8 +197,7 @@ def _name(place: Place) -> str:
 
 def estimated_bytes(row: Row) -> float:
     """Of the finished files of a row."""
-    short = row.settings.min_resolution or _UNKNOWN_SIDE_PX
-    pixels = short * short * (16 / 9 if row.settings.framing in ("9:16", "16:9", "full") else 1)
+    pixels = estimated_pixels(row.settings)
     finer = 2 ** ((18 - row.settings.crf) / 6)
     return BYTES_PER_VIDEO + pixels * BYTES_PER_PIXEL_S * finer * (row.seconds or _UNKNOWN_S) + 16_000 * row.seconds
 

@@ -19,6 +19,7 @@ from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 CONSENT_SUFFIX = ".consent.json"
+_UNKNOWN_SIDE_PX = 1080
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,12 @@ def key_of(row: Row) -> str:
             "captions": asdict(row.style) if row.style else None,
         }
     )
+
+
+def estimated_pixels(settings: Settings) -> float:
+    """Of a picture of the video, as far as it is known before the photo is looked at."""
+    short = settings.min_resolution or _UNKNOWN_SIDE_PX
+    return short * short * (16 / 9 if settings.framing in ("9:16", "16:9", "full") else 1)
 
 
 def _refuse_unknown(values: Mapping[str, Any]) -> None:

@@ -150,7 +150,7 @@ def _generator(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
 
 def _local(workers: int | None) -> Runner:
     def run(rows: Sequence[Row], options: Options, on_share: OnShare) -> Iterator[Outcome]:
-        n = workers or n_workers(len(rows), engine=rows[0].settings.engine)
+        n = workers or n_workers(rows)
         return run_rows(rows, n, options, on_share)
 
     return run
