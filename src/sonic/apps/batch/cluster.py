@@ -52,6 +52,8 @@ def _join(ray: Any, address: str, workers: int | None) -> None:
         )  # fmt: skip
     except Exception as error:  # ray raises its own, ConnectionError and others
         reason = " ".join(str(error).split())[:200]
+        if address == LOCAL:
+            raise SonicError(f"Ray does not start on this machine ({reason}); try when it has less to do") from error
         raise SonicError(f"no Ray cluster answers at {address!r} ({reason}); start one, or use --ray local") from error
 
 
