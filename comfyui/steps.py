@@ -114,7 +114,13 @@ class SonicSvdOptions(io.ComfyNode):
             ),
             search_aliases=["SONICTLoader", "SVD", "official Sonic"],
             inputs=schemas.inputs(schemas.SVD_ONLY),
-            outputs=[schemas.SVD.Output("svd_options", display_name="svd_options")],
+            outputs=[
+                schemas.SVD.Output(
+                    "svd_options",
+                    display_name="svd_options",
+                    tooltip="For Sonic Inference or Sonic Talking Portrait.",
+                )
+            ],
         )
 
     @classmethod
