@@ -32,9 +32,10 @@ VIDEOS = """() => [...document.querySelectorAll('video')].map((video) => {
 PICTURES = """() => app.graph._nodes.filter((node) => node.comfyClass?.startsWith('Sonic')).flatMap((node) => {
   const box = document.querySelector(`[data-node-id="${node.id}"]`)
   const shown = box ? [...box.querySelectorAll('img')] : node.imgs ?? []
-  return shown.some((picture) => picture.naturalWidth > 1) ? [node.comfyClass] : []
+  const kept = (picture) => picture.naturalWidth > 1 && !picture.src.startsWith('blob:')
+  return shown.some(kept) ? [node.comfyClass] : []
 })"""
-"""Kinds of our nodes that show a picture which is there."""
+"""Kinds of our nodes that show a picture which is there, and is their own: a live one that stayed over it is a blob."""
 
 
 def browser_path() -> str | None:
