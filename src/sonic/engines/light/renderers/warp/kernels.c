@@ -392,7 +392,9 @@ static void shade_sample(const Scene *s, int part, const Surface *const p[3], co
     float wet = part == TOOTH ? shine16 * shine16 * shine4 : part == CHEEK ? 0.0f : 0.25f * shine16;
     if (part == TOOTH) tooth_colour(s, across, along, rgb);
     else soft_colour(s, part, across, along, rgb);
-    for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light;
+    static const float bounced[3] = {0.16f, -0.02f, -0.14f}; /* what reaches a shaded place comes off lips and cheeks */
+    float shaded = 1.0f - minf(light, 1.0f);
+    for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light * (1.0f + shaded * bounced[k]);
 }
 
 /* What of a pixel shows one triangle: how many samples, and the sum of their places. */
