@@ -2,7 +2,7 @@
 
 Pillow's parsers are loops in Python, and a file may hold millions of empty parts; a TIFF may name any number of strips
 that lie over one another. Such loops read the file and are ended by its ``Patience``. The libraries below Pillow decode
-in one go; for what they cost see MAX_PIXEL_SCANS in photo.py, and `bench/deadline.py`, which measures the worst of each.
+in one go; for what they cost see MAX_PIXEL_SCANS in photo.py, and `bench/deadline.py`, which measures the worst.
 """
 
 import io

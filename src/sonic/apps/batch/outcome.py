@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sonic.apps.batch.rows import Row
 from sonic.errors import OutputError
+from sonic.files import open_regular
 from sonic.pipeline.write import is_foreign
 
 RESULTS = "results.jsonl"
@@ -105,8 +105,11 @@ class Results:
 
 def _read(path: Path) -> dict[str, Outcome]:
     latest: dict[str, Outcome] = {}
+    lines: list[str] = []
     try:
-        lines: Iterable[str] = path.read_text("utf-8", "replace").splitlines() if path.exists() else ()
+        if os.path.lexists(path):
+            with open_regular(path) as file:
+                lines = file.read().decode("utf-8", "replace").splitlines()
     except OSError as error:
         raise OutputError(f"{str(path)!r} cannot be read ({error.strerror}); choose another folder") from error
     for line in lines:
