@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from special_files import special
 
 import sonic
 from sonic import demo
@@ -255,3 +256,38 @@ def test_a_recording_of_one_word_or_none_has_its_captions(tmp_path: Path) -> Non
         path.write_text(text, encoding="utf-8")
         cues = timed(read_captions(path), sound, lambda line: None).cues
         assert len(cues) == 1 and cues[0].begin_s < cues[0].end_s <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.srt", f"{'9' * 400}:00:00,000 --> {'9' * 401}:00:01,000\nhi\n"),
+        ("a.srt", f"{'9' * 5000}:00:00,000 --> {'9' * 5001}:00:01,000\nhi\n"),
+        ("a.vtt", "1" * 1_000_000),
+        ("a.vtt", f"00:00:00.000{' ' * 1_000_000}00:00:01.000\nhi\n"),
+    ],
+    ids=["hours beyond all numbers", "digits beyond all texts", "a line of digits", "a line of spaces"],
+)
+def test_subtitles_without_end_are_refused_at_once(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(MediaError, match="hold no times"):
+        read_captions(tmp_path / name)
+
+
+def test_a_word_of_a_million_letters_is_read_in_one_go(tmp_path: Path) -> None:
+    """Each letter was compared with all before it."""
+    (tmp_path / "a.txt").write_text("a" * 1_000_000 + " \u4f60" + "!" * 100_000 + "b")
+    assert [len(unit.text) for unit in read_captions(tmp_path / "a.txt").units] == [1_000_000, 100_001, 1]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "missing", "endless device"])
+def test_whatever_is_named_as_a_font_is_looked_at_and_refused(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="cannot be used"):
+        font_for("text", str(special(kind, tmp_path)))
+
+
+def test_a_pipe_where_captions_go_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("hello")
+    special("pipe", tmp_path).rename(tmp_path / "out.vtt")
+    with pytest.raises(OutputError, match=r"out.vtt' exists and no earlier job made it"):
+        CaptionRequest(tmp_path / "text.txt").read(tmp_path / "out.mp4")

@@ -13,12 +13,15 @@ from PIL import ImageFont, features
 
 from sonic.captions.script import is_rtl
 from sonic.errors import InstallError, SettingError
+from sonic.files import open_regular
 
 _PREFERRED = ("notosans", "noto sans", "sourcehan", "dejavusans")
 _BOLD = ("bold", "semibold", "medium")
 _SLANTED = ("italic", "oblique", "serif", "mono", "condensed", "black", "thin", "light")
 _LETTERS = 4000
 """Of a text, as many as are looked up in a font."""
+MAX_FONT_BYTES = 256 * 1024 * 1024
+"""Of a font file; collections with all of Chinese, Japanese and Korean have some 120 MB."""
 PILLOWS = ""
 """Instead of a path: the font inside Pillow."""
 _IN_NO_FONT = "\U0010fffe"
@@ -64,10 +67,11 @@ def direction(text: str) -> str | None:
 
 def _checked(path: str, letters: frozenset[str]) -> str:
     try:
-        ImageFont.truetype(path, 12)
+        _open(path, 12, ImageFont.Layout.BASIC)
         missing = _missing(path, letters)
     except (OSError, ValueError) as error:
-        raise SettingError(f"caption font {path!r} cannot be used ({error}); give a TTF or OTF file") from error
+        reason = getattr(error, "strerror", None) or error
+        raise SettingError(f"caption font {path!r} cannot be used ({reason}); give a TTF or OTF file") from error
     if missing:
         shown = "".join(sorted(missing)[:5])
         raise SettingError(f"caption font {path!r} lacks {shown}; give one that has the letters of the captions")
@@ -128,6 +132,7 @@ def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], 
 
 def _open(path: str, size_px: int, engine: ImageFont.Layout) -> ImageFont.FreeTypeFont:
     if path != PILLOWS:
+        open_regular(path, MAX_FONT_BYTES).close()  # FreeType would wait for a pipe
         return ImageFont.truetype(path, size_px, layout_engine=engine)
     own = ImageFont.load_default(size_px)
     if not isinstance(own, ImageFont.FreeTypeFont):

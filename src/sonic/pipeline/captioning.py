@@ -7,12 +7,13 @@ from sonic.captions import Captions, Script, read_captions, timed
 from sonic.captions.draw import CaptionStyle
 from sonic.captions.formats import NOTE, to_srt, to_vtt
 from sonic.errors import OutputError
-from sonic.files import atomic_write
+from sonic.files import atomic_write, open_regular
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Prepared
 from sonic.types import Opening
 
 SUFFIXES = (".vtt", ".srt")
+_HEAD_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def caption_paths(out: Path) -> tuple[Path, ...]:
 def _is_ours(out: Path) -> bool:
     """Whether captions beside this video are of an earlier job: the WebVTT says so."""
     try:
-        with open(out.with_suffix(".vtt"), encoding="utf-8", errors="replace") as file:
-            return NOTE in file.read(200)
+        with open_regular(out.with_suffix(".vtt")) as file:
+            return NOTE.encode() in file.read(_HEAD_BYTES)
     except OSError:
         return False

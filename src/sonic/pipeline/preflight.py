@@ -46,7 +46,7 @@ def request_permit(
     """
     if out is not None:
         check_output(out, *inputs, overwrite=overwrite)
-    if not isinstance(consent, Consent):
+    if type(consent) is not Consent:
         raise ConsentError(f"consent is {consent!r}; every video needs one, give a sonic.Consent")
     signer = identity()
     policy = active()

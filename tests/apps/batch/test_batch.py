@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from small_videos import save_sound, tone
+from special_files import special
 
 from sonic import demo
 from sonic.apps.batch.desk import Desk
@@ -24,7 +25,7 @@ from sonic.apps.batch.run import Batch, run_batch
 from sonic.apps.batch.work import make
 from sonic.apps.batch.workers import Options, n_workers, run_rows
 from sonic.apps.cli.main import main
-from sonic.errors import SettingError
+from sonic.errors import OutputError, SettingError
 from sonic.session import Session
 
 QUICK = {"min_resolution": 128, "inference_steps": 1, "fps": 15, "duration": 0.4}
@@ -251,3 +252,23 @@ def test_rows_that_are_no_rows_say_so(tmp_path: Path) -> None:
     assert [where for where, _ in plan.problems] == ["line 1", "line 2", "line 3", "line 4"]
     assert not plan.rows
     assert isinstance(read_manifest(path)[0], RawRow)
+
+
+def test_a_few_lines_that_stand_for_any_number_of_rows_are_refused(tmp_path: Path) -> None:
+    """A matrix of 9 million rows from 30 kB; and YAML whose aliases stand for a thousand million words."""
+    matrix = tmp_path / "matrix.jsonl"
+    matrix.write_text(json.dumps({"portrait": ["p.png"] * 3000, "speech": ["s.wav"] * 3000}))
+    assert "stands for 9000000 rows" in read_manifest(matrix)[0].problem
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    laughs = tmp_path / "laughs.yaml"
+    laughs.write_text(f"a0: &a0 [{', '.join('x' * 10)}]\n{levels}rows: [*a8]\n")
+    assert read_manifest(laughs)[0].problem == "is list; write an object with portrait and speech"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_what_lies_where_the_results_go_is_looked_at_first(kind: str, tmp_path: Path) -> None:
+    special(kind, tmp_path).rename(tmp_path / "results.jsonl") if kind != "loop" else (
+        tmp_path / "results.jsonl"
+    ).symlink_to("results.jsonl")
+    with pytest.raises(OutputError, match="cannot be"):
+        Results(tmp_path / "results.jsonl")

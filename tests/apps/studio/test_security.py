@@ -229,3 +229,20 @@ def test_any_path_stays_inside(client: Client, path: str) -> None:
     for root in ("/static/", "/api/v1/media/", "/"):
         answer = client.get(root + path.replace("#", ""))
         assert answer.status in (200, 400, 404, 405, 307) and b"root:" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"settings": {"fps": NaN}}',
+        '{"settings": {"duration": -Infinity}}',
+        '{"settings": {"language": "\\ud800"}}',
+        '{"title": "\\udfff"}',
+        '{"photo": ' + "[" * 50_000,
+        '{"seed": ' + "9" * 10_000 + "}",
+    ],
+    ids=["NaN", "Infinity", "half a character", "the other half", "deep", "a number of ten thousand digits"],
+)
+def test_json_that_nobody_can_keep_is_refused(text: str, client: Client) -> None:
+    answer = client.call("POST", "jobs", text.encode(), Content_Type="application/json")
+    assert (answer.status, answer.error) == (422, "the body is not JSON")

@@ -14,7 +14,7 @@ from typing import Protocol
 from sonic.apps.batch import stores
 from sonic.apps.batch.places import Place, Url
 from sonic.errors import OutputError, SonicError
-from sonic.files import atomic_write
+from sonic.files import atomic_write, open_regular
 
 PART_BYTES = 256 * 1024
 """An object of lines that is larger than this is written no more, and another begun."""
@@ -60,7 +60,10 @@ class _OnDisk:
 
     def read(self) -> str:
         try:
-            return self._path.read_text("utf-8", "replace") if self._path.exists() else ""
+            if not os.path.lexists(self._path):
+                return ""
+            with open_regular(self._path) as file:
+                return file.read().decode("utf-8", "replace")
         except OSError as error:
             raise OutputError(
                 f"{str(self._path)!r} cannot be read ({error.strerror}); choose another folder"

@@ -9,6 +9,7 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,12 +130,14 @@ def _rows(where: str, values: Any, base: Place) -> Iterable[RawRow]:
     if isinstance(values, SonicError):
         return [RawRow(where, {}, base, str(values))]
     if not isinstance(values, Mapping):
-        return [RawRow(where, {}, base, f"is {values!r:.60}; write an object with portrait and speech")]
+        return [RawRow(where, {}, base, f"is {_shown(values)}; write an object with portrait and speech")]
     lists = {name: values[name] for name in ("portrait", "speech") if isinstance(values.get(name), list)}
     if not lists:
         return [RawRow(where, dict(values), base)]
     if values.get("out") is not None:
         return [RawRow(where, {}, base, "names one out for a list of inputs; leave out out, or write single rows")]
+    if (n := math.prod(map(len, lists.values()))) > MAX_ROWS:
+        return [RawRow(where, {}, base, f"stands for {n} rows; at most {MAX_ROWS} are made, split it")]
     choices = itertools.product(*(enumerate(given, 1) for given in lists.values()))
     return [
         RawRow(
@@ -144,6 +147,11 @@ def _rows(where: str, values: Any, base: Place) -> Iterable[RawRow]:
         )
         for choice in choices
     ]
+
+
+def _shown(value: Any) -> str:
+    """A value for a message; what holds others by its kind alone, for YAML lets a few lines stand for any number."""
+    return type(value).__name__ if isinstance(value, list | set) else f"{value!r:.60}"
 
 
 def _jsonl(text: str, name: str) -> Iterator[tuple[str, Any]]:

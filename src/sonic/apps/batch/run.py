@@ -1,5 +1,6 @@
 """A batch from manifest to report: what is missing is made, everything is written down as it happens."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
@@ -12,6 +13,7 @@ from sonic.apps.batch.report import write_report
 from sonic.apps.batch.rows import Row
 from sonic.apps.batch.workers import Options, n_workers, run_rows
 from sonic.errors import OutputError
+from sonic.files import open_regular
 
 REPORT = "report.html"
 REPORT_EVERY_S = 60.0
@@ -161,7 +163,9 @@ def _made(folder: Place) -> Place:
         return folder  # nothing to make; the claim is written there
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / RESULTS, "ab"):
+        if os.path.lexists(results := folder / RESULTS):
+            open_regular(results).close()  # a pipe would be waited for
+        with open(results, "ab"):
             return folder
     except OSError as error:
         raise OutputError(f"{str(folder)!r} cannot be written ({error.strerror}); choose another folder: -o") from error

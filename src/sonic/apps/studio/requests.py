@@ -35,12 +35,18 @@ async def body_of(request: Request) -> dict[str, Any]:
         if len(data) > MAX_JSON_BYTES:
             raise Refused(413, "TooLarge", f"at most {MAX_JSON_BYTES // 1024} kB of JSON are read")
     try:
-        values = json.loads(data)
+        values = json.loads(data, parse_constant=_no_number)
+        json.dumps(values, ensure_ascii=False).encode("utf-8")  # half a character can be escaped, and not be kept
     except (ValueError, RecursionError) as error:
         raise Refused(422, "NotJson", "the body is not JSON") from error
     if not isinstance(values, dict):
         raise Refused(422, "NotJson", "the body must be a JSON object")
     return values
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(word)
 
 
 def text_in(values: dict[str, Any], name: str, *, needed: bool = True) -> str:
