@@ -35,7 +35,7 @@ def test_nothing_is_translated_that_nobody_says() -> None:
     stale = [
         english
         for english in CATALOGUE
-        if not english.startswith((*OF_THE_SYSTEM, "a ", "an "))
+        if not english.startswith((*OF_THE_SYSTEM, "a playlist", "a damaged"))
         for part in english.split("{}")
         if is_sentence(part) and part.strip().removeprefix("it ") not in said
     ]
@@ -61,18 +61,18 @@ def test_every_gap_is_filled_and_no_other() -> None:
          "录音 'a; of 2 s.wav' 已损坏：2.0 秒中只有 1.0 秒可以解码；请重新保存或导出"),
         ("recording 'x.mid' is a MIDI file (it holds notes and no sound; export it as WAV), by its content; give a "
          "WAV, MP3, FLAC, OGG, AAC, M4A/MP4, WebM or MKV file",
-         "录音 'x.mid' 按内容是 MIDI 文件（它只有音符而没有声音；请导出为 WAV）；请给出 WAV、MP3、FLAC、OGG、AAC、M4A/MP4、WebM "
-         "或 MKV 文件"),
+         "录音 'x.mid' 按内容是 MIDI 文件（它只有音符而没有声音；请导出为 WAV）；请给出 WAV、MP3、FLAC、OGG、AAC、M4A/"
+         "MP4、WebM 或 MKV 文件"),
         ("the policy /etc/p.toml requires an evidence file (--evidence-file); it allows consents of 30 days, not of 90 "
          "(--expires); make one that fits: sonic consent new",
-         "政策 /etc/p.toml 要求凭证文件（--evidence-file）；并且允许 30 天的授权，不允许 90 天（--expires）；请填写符合要求的授权："
-         "sonic consent new"),
+         "政策 /etc/p.toml 要求凭证文件（--evidence-file）；并且允许 30 天的授权，不允许 90 天（--expires）；"
+         "请填写符合要求的授权：sonic consent new"),
         ("the consent of Ada (1f) is limited to language en; say what this video is: --language en",
          "Ada 的授权（1f）限于语言：en；请说明此视频的：--language en"),
         ("dynamic_scale 1.5: 0.8 to 1.2 is recommended; below 0.8 the mouth hardly opens, above 1.2 it looks overdone",
          "dynamic_scale 1.5：推荐 0.8 至 1.2；低于 0.8 嘴几乎不张开，高于 1.2 显得夸张"),
-        ("signed with this machine's own key; says: made or changed with AI, with Sonic 1, on 2026-01-02 03:04 UTC (its "
-         "own clock says); unchanged",
+        ("signed with this machine's own key; says: made or changed with AI, with Sonic 1, on 2026-01-02 03:04 UTC "
+         "(its own clock says); unchanged",
          "由本机密钥签名；其中写明：由 AI 生成或修改，使用 Sonic 1，于 2026-01-02 03:04 UTC（依其自身时钟）；未被改动"),
         ("nobody wrote words for this sentence", "nobody wrote words for this sentence"),
     ],

@@ -20,12 +20,12 @@ export function tell(error: unknown): void {
 
 /** What went wrong, where it belongs. */
 export function failureBox(error: { kind: string; message: string }): HTMLElement {
-  return h("div", { class: "notice error", role: "alert" }, icon("warn"), h("div", {}, h("strong", {}, told(`kind_${error.kind}`, t("error_kind"))), h("p", { lang: "en" }, error.message)))
+  return h("div", { class: "notice error", role: "alert" }, icon("warn"), h("div", {}, h("strong", {}, told(`kind_${error.kind}`, t("error_kind"))), h("p", {}, error.message)))
 }
 
 export function noticeBox(title: string, lines: string[]): HTMLElement | null {
   if (!lines.length) return null
-  return h("div", { class: "notice warn" }, icon("warn"), h("div", {}, h("strong", {}, title), h("ul", { lang: "en" }, lines.map((line) => h("li", {}, line)))))
+  return h("div", { class: "notice warn" }, icon("warn"), h("div", {}, h("strong", {}, title), h("ul", {}, lines.map((line) => h("li", {}, line)))))
 }
 
 export const ACCEPT = { photo: "image/*", speech: "audio/*,video/*,.mka,.amr,.opus", captions: ".txt,.srt,.vtt", video: "video/*,image/*,audio/*", evidence: "" }

@@ -236,7 +236,7 @@ class Create {
       replace(this.tools)
       replace(this.foot)
       const pick = async () => this.takePhoto((await choose(ACCEPT.photo))[0] ?? null)
-      return replace(this.stage, h("div", { class: "empty" }, icon("person"), h("h1", {}, t("drop_photo")), h("p", {}, t("or_choose")), h("div", { class: "row wrap center" }, button(t("choose_photo"), () => void pick(), { kind: "primary", icon: "upload" }), button(t("try_demo"), () => void this.demo(), { icon: "spark" })), h("p", { class: "quiet" }, t("example_note"))))
+      return replace(this.stage, h("div", { class: "empty first" }, icon("person"), h("h1", {}, t("drop_photo")), h("p", {}, t("or_choose")), h("div", { class: "row wrap center" }, button(t("choose_photo"), () => void pick(), { kind: "primary", icon: "upload" }), button(t("try_demo"), () => void this.demo(), { icon: "spark" })), h("p", { class: "quiet" }, t("example_note"))))
     }
     const modes: [string, string][] = [["photo", t("photo_view")], ["preview", t("preview_view")]]
     replace(this.tools, segmented(t("preview_view"), modes, this.mode, (mode) => { this.mode = mode as "photo" | "preview"; this.showStage(); if (mode === "preview" && !this.preview) void this.makePreview() }),

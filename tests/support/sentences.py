@@ -15,23 +15,24 @@ ALL_READ = (
     "faces/quality.py", "faces/framing.py", "faces/detect.py", "faces/portrait.py", "media/tracks.py",
     "media/kinds.py", "media/photo.py", "captions/timing.py", "pipeline/captioning.py",
     "provenance/consent/check.py", "provenance/consent/terms.py", "provenance/policy.py", "settings/table.py",
+    "apps/studio/problems.py",
 )  # fmt: skip
 """Modules in which sentences are put together before they are raised or told."""
-SAID = {name for name, kind in vars(errors).items() if isinstance(kind, type)} | {"Refused", "missing", "Problem"}
+SAID = {name for name, kind in vars(errors).items() if isinstance(kind, type)} | {"Refused", "Missing", "Problem"}
 FEWEST_WORDS = 2
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:
     """Path below sonic, and what is in it."""
     for path in sorted(ROOT.rglob("*.py")):
-        name = path.relative_to(ROOT).as_posix()
-        if not name.startswith(NOT_READ):
-            yield name, ast.parse(path.read_text("utf-8"))
+        yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text("utf-8"))
 
 
 def sentences() -> Iterator[tuple[str, str]]:
     """(where, template) of everything that a front end may show, with {} for each value."""
     for name, tree in modules():
+        if name.startswith(NOT_READ):
+            continue
         found = _templates(tree) if name in ALL_READ else _templates_said(tree)
         yield from ((f"{name}:{line}", text) for line, text in found if is_sentence(text))
 

@@ -9,14 +9,14 @@ import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from sonic import demo
 from sonic.apps.studio import consents
 from sonic.apps.studio.config import UPLOAD_BYTES
 from sonic.apps.studio.library import Library
 from sonic.apps.studio.problems import Refused
-from sonic.apps.studio.requests import body_of, file_response, number_in, studio_of, text_in, user_of
+from sonic.apps.studio.requests import answered, body_of, file_response, number_in, studio_of, text_in, user_of
 from sonic.apps.studio.store import Row
 from sonic.apps.studio.work import smaller
 from sonic.media.cut import cut_sound
@@ -46,29 +46,30 @@ async def begin(request: Request) -> Response:
     name, kind = text_in(values, "name"), text_in(values, "kind")
     row = await run_in_threadpool(studio.library.begin, user_of(request), kind, name, n_bytes)
     answer = {"id": row["id"], "offset": 0, "bytes": n_bytes, "chunk_bytes": studio.config.chunk_bytes}
-    return JSONResponse(answer, 201, headers={"Location": f"/api/v1/uploads/{row['id']}"})
+    return answered(request, answer, 201, headers={"Location": f"/api/v1/uploads/{row['id']}"})
 
 
 def offset(request: Request) -> Response:
     """GET /uploads/{id}"""
     library = studio_of(request).library
     row = library.partial(user_of(request), request.path_params["id"])
-    return JSONResponse(_progress(library, row))
+    return answered(request, _progress(library, row))
 
 
 async def receive(request: Request) -> Response:
     """PUT /uploads/{id}: a piece; the last one is answered with the media."""
     library = studio_of(request).library
     row = await run_in_threadpool(library.partial, user_of(request), request.path_params["id"])
-    if row["state"] == "ready":
-        return JSONResponse(_progress(library, row))
+    if library.offset(row) == row["bytes"]:  # the answer to the last piece was lost
+        row = await run_in_threadpool(library.finish, row)
+        return answered(request, _progress(library, row))
     match = _RANGE.fullmatch(request.headers.get("content-range", ""))
     if match is None or int(match[3]) != row["bytes"] or int(match[1]) > int(match[2]):
         raise Refused(422, "BadRange", f"send Content-Range: bytes FIRST-LAST/{row['bytes']}")
     await _taken(request, library, row, int(match[1]), int(match[2]) + 1)
     if library.offset(row) == row["bytes"]:
         row = await run_in_threadpool(library.finish, row)
-    return JSONResponse(_progress(library, row))
+    return answered(request, _progress(library, row))
 
 
 def drop(request: Request) -> Response:
@@ -94,7 +95,7 @@ async def add(request: Request) -> Response:
         library.remove(row)
         raise
     row = await run_in_threadpool(library.finish, row)
-    return JSONResponse(shown(row), 201, headers={"Location": f"/api/v1/media/{row['id']}"})
+    return answered(request, shown(row), 201, headers={"Location": f"/api/v1/media/{row['id']}"})
 
 
 def list_(request: Request) -> Response:
@@ -103,12 +104,14 @@ def list_(request: Request) -> Response:
     if kind not in UPLOAD_BYTES:
         raise Refused(422, "BadRequest", f"kind is {kind[:40]!r}; choose one of {', '.join(UPLOAD_BYTES)}")
     limit = number_in(request.query_params.get("limit"), "limit", 50, 1, 200)
-    return JSONResponse({"media": [shown(r) for r in studio_of(request).library.list(user_of(request), kind, limit)]})
+    return answered(
+        request, {"media": [shown(r) for r in studio_of(request).library.list(user_of(request), kind, limit)]}
+    )
 
 
 def show(request: Request) -> Response:
     """GET /media/{id}"""
-    return JSONResponse(shown(_row(request)))
+    return answered(request, shown(_row(request)))
 
 
 def file(request: Request) -> Response:
@@ -135,7 +138,7 @@ def inspection(request: Request) -> Response:
     asked = {name: _number_or_text(name, query[name]) for name in _FRAMING if query.get(name)}
     seen = inspected(load_photo(studio_of(request).library.path(row)), Settings().replace(**asked)).to_dict()
     del seen["picture"]
-    return JSONResponse(seen)
+    return answered(request, seen)
 
 
 def sound(request: Request) -> Response:
@@ -146,7 +149,7 @@ def sound(request: Request) -> Response:
     speech = load_speech(studio_of(request).library.path(row), notices.append, audio_track=number)
     peaks = envelope(speech.samples, N_PEAKS)
     about = {"duration_s": round(speech.duration_s, 3), "track": speech.sound.track, "tracks": row["about"]["tracks"]}
-    return JSONResponse(about | {"notices": notices, "peaks": peaks})
+    return answered(request, about | {"notices": notices, "peaks": peaks})
 
 
 async def cut(request: Request) -> Response:
@@ -158,7 +161,7 @@ async def cut(request: Request) -> Response:
     if not numbers or (track is not None and type(track) is not int):
         raise Refused(422, "BadRequest", "start_s and end_s must be seconds, track a whole number")
     made = await run_in_threadpool(_cut, studio_of(request).library, row, float(start or 0), float(end or 0), track)
-    return JSONResponse(shown(made), 201)
+    return answered(request, shown(made), 201)
 
 
 def demo_media(request: Request) -> Response:
@@ -169,7 +172,9 @@ def demo_media(request: Request) -> Response:
         for kind, path in (("photo", demo.PORTRAIT), ("speech", demo.SPEECH))
     }
     consent = consents.of_demo(studio.store, owner)
-    return JSONResponse({kind: shown(row) for kind, row in kept.items()} | {"consent": consents.summary(consent)}, 201)
+    return answered(
+        request, {kind: shown(row) for kind, row in kept.items()} | {"consent": consents.summary(consent)}, 201
+    )
 
 
 async def _taken(request: Request, library: Library, row: Row, first: int, last: int) -> None:

@@ -4,10 +4,11 @@ import json
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from sonic.apps.studio.problems import Refused
 from sonic.apps.studio.studio import Studio
+from sonic.apps.studio.words import language_of, spoken
 
 MAX_JSON_BYTES = 256 * 1024
 LONGEST_TITLE = 200
@@ -41,6 +42,18 @@ async def body_of(request: Request) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise Refused(422, "NotJson", "the body must be a JSON object")
     return values
+
+
+def language_in(request: Request) -> str:
+    """The language in which the answer speaks."""
+    return language_of(request.headers, request.query_params)
+
+
+def answered(
+    request: Request, values: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """These values as JSON, sentences in the language of the request."""
+    return JSONResponse(spoken(values, language_in(request)), status, headers)
 
 
 def text_in(values: dict[str, Any], name: str, *, needed: bool = True) -> str:

@@ -88,7 +88,7 @@ def _page(name: str, type_: str = "text/html; charset=utf-8") -> Callable[[Reque
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return Refused(status, "HttpError", str(detail)).response()
+    return answer(request, Refused(status, "HttpError", str(detail)))
 
 
 def _sonic_errors() -> dict[Any, Any]:

@@ -102,12 +102,16 @@ class Store:
             self._db.execute("COMMIT")
 
     def claim(self, lane: str) -> Row | None:
-        """The job of this lane that waits longest; it is running now."""
+        """The job of this lane whose turn it is; it is running now.
+
+        Users take turns: it is that of the user who was served longest ago, and of one user the one that waits longest.
+        """
         return next(
             iter(
                 self.rows(
                     "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ? WHERE id = (SELECT id "
-                    "FROM jobs WHERE lane = ? AND state = 'queued' ORDER BY number LIMIT 1) RETURNING *",
+                    "FROM jobs AS waiting WHERE lane = ? AND state = 'queued' ORDER BY (SELECT max(started_at) FROM "
+                    "jobs WHERE owner = waiting.owner AND lane = waiting.lane), number LIMIT 1) RETURNING *",
                     now(),
                     lane,
                 )
