@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -39,7 +39,13 @@ def application(studio: Studio) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Access, config=studio.config, store=studio.store)],
-        exception_handlers={Exception: answer, Refused: answer, HTTPException: _http_error, **_sonic_errors()},
+        exception_handlers={
+            Exception: answer,
+            Refused: answer,
+            HTTPException: _http_error,
+            ClientDisconnect: _left,
+            **_sonic_errors(),
+        },  # fmt: skip
     )
     app.state.studio = studio
     return app
@@ -89,6 +95,11 @@ def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
     return answer(request, Refused(status, "HttpError", str(detail)))
+
+
+def _left(request: Request, error: Exception) -> Response:
+    """To a client that is gone: nobody reads it, and it is no fault."""
+    return Response(status_code=400)
 
 
 def _sonic_errors() -> dict[Any, Any]:

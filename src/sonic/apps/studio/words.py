@@ -27,7 +27,7 @@ def spoken(values: Any, language: str) -> Any:
         return values
     if isinstance(values, dict):
         return {
-            name: _said(value, language) if name in SENTENCES or value in _OURS.get(name, ()) else spoken(value, language)
+            name: (_said if name in SENTENCES or value in _OURS.get(name, ()) else spoken)(value, language)
             for name, value in values.items()
         }
     return [spoken(value, language) for value in values] if isinstance(values, list) else values
