@@ -45,7 +45,7 @@ def application(studio: Studio) -> Starlette:
             HTTPException: _http_error,
             ClientDisconnect: _left,
             **_sonic_errors(),
-        },  # fmt: skip
+        },
     )
     app.state.studio = studio
     return app
