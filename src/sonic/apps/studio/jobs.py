@@ -116,8 +116,7 @@ class Queue:
         """A finished job and its files are gone; its line in the audit log stays. Raises Refused 409 for another."""
         if row["state"] in ACTIVE:
             raise Refused(409, "JobActive", "the job is not finished; cancel it first")
-        self._store.remove("jobs", row["id"])
-        shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+        self._store.remove("jobs", row["id"], self._folder / row["id"])
         self._hub.tell(row["owner"], row["id"], {"id": row["id"], "state": "deleted"})
 
     def shown(self, row: Row) -> dict[str, Any]:
@@ -266,8 +265,7 @@ class Queue:
     def _forget(self, owner: str, kind: str) -> None:
         query = "SELECT * FROM jobs WHERE owner = ? AND kind = ? AND state NOT IN ('queued', 'running') "
         for row in self._store.rows(f"{query} ORDER BY number DESC LIMIT -1 OFFSET ?", owner, kind, KEPT[kind]):
-            self._store.remove("jobs", row["id"])
-            shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+            self._store.remove("jobs", row["id"], self._folder / row["id"])
 
 
 def _unlink(path: Path) -> None:

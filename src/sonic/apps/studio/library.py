@@ -72,10 +72,14 @@ class Library:
         check_room(self._store, self._config, owner, n_bytes)
         self._check_room(n_bytes)
         id_ = new_id()
-        (self._folder / id_).mkdir()
-        (self._folder / id_ / PART).touch()
         row = {"id": id_, "owner": owner, "kind": kind, "name": safe_name(name), "bytes": n_bytes, "state": "partial"}
-        return self._added(row)
+        try:
+            (self._folder / id_).mkdir()
+            (self._folder / id_ / PART).touch()
+            return self._added(row)
+        except (OSError, OutputError):
+            shutil.rmtree(self._folder / id_, ignore_errors=True)
+            raise
 
     def get(self, owner: str, id_: str, *kinds: str) -> Row:
         """The complete media of this owner. Raises Refused 404."""
@@ -155,7 +159,11 @@ class Library:
     def keep(self, owner: str, kind: str, name: str, source: Path) -> Row:
         """A copy of a file of this machine as if it had been uploaded."""
         row = self.begin(owner, kind, name, source.stat().st_size)
-        shutil.copyfile(source, self.path(row))
+        try:
+            shutil.copyfile(source, self.path(row))
+        except OSError:
+            self.remove(row)
+            raise
         return self.finish(row)
 
     def scratch(self, name: str) -> Path:
@@ -170,8 +178,7 @@ class Library:
 
     def remove(self, row: Row) -> None:
         """It is gone."""
-        self._store.remove("media", row["id"])
-        shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+        self._store.remove("media", row["id"], self._folder / row["id"])
 
     def sweep(self) -> None:
         """Remove folders that no row knows: what a kill left between the two."""
@@ -181,6 +188,9 @@ class Library:
                 shutil.rmtree(folder, ignore_errors=True)
         for row in self._store.rows("SELECT * FROM media WHERE state = 'partial'"):
             if not (self._folder / row["id"] / PART).exists():
+                self.remove(row)
+        for row in self._store.rows("SELECT * FROM media WHERE state = 'ready'"):
+            if not self.path(row).exists():  # deleted on a full disk, and killed before that was noted
                 self.remove(row)
 
     def _added(self, row: Row) -> Row:
