@@ -1,8 +1,10 @@
 """Reading requests: bounded JSON bodies, checked values, the parts of the studio."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
@@ -12,6 +14,7 @@ from sonic.apps.studio.words import language_of, spoken
 
 MAX_JSON_BYTES = 256 * 1024
 LONGEST_TITLE = 200
+T = TypeVar("T")
 
 
 def studio_of(request: Request) -> Studio:
@@ -54,6 +57,11 @@ def answered(
 ) -> JSONResponse:
     """These values as JSON, sentences in the language of the request."""
     return JSONResponse(spoken(values, language_in(request)), status, headers)
+
+
+async def looked_at(request: Request, work: Callable[..., T], *arguments: Any) -> T:
+    """What decodes a whole photo or recording, in a thread; few at a time, for each may need hundreds of megabytes."""
+    return await to_thread.run_sync(work, *arguments, limiter=request.app.state.looking)
 
 
 def text_in(values: dict[str, Any], name: str, *, needed: bool = True) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,6 +25,8 @@ from sonic.errors import SettingError
 
 PAGE = Path(__file__).parent / "page"
 GRACE_S = 2
+LOOKING = 3
+"""Photos and recordings that are decoded at once for requests."""
 
 
 def application(studio: Studio) -> Starlette:
@@ -47,7 +50,7 @@ def application(studio: Studio) -> Starlette:
             **_sonic_errors(),
         },
     )
-    app.state.studio = studio
+    app.state.studio, app.state.looking = studio, CapacityLimiter(LOOKING)
     return app
 
 
