@@ -108,13 +108,13 @@ def test_no_address_gives_what_belongs_to_another(tmp_path: Path) -> None:
 
 def _heard(client: Client, text: str, during: Callable[[], object]) -> None:
     """Wait until a stream of events holds this text. Raises TimeoutError after a second."""
-    stream = socket.create_connection(("127.0.0.1", client.port), timeout=1)
     request = f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {client.token}\r\n\r\n"
-    stream.sendall(request.encode())
-    got = stream.recv(4096)
-    during()
-    while text.encode() not in got:
-        got += stream.recv(4096)
+    with socket.create_connection(("127.0.0.1", client.port), timeout=1) as stream:
+        stream.sendall(request.encode())
+        got = stream.recv(4096)
+        during()
+        while text.encode() not in got:
+            got += stream.recv(4096)
 
 
 @pytest.mark.parametrize("title", ["../../../x", "/etc/x", "a\x00b\r\nX: y", "<b>", "." * 50, "CON", "名" * 200])
