@@ -24,6 +24,7 @@ from sonic.motion import (
     scale_mouth,
     scale_rest,
     smooth,
+    start_at_rest,
 )
 
 CHANNELS = ("shape", "lip_gap", "lids", "gaze", "pose_deg", "shift")
@@ -202,6 +203,20 @@ def test_lips_do_not_speak_on_in_a_pause() -> None:
     there, before = (np.abs(np.diff(x[34:46], 2)).max() for x in (out.lip_gap, gap))
     assert there < 0.1 * before
     assert np.array_equal(out.lip_gap[speaking], gap[speaking])
+
+
+@pytest.mark.parametrize("first_word", [1, 4, 20, None])
+def test_a_video_begins_as_its_photo_unless_it_begins_in_a_word(first_word: int | None) -> None:
+    motion, speaking = random_motion(5), np.zeros(60, bool)
+    if first_word is not None:
+        speaking[first_word:] = True
+    out = start_at_rest(motion, speaking)
+    assert not out.lip_gap[0] and not out.shape[0, MOUTH].any()
+    full = min(8, first_word or 8)
+    assert np.array_equal(out.lip_gap[full:], motion.lip_gap[full:])
+    assert np.array_equal(out.shape[:, BROWS], motion.shape[:, BROWS])
+    at_once = start_at_rest(motion, np.ones(60, bool))
+    assert np.array_equal(at_once.lip_gap, motion.lip_gap)
 
 
 def test_without_any_speech_the_mouth_is_shut_throughout() -> None:

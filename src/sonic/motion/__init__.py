@@ -5,7 +5,7 @@ from sonic.motion.brows import brow_raise, brow_weights
 from sonic.motion.data import Motion, join, part
 from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest
 from sonic.motion.shapes import BROWS, MIRRORED, MOUTH, N_SHAPE, SHAPES, shape_column
-from sonic.motion.smoothing import close_in_silence, smooth
+from sonic.motion.smoothing import close_in_silence, smooth, start_at_rest
 from sonic.motion.timing import offset, retime
 from sonic.motion.windows import Window, windows
 from sonic.signals import Lag, estimate_lag
@@ -34,5 +34,6 @@ __all__ = [
     "scale_rest",
     "shape_column",
     "smooth",
+    "start_at_rest",
     "windows",
 ]

@@ -74,6 +74,17 @@ def close_in_silence(
     )
 
 
+def start_at_rest(motion: Motion, speaking: NDArray[np.bool_], *, within_s: float = 0.3) -> Motion:
+    """The mouth leaves its rest with the first frame: in full after ``within_s``, or at the first word if that is
+    sooner. ``speaking`` is (T,) at motion.fps. A video begins as its photo, not with lips that hang open."""
+    n = len(motion)
+    first_word = int(np.argmax(speaking)) if speaking.any() else n
+    frames = max(1.0, min(within_s * float(motion.fps), first_word))
+    share = 1 - fall(np.arange(n) / frames) if first_word else np.ones(n)
+    shape = np.hstack([motion.shape[:, MOUTH] * f32(share)[:, None], motion.shape[:, BROWS]])
+    return replace(motion, shape=shape, lip_gap=f32(motion.lip_gap * share))
+
+
 def _within(where: NDArray[np.bool_], x: F32, sigma: float) -> F64:
     """_gaussian over the frames of ``where`` alone: what lies outside weighs nothing."""
     counted = f32(where)

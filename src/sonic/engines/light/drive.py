@@ -25,6 +25,7 @@ from sonic.motion import (
     scale_mouth,
     scale_rest,
     smooth,
+    start_at_rest,
     windows,
 )
 from sonic.settings import Settings
@@ -76,6 +77,8 @@ def _shaped(window: Window, nonverbal: NonverbalMotion, manner: Manner, settings
     mouth = offset(window.motion, late_s)
     mouth = close_in_silence(mouth, nonverbal.voice.speaking[now], close_s=_CLOSE_S, open_s=_OPEN_S)
     mouth = breathe(mouth, nonverbal.parted_mm[now])
+    if not window.begins:
+        mouth = start_at_rest(mouth, nonverbal.voice.speaking[now])
     motion = replace(
         mouth,
         shape=np.hstack([mouth.shape[:, MOUTH], brow_weights(nonverbal.brows[now])]),
