@@ -10,7 +10,7 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "settings", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
+    {"types", "settings", "language", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
     {"media", "speech", "faces", "motion", "captions"},
     {"provenance", "engines"},
     {"pipeline"},

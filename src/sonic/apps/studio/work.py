@@ -11,7 +11,7 @@ import numpy as np
 from sonic.apps.cli.names import fitting
 from sonic.apps.studio import consents
 from sonic.apps.studio.catalogue import for_preview
-from sonic.apps.studio.library import Library
+from sonic.apps.studio.library import Library, safe_name
 from sonic.apps.studio.store import Row, Store
 from sonic.captions.draw import style_of
 from sonic.errors import FaceError, SonicError
@@ -56,7 +56,8 @@ def video(row: Row, job: Job, place: Place) -> Result:
     """The signed video, its record and its pictures."""
     owner, request = row["owner"], row["request"]
     photo, speech = (place.library.get(owner, request[kind], kind) for kind in ("photo", "speech"))
-    out = place.folder / fitting([row["title"]], ".mp4", place.folder)
+    # a title is whatever a client says: folders in it would lead elsewhere
+    out = place.folder / fitting([safe_name(f"{row['title']}.mp4").removesuffix(".mp4")], ".mp4", place.folder)
     made = place.session.generate(
         place.library.path(photo),
         place.library.path(speech),
