@@ -4,7 +4,6 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from sonic.apps.batch.plan import Plan, check_rows
 from sonic.apps.batch.rows import Defaults
 from sonic.apps.batch.run import run_batch
 from sonic.apps.batch.workers import Options
-from sonic.errors import SonicError
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -105,17 +103,6 @@ def test_a_bad_row_a_killed_worker_and_a_lost_node_cost_no_row(cluster: Any, pla
     assert lost == ["worker", "node"]
     again = run_batch(plan.rows, tmp_path / "out", options=Options())
     assert (again.made, again.kept, len(again.failed)) == (0, N_ROWS - 1, 1)
-
-
-def test_an_engine_on_a_gpu_gets_one_and_without_any_is_refused(cluster: Any, plan: Plan, tmp_path: Path) -> None:
-    on_gpu = Plan([replace(row, settings=row.settings.replace(engine="svd")) for row in plan.rows[:2]])
-    with pytest.raises(SonicError, match="has no GPU"):
-        run_on(on_gpu, tmp_path / "out")
-    cluster.add_node(num_cpus=2, num_gpus=1)
-    before = len(_actors())
-    outcomes = run_on(on_gpu, tmp_path / "out")
-    assert {one.kind for one in outcomes} == {"InstallError"}, "placed, and then without packages or weights"
-    assert len(_actors()) - before == 1, "one GPU, one actor"
 
 
 def _actors() -> list[Any]:
