@@ -81,7 +81,7 @@ def test_the_single_steps_show_their_pictures_and_the_video(seen: Canvas) -> Non
     history = seen.run()
     assert history["status"]["status_str"] == "success", failure(history)
     (film,) = seen.videos()
-    assert film["seconds"] > 0 and seen.pictures() == WITH_PICTURES
+    assert film["seconds"] > 0 and seen.pictures(len(WITH_PICTURES)) == WITH_PICTURES
     assert not seen.alerts()
 
 
