@@ -220,7 +220,7 @@ class SonicLatentDecoder(io.ComfyNode):
         with bridge.engine(motion.value.settings.engine):
             frames = stills(motion.value, preview_frames, progress, longest_s=preview_frames / 4)
             shown = [frame.rgb for frame in frames]
-        sheet = bridge.image(tile(shown, columns=4))
+        sheet = bridge.image(tile(shown, columns=min(4, len(shown))))
         carried = bridge.Step(motion.value, (*motion.notices, *schemas.answers(others, ())))
         return io.NodeOutput(carried, sheet, ui=ui.PreviewImage(sheet, cls=cls))
 

@@ -96,9 +96,12 @@ class Canvas:
         self.page.wait_for_timeout(700)
         return self.page.evaluate(VIDEOS)  # type: ignore[no-any-return]
 
-    def pictures(self) -> set[str]:
-        """As PICTURES."""
-        return set(self.page.evaluate(PICTURES))
+    def pictures(self, n: int, limit_s: float = 60) -> set[str]:
+        """As PICTURES, when ``n`` kinds show one: pictures come after the news that a node is done."""
+        end = time.monotonic() + limit_s
+        while len(found := set(self.page.evaluate(PICTURES))) < n and time.monotonic() < end:
+            self.page.wait_for_timeout(500)
+        return found
 
     def screenshot(self, path: Path) -> None:
         """Of the whole page."""
