@@ -88,7 +88,7 @@ class SonicPreData(io.ComfyNode):
     @classmethod
     @wording.spoken
     def execute(cls, portrait: Any, audio: Any, **widgets: Any) -> io.NodeOutput:
-        from sonic.pipeline.stages import prepare
+        from sonic.pipeline.prepare import prepare
         from sonic.settings import Settings
 
         chosen = portrait if isinstance(portrait, bridge.Chosen) else bridge.Chosen(bridge.photo_file(portrait))

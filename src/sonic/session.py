@@ -20,6 +20,7 @@ from sonic.pipeline.job import Job
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.plan import Plan, time_of
 from sonic.pipeline.preflight import request_permit
+from sonic.pipeline.prepare import Prepared, analyse, load
 from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.resolve import ConsentInput, consent_from
@@ -61,7 +62,7 @@ class Session:
         """Open the engine of this name, if it is not. Raises SettingError and InstallError as ``open_engine``."""
         self._opened(name)
 
-    def drive(self, prepared: stages.Prepared, observer: Observer) -> stages.MotionTake:
+    def drive(self, prepared: Prepared, observer: Observer) -> stages.MotionTake:
         """stages.drive with the session's engine."""
         return stages.drive(prepared, observer, self._opened(prepared.settings.engine))
 
@@ -199,10 +200,8 @@ class Session:
         """
         engine = self._opened(job.settings.engine)
         with as_files(portrait, speech) as (photo_file, sound):
-            photo, recording = stages.load(photo_file, sound, job.settings, job.observer)
-            prepared = stages.analyse(
-                photo_file, photo, recording, job.settings, job.observer, longest_s=stages.OPENING_S
-            )
+            photo, recording = load(photo_file, sound, job.settings, job.observer)
+            prepared = analyse(photo_file, photo, recording, job.settings, job.observer, longest_s=stages.OPENING_S)
             return stages.stills(stages.drive(prepared, job.observer, engine), n_pictures, job.observer.progress)
 
     def close(self) -> None:

@@ -45,6 +45,8 @@ MOTION_FPS = 25
 """Rate at which the expected mouth is known."""
 MAX_LOST = 0.1
 """Share of frames in which the face may be missing."""
+MAX_SILENT = 0.1
+"""Share of the pictures that may come after the end of the sound; they are not judged."""
 CHART_PX = 1210, 462
 
 _UNITS = {"_deg": "°", "_ms": "ms", "_px": "px", "seconds": "s", "_s": "s"}
@@ -177,22 +179,20 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
     """
     if plot is not None:
         check_picture_name(plot)
-    speech = load_speech(video, lambda line: None)
     stored = video_format(video)
+    speech = load_speech(video, lambda line: None)
     fps = stored.fps or Fraction(25)
     shrink = max(1, max(stored.size_px) // STILL_PX)
     watched = _watch(video, video_frames(speech.duration_s, fps), shrink, on_progress)
-    points, n = watched.points, len(watched.points)
     voice = prosody(speech.samples, fps)
-    if len(voice) < n:
-        raise MediaError(f"{video.name} has {n / fps:.1f} s of picture but {speech.duration_s:.1f} s of sound")
-    loudness = voice.loudness[:n]
+    n = _common(video, len(watched.points), len(voice), fps)
+    points, loudness = watched.points[:n], voice.loudness[:n]
     report = measure(
         points,
         fps=float(fps),
         loudness=loudness,
         speaking=voice.speaking[:n],
-        frame_means=watched.means,
+        frame_means=watched.means[:n],
         background_difference=background_change(watched.stills, watched.still_points),
         identity=identity(watched.stills, watched.still_points),
     )
@@ -204,6 +204,17 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
     if plot is not None:
         save_picture(draw_curves(evaluation, video.name), plot)
     return evaluation
+
+
+def _common(video: Path, n_pictures: int, n_sounding: int, fps: Fraction) -> int:
+    """Frames with picture and sound: many cameras end the sound a little earlier. Raises MediaError for too few."""
+    if n_pictures - n_sounding > MAX_SILENT * n_pictures:
+        picture_s, sound_s = float(n_pictures / fps), float(n_sounding / fps)
+        raise MediaError(
+            f"{video.name} has {picture_s:.1f} s of picture but {sound_s:.1f} s of sound; give a video with sound "
+            "throughout"
+        )
+    return min(n_pictures, n_sounding)
 
 
 @dataclass(frozen=True, slots=True)

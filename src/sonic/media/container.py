@@ -18,7 +18,7 @@ import av.error
 
 from sonic.errors import MediaError, SpeechError
 from sonic.files import open_regular
-from sonic.media.kinds import ACCEPTED, CODECS, DEMUXERS, REMEDIES, named
+from sonic.media.kinds import ACCEPTED, ACCEPTED_VIDEO, CODECS, DEMUXERS, REMEDIES, named
 from sonic.media.sniff import sniff_file
 
 # FFmpeg's filters have threads, and what frees a filter waits for them: for ever in a forked process, where they are
@@ -71,12 +71,12 @@ def container_tags(source: Path) -> dict[str, str]:
 @contextmanager
 def open_media(source: Path, error: type[MediaError]) -> Iterator[av.container.InputContainer]:
     """The container; whatever FFmpeg raises while it is open means that the file is damaged."""
-    what = "recording" if error is SpeechError else "video"
+    what, wanted = ("recording", ACCEPTED) if error is SpeechError else ("video", ACCEPTED_VIDEO)
     with open_file(source, MAX_SOUND_BYTES, what, error=error) as file:
         kind = sniff_file(file)
     if kind not in DEMUXERS:
         about = f" ({REMEDIES[kind]})" if kind in REMEDIES else ""
-        raise error(f"{what} {source.name!r} is {named(kind)}{about}, by its content; give a {ACCEPTED} file")
+        raise error(f"{what} {source.name!r} is {named(kind)}{about}, by its content; give a {wanted} file")
     limits = {
         "format_whitelist": DEMUXERS[kind], "protocol_whitelist": "file", "codec_whitelist": ",".join(sorted(CODECS)),
     }  # fmt: skip

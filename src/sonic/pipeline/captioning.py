@@ -9,7 +9,7 @@ from sonic.captions.formats import NOTE, to_srt, to_vtt
 from sonic.errors import OutputError
 from sonic.files import atomic_write, open_regular
 from sonic.pipeline.job import Job
-from sonic.pipeline.stages import Prepared
+from sonic.pipeline.prepare import Prepared
 from sonic.types import Opening
 
 SUFFIXES = (".vtt", ".srt")

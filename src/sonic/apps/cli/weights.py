@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli.ask import agreed, can_ask
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command, add_group
 from sonic.apps.cli.show import Reporter, put
 from sonic.errors import InstallError, SettingError
 
@@ -51,10 +51,7 @@ WHEN_STOPPED = "what has arrived or is finished is kept; the same command goes o
 def add_weights(parent: Any) -> None:
     """The command and what it does."""
     help_ = "List, find, check, download and convert the weights that the engines use."
-    weights = parent.add_parser(
-        "weights", help=help_, description=help_, epilog=ABOUT, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    actions = weights.add_subparsers(title="actions", metavar="ACTION")
+    actions = add_group(parent, "weights", help_, ABOUT)
     for name, text, run in (
         ("list", "Every file with its source, size, licence and SHA-256, and whether it is here.", list_),
         ("check", "Compare names, shapes and SHA-256 with the published ones; exit code 7 if one differs.", check),
@@ -72,12 +69,7 @@ def add_weights(parent: Any) -> None:
 
 
 def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = parent.add_parser(
-        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_reporting(command)
-    command.set_defaults(run=run, when_stopped=WHEN_STOPPED)
-    return command
+    return add_command(parent, name, help_, run, epilog, when_stopped=WHEN_STOPPED)
 
 
 def _add_folder(command: argparse.ArgumentParser) -> None:
