@@ -141,7 +141,7 @@ class Session:
         engine = self._opened(job.settings.engine)
         prepared, permit = self._latest.prepared(job, portrait, speech, permit)
         take = stages.drive(prepared, job.observer, engine)
-        if captions is None or script is None:
+        if captions is None:
             return stages.save(take, out, permit=permit, job=job, live=live)
         times = captions.timed(script, prepared, job)
         made = stages.save(take, out, permit=permit, job=job, live=live, captions=times, style=captions.style)

@@ -10,7 +10,19 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "settings", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
+    {
+        "types",
+        "settings",
+        "errors",
+        "files",
+        "hashing",
+        "signals",
+        "weights",
+        "counts",
+        "unfinished",
+        "published",
+        "downloads",
+    },
     {"media", "speech", "faces", "motion", "captions"},
     {"provenance", "engines"},
     {"pipeline"},

@@ -1,7 +1,7 @@
 """When each word is said: by alignment where espeak-ng has a voice, else by length over what is voiced."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from sonic.captions import espeak
 from sonic.captions.align import align
 from sonic.captions.lines import Cue, Word, cues_of, kept_cues
+from sonic.captions.recogniser import Recognised
 from sonic.captions.script import Script, Unit, is_wide
 from sonic.speech.prosody import prosody
 from sonic.types import OnNotice, Opening, Samples
@@ -25,6 +26,8 @@ class Captions:
     """How their times were found: aligned, estimated, or the author's own."""
     source: str = ""
     """Name of the file that they are from."""
+    recogniser: str = ""
+    """Which model recognised their words; empty for words of an author."""
 
 
 def timed(script: Script, samples: Samples, on_notice: OnNotice, *, language: str | None = None) -> Captions:
@@ -50,10 +53,23 @@ def timed(script: Script, samples: Samples, on_notice: OnNotice, *, language: st
     return Captions(cues_of(words, length_s), method, script.name)
 
 
+def recognised(found: Recognised, samples: Samples) -> Captions:
+    """Captions of what a machine has heard in a recording at 16 kHz.
+
+    Times are found by alignment, as those of a text are, where espeak-ng says the language; else they are its own.
+    """
+    length_s = len(samples) / 16_000
+    times, method = _aligned(found.units, samples, found.language.tag), "aligned"
+    if times is None:
+        times, method = list(found.times), "the recogniser's"
+    words = tuple(Word(unit, *_clipped(time, length_s)) for unit, time in zip(found.units, times, strict=True))
+    return Captions(cues_of(words, length_s), method, recogniser=found.model)
+
+
 def opening(captions: Captions, length_s: float) -> Captions:
     """What of the captions lies in the first seconds."""
     kept = tuple(cue for cue in captions.cues if cue.begin_s < length_s)
-    return Captions(kept, captions.method, captions.source)
+    return replace(captions, cues=kept)
 
 
 def _aligned(units: Sequence[Unit], samples: Samples, language: str) -> list[tuple[float, float]] | None:

@@ -16,7 +16,7 @@ from sonic.errors import MediaError, OutputError, SonicError
 from sonic.hashing import sha256_of_file
 from sonic.media.decode import sound_format
 from sonic.media.photo import load_photo
-from sonic.pipeline.captioning import CaptionRequest, caption_paths
+from sonic.pipeline.captioning import caption_paths
 from sonic.pipeline.preflight import Permit, check_photo, request_permit
 from sonic.pipeline.write import record_path
 from sonic.settings.platforms import platform
@@ -96,11 +96,14 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
     check_engine(settings.engine)
     photo = looks.of("photo", row.portrait, lambda: load_photo(row.portrait))
     seconds = looks.of("speech", row.speech, lambda: sound_format(row.speech, settings.audio_track).claimed_s) or 0.0
-    if row.captions is not None:
-        request = CaptionRequest(row.captions, row.style)
-        script = request.read(row.out, overwrite=overwrite)
-        if (style := row.style) is not None:
-            looks.of("font", row.captions, lambda: font_for("".join(u.text for u in script.units), style.font))
+    if (request := row.captions) is not None:
+        script, style = request.read(row.out, overwrite=overwrite), request.style
+        if script is not None and style is not None:
+            looks.of(
+                "font",
+                request.source or row.speech,
+                lambda: font_for("".join(u.text for u in script.units), style.font),
+            )
     _check_length(row, seconds)
     there = _there(row.out)
     permit: Permit = request_permit(row.consent, settings, there, *row.inputs(), overwrite=overwrite)

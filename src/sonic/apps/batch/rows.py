@@ -11,6 +11,7 @@ from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
 from sonic.captions.draw import CaptionStyle, style_of
 from sonic.errors import ConsentError, SettingError
 from sonic.hashing import sha256_of
+from sonic.pipeline.captioning import AUTO, CaptionRequest
 from sonic.provenance.consent import BASES, Consent
 from sonic.settings import Settings, settings_table
 from sonic.settings.platforms import platform
@@ -31,9 +32,7 @@ class Row:
     out: Path
     consent: Consent
     settings: Settings
-    captions: Path | None = None
-    style: CaptionStyle | None = None
-    """How captions are drawn into the picture; None draws none."""
+    captions: CaptionRequest | None = None
     seconds: float = 0.0
     """Length of the recording as its file states it; 0 where it states none."""
     key: str = ""
@@ -41,7 +40,8 @@ class Row:
 
     def inputs(self) -> tuple[Path, ...]:
         """All files that are read."""
-        return (self.portrait, self.speech, *filter(None, (self.captions,)))
+        text = self.captions.source if self.captions else None
+        return (self.portrait, self.speech, *([text] if text else []))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Defaults:
     """Folder of outputs that are not named."""
     captions: bool = False
     """Whether a text beside the recording, lesson.txt or lesson.srt, makes captions."""
+    recognise: bool = False
+    """Whether they are recognised where there is no such text."""
+    weights: Path | None = None
+    """Folder of what recognises them."""
     burn_in: bool = False
     karaoke: bool = False
     font: str | None = None
@@ -69,13 +73,12 @@ def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
     if portrait is None or speech is None:
         raise SettingError("names no portrait or no speech; every row needs both")
     settings = _settings(values, defaults, speech)
-    captions = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
     there = f"-{Path(settings.platform).stem}" if settings.platform else ""
     out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
     consent = _consent(raw, values) or defaults.consent or _consent_beside(portrait)
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
-    return Row(number, raw.where, portrait, speech, out, consent, settings, captions, _style(values, defaults))
+    return Row(number, raw.where, portrait, speech, out, consent, settings, _captions(raw, values, defaults, speech))
 
 
 def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
@@ -87,9 +90,15 @@ def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
             "inputs": [hashes[path] for path in row.inputs()],
             "settings": row.settings.to_dict(),
             "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
-            "captions": asdict(row.style) if row.style else None,
+            "captions": _caption_key(row.captions),
         }
     )
+
+
+def _caption_key(captions: CaptionRequest | None) -> dict[str, Any] | None:
+    if captions is None:
+        return None
+    return {"recognised": captions.source is None, "style": asdict(captions.style) if captions.style else None}
 
 
 def _refuse_unknown(values: Mapping[str, Any]) -> None:
@@ -150,6 +159,17 @@ def _consent_beside(portrait: Path) -> Consent | None:
     """The consent that `sonic consent new` wrote beside a photo."""
     path = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
     return Consent.from_file(path) if path.is_file() else None
+
+
+def _captions(raw: RawRow, values: Mapping[str, Any], defaults: Defaults, speech: Path) -> CaptionRequest | None:
+    """What the row, else the text beside its recording, else the recording says."""
+    style = _style(values, defaults)
+    if values.get("captions") == AUTO:
+        return CaptionRequest(None, style, defaults.weights)
+    source = _path(raw, values, "captions") or (_beside(speech) if defaults.captions else None)
+    if source is None and not defaults.recognise:
+        return None
+    return CaptionRequest(source, style, defaults.weights)
 
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:

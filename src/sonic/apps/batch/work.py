@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome
 from sonic.apps.batch.rows import Row
 from sonic.errors import NO_MEMORY, OutputError, SonicError, lacks_memory
-from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
 from sonic.session import Session
@@ -48,9 +47,8 @@ def _made(row: Row, session: Session, job: Job, *, overwrite: bool) -> Result:
         raise OutputError(
             f"{str(row.out.parent)!r} cannot be made ({error.strerror}); choose another folder"
         ) from error
-    captions = CaptionRequest(row.captions, row.style) if row.captions else None
     return session.generate(
-        row.portrait, row.speech, row.out, consent=row.consent, job=job, overwrite=overwrite, captions=captions
+        row.portrait, row.speech, row.out, consent=row.consent, job=job, overwrite=overwrite, captions=row.captions
     )
 
 

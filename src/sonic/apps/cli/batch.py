@@ -57,6 +57,9 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     add_reporting(command)
     captions = command.add_argument_group("captions")
     captions.add_argument("--captions", action="store_true", help="from lesson.txt, .srt or .vtt beside the recording")
+    captions.add_argument(
+        "--auto-captions", action="store_true", help="recognised (extra captions) where none is there"
+    )
     add_caption_style(captions)
     consent = command.add_argument_group("consent", "of rows that name none")
     consent.add_argument("--consent", metavar="BASIS|FILE", help="as of `sonic generate`")
@@ -73,6 +76,10 @@ def add_caption_style(group: Any) -> None:
     group.add_argument("--burn-in", action="store_true", help="draw the captions into the picture as well")
     group.add_argument("--karaoke", action="store_true", help="draw them, the word that is being said in colour")
     group.add_argument("--caption-font", metavar="FILE", help="TTF or OTF (default: one that has the letters)")
+    group.add_argument(
+        "--caption-weights", metavar="FOLDER", type=Path,
+        help="weights that recognise speech (default: SONIC_WEIGHTS, or what `sonic weights fetch --for captions` got)",
+    )  # fmt: skip
 
 
 def batch(arguments: argparse.Namespace, reporter: Reporter) -> int:
@@ -138,7 +145,9 @@ def _defaults(arguments: argparse.Namespace) -> "Defaults":
         settings=chosen_values(arguments),
         consent=consent,
         out=Path(arguments.out),
-        captions=arguments.captions or arguments.burn_in or arguments.karaoke,
+        captions=arguments.captions or arguments.auto_captions or arguments.burn_in or arguments.karaoke,
+        recognise=arguments.auto_captions,
+        weights=arguments.caption_weights,
         burn_in=arguments.burn_in,
         karaoke=arguments.karaoke,
         font=arguments.caption_font,

@@ -13,6 +13,7 @@ from sonic.apps.studio.problems import Refused, missing
 from sonic.apps.studio.requests import body_of, number_in, studio_of, text_in, user_of
 from sonic.apps.studio.tokens import LOCAL, has_users
 from sonic.apps.studio.tokens import user_of as user_by
+from sonic.captions.recogniser_weights import can_recognise
 from sonic.provenance.consent import BASES, revocation
 from sonic.provenance.consent import store as machine
 from sonic.provenance.policy import active
@@ -26,6 +27,7 @@ def session(request: Request) -> Response:
     return JSONResponse({
         "version": __version__, "user": user or None, "needs_token": has_users(studio.store), "local": user == LOCAL,
         "upload_bytes": UPLOAD_BYTES, "chunk_bytes": studio.config.chunk_bytes,
+        "recognises": can_recognise(),
     })  # fmt: skip
 
 

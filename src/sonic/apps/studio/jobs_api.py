@@ -16,6 +16,8 @@ from sonic.apps.studio.problems import Refused, missing
 from sonic.apps.studio.requests import body_of, file_response, number_in, studio_of, text_in, user_of
 from sonic.apps.studio.store import ACTIVE, Row
 from sonic.apps.studio.work import COVER, LANES, THUMBNAIL
+from sonic.captions.recogniser_weights import can_recognise
+from sonic.pipeline.captioning import AUTO
 from sonic.settings import DEFAULTS, Settings
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -212,6 +214,10 @@ def _captioned(request: Request, values: dict[str, Any]) -> dict[str, Any]:
         if any(drawn.values()):
             raise Refused(422, "BadRequest", "burn_in and karaoke draw captions, and there are none; add captions")
         return {}
+    if values["captions"] == AUTO:
+        if not can_recognise():
+            raise Refused(422, "BadRequest", "this server recognises no captions; give a text or subtitles")
+        return {"captions": AUTO} | drawn
     media = studio_of(request).library.get(user_of(request), text_in(values, "captions"), "captions")
     return {"captions": media["id"]} | drawn
 
