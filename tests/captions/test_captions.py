@@ -1,5 +1,6 @@
 """Captions: words in time with a recording, lines that can be read, drawn beside mouth and label."""
 
+import hashlib
 from pathlib import Path
 
 import matplotlib
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 
 import sonic
 from sonic import demo
-from sonic.captions import espeak
+from sonic.captions import espeak, fonts
 from sonic.captions.align import align
 from sonic.captions.draw import CaptionPainter, CaptionStyle
-from sonic.captions.fonts import font_for
+from sonic.captions.fonts import direction, font_for, opened
 from sonic.captions.formats import to_srt, to_vtt
 from sonic.captions.lines import LINE, MAX_LINES, PER_S, SHORTEST_S, Word, cues_of, to_read, width
 from sonic.captions.script import is_rtl, joined, read_captions, units_of
@@ -215,6 +216,38 @@ def _drawn(painter: CaptionPainter, portrait: Portrait, time_s: float) -> "np.nd
     rgb = portrait.crop.copy()
     painter.draw(rgb, time_s)
     return (rgb != portrait.crop).any(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "font"),
+    [
+        ("Grüße, naïve, đầu tiên, Καλημέρα, Здравствуйте", "west.ttf"),
+        ("مرحبا بكم، خوش آمدید", "west.ttf"),
+        ("नमस्ते दुनिया, क्षत्रिय", "west.ttf"),
+        ("สวัสดีครับ บทเรียน", "west.ttf"),
+        ("大家好，AI 课程", "sc.otf"),
+        ("歡迎來到第一課", "tc.otf"),
+        ("みなさん、直角の話", "ja.otf"),
+        ("안녕하세요 여러분", "ko.otf"),
+    ],
+)
+def test_a_machine_without_fonts_draws_these_scripts(text: str, font: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_found", lambda: ())
+    assert font_for(text, None).endswith(f"sonic-captions-{font}")
+
+
+def test_letters_join_in_sonics_own_fonts() -> None:
+    font = opened(font_for("مرحبا क्ष", None), 40)
+    for joined_, apart in (("مرحبا", "م ر ح ب ا"), ("क्षेत्र", "क ् ष े त ् र")):
+        way = direction(joined_)
+        alone = sum(font.getlength(letter, direction=way) for letter in apart.split())
+        assert font.getlength(joined_, direction=way) < 0.8 * alone
+
+
+def test_sonics_own_fonts_are_those_of_the_notice() -> None:
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
+    for path in fonts._own():
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() in notice, Path(path).name
 
 
 def test_fonts_are_checked_for_the_letters(tmp_path: Path) -> None:
