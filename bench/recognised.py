@@ -1,6 +1,7 @@
 """How well captions are recognised: words, their times, and languages (extra captions, and its weights).
 
     python bench/recognised.py words [--weights FOLDER]      known sentences in twelve languages, three voices each
+    python bench/recognised.py people FOLDER                 recordings with an utterances.tsv: file, ..., text, ...
     python bench/recognised.py languages FOLDER              recordings named LANGUAGE_..., such as de_DE_kerstin.opus
 
 words: sentences of spoken.py, said by espeak-ng with its own word events as the truth. Errors of words are insertions,
@@ -10,10 +11,14 @@ the recognised text. Mandarin is said from pinyin, so its events are known for t
 from kana and written with kanji, so it has no times. These are robotic voices, hard for a recogniser that has learnt
 from people.
 
+people: English sentences as read by people (speechocean762: Mandarin speakers, half of them children), one of each of
+the first forty speakers.
+
 languages: what is recognised beside what the file's name says.
 """
 
 import argparse
+import csv
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -44,6 +49,7 @@ WRITTEN = {
 }  # fmt: skip
 """Where what is said is not written as espeak-ng reads it."""
 UNSPACED = ("Mandarin", "Cantonese", "Japanese")
+PEOPLE = 40
 Times = list[tuple[float, float]]
 
 
@@ -144,6 +150,19 @@ def _ms(errors: Sequence[float]) -> str:
     return f"{np.median(away):.0f} ms (90 %: {np.percentile(away, 90):.0f})" if len(away) else "-"
 
 
+def people(recordings: Path, folder: Path | None) -> None:
+    """Words wrong of what people read."""
+    with open(recordings / "utterances.tsv", encoding="utf-8") as file:
+        rows = list({row["speaker"]: row for row in csv.DictReader(file, delimiter="\t")}.values())[:PEOPLE]
+    said = wrong = 0
+    for row in rows:
+        samples = load_speech(recordings / row["file"], lambda line: None).samples
+        truth = _texts(units_of(row["text"]))
+        said += len(truth)
+        wrong += _wrong(truth, _texts(recognise(samples, print, language="en", folder=folder).units))
+    print(f"{len(rows)} speakers, {said} words, {100 * wrong / said:.0f} % wrong")
+
+
 def languages(recordings: Path, folder: Path | None) -> None:
     """What is heard beside what file names say."""
     right, found = 0, []
@@ -158,13 +177,15 @@ def languages(recordings: Path, folder: Path | None) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("words", "languages"))
+    parser.add_argument("part", choices=("words", "people", "languages"))
     parser.add_argument("recordings", nargs="?", type=Path)
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
     print(machine.describe(), f"; {named(locate(arguments.weights))}", sep="", end="\n\n")
     if arguments.part == "words":
         words(arguments.weights)
+    elif arguments.part == "people":
+        people(arguments.recordings, arguments.weights)
     else:
         languages(arguments.recordings, arguments.weights)
 

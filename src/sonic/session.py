@@ -17,6 +17,7 @@ from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
+from sonic.pipeline.language import settle_language
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.plan import Plan, time_of
 from sonic.pipeline.preflight import request_permit
@@ -24,6 +25,7 @@ from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.resolve import ConsentInput, consent_from
 from sonic.settings import DEFAULTS
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.types import Frame, Frames, Observer
 
 
@@ -136,6 +138,9 @@ class Session:
         captions: CaptionRequest | None = None,
     ) -> Result:
         check_engine(job.settings.engine)
+        if captions is not None and captions.source is None and job.settings.language is None:
+            job.settings = job.settings.replace(language=AUTO_LANGUAGE)
+        settle_language(job, speech, weights=captions.weights if captions else None)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         script = captions.read(out, overwrite=overwrite) if captions else None
         engine = self._opened(job.settings.engine)
@@ -162,9 +167,10 @@ class Session:
 
         Raises what ``generate`` raises before its first frame.
         """
-        settings = job.settings
-        check_engine(settings.engine)
+        check_engine(job.settings.engine)
         with as_files(portrait, speech) as (photo, sound):
+            settle_language(job, sound)
+            settings = job.settings
             files = () if out is None else (photo, sound)
             where = None if out is None else Path(out)
             permit = request_permit(consent_from(consent), settings, where, *files, overwrite=overwrite)
@@ -181,10 +187,11 @@ class Session:
         Sound is not part of the stream: frame i belongs to the sound from i / fps.
         """
         check_engine(job.settings.engine)
-        permit = request_permit(consent_from(consent), job.settings)
-        engine = self._opened(job.settings.engine)
         with ExitStack() as stack:
             photo, sound = stack.enter_context(as_files(portrait, speech))
+            settle_language(job, sound)
+            permit = request_permit(consent_from(consent), job.settings)
+            engine = self._opened(job.settings.engine)
             prepared, permit = self._latest.prepared(job, photo, sound, permit)
             clip = stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job)
             return _Streamed(stack.enter_context(clip.frames), stack.pop_all())

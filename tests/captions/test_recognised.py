@@ -1,5 +1,7 @@
 """Captions that are recognised: what a person gets of them, with a stand-in for the recogniser's network."""
 
+import dataclasses
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import sonic
 from sonic import demo
 from sonic.captions import espeak, recogniser, recogniser_weights
 from sonic.captions.recogniser import find_language, recognise
-from sonic.errors import InstallError
+from sonic.errors import ConsentError, InstallError
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.settings import Settings
 
@@ -82,8 +84,10 @@ def test_recognised_captions_lie_beside_the_video_and_are_to_be_read(network: Ne
     assert "Hello, you." in out.with_suffix(".srt").read_text(encoding="utf-8")
     assert "words recognised by a Whisper with SHA-256" in out.with_suffix(".vtt").read_text(encoding="utf-8")
     (line,) = [line for line in result.notices if "recognised by machine" in line]
-    assert "language en (90%)" in line and "read and correct them" in line and "the recogniser's" in line
+    assert "language en" in line and "read and correct them" in line and "the recogniser's" in line
     assert "recognised by machine" in result.record.read_text(encoding="utf-8")
+    assert "the language of the recording was found by machine: en (90%)" in result.notices
+    assert json.loads(result.record.read_text(encoding="utf-8"))["settings"]["language"] == "en"
 
 
 def test_where_nothing_is_said_there_are_no_captions_and_that_is_told(network: Network, tmp_path: Path) -> None:
@@ -116,6 +120,19 @@ def test_a_language_of_little_probability_is_not_taken_for_known(network: Networ
     assert not find_language(SILENCE).is_clear
     network.probability = 0.8
     assert str(find_language(SILENCE)) == "en (80%)"
+
+
+def test_a_language_that_is_found_is_held_against_the_consent_before_any_work(network: Network, tmp_path: Path) -> None:
+    consent = dataclasses.replace(demo.consent(), languages=("de",))
+    with pytest.raises(ConsentError, match="allows language de, not en"):
+        sonic.generate(
+            demo.PORTRAIT, demo.SPEECH, tmp_path / "out.mp4", consent=consent, settings=SMALL, language="auto"
+        )
+    network.probability = 0.2
+    with pytest.raises(ConsentError, match="is limited to language de"):
+        sonic.generate(
+            demo.PORTRAIT, demo.SPEECH, tmp_path / "out.mp4", consent=consent, settings=SMALL, language="auto"
+        )
 
 
 def test_without_program_or_weights_it_is_one_line_before_any_work(

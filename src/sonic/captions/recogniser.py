@@ -72,7 +72,7 @@ def recognise(
         new = units_of(segment.text)
         units += new
         times += _times(new, [(word.word, float(word.start), float(word.end)) for word in segment.words or ()])
-    heard = Language(about.language, 1.0 if tag else float(about.language_probability))
+    heard = Language(about.language, float(about.language_probability))
     return Recognised(tuple(units), tuple(times), heard, named(place))
 
 

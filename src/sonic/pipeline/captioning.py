@@ -70,11 +70,9 @@ class CaptionRequest:
         if not made.cues:
             tell("no words were recognised in the recording: there are no captions")
             return made
-        if not found.language.is_clear:
-            tell(f"the language of the recording is not clear, {found.language} at best; give it: language")
         tell(
-            f"captions {where} were recognised by machine ({found.model}, language {found.language}): read and correct "
-            f"them before they are shown; their times are {made.method}"
+            f"captions {where} were recognised by machine ({found.model}, language {found.language.tag}): read and "
+            f"correct them before they are shown; their times are {made.method}"
         )
         return made
 

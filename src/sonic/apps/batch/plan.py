@@ -19,6 +19,7 @@ from sonic.media.photo import load_photo
 from sonic.pipeline.captioning import caption_paths
 from sonic.pipeline.preflight import Permit, check_photo, request_permit
 from sonic.pipeline.write import record_path
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.settings.platforms import platform
 
 BYTES_PER_PIXEL_S = 0.35
@@ -106,6 +107,8 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
             )
     _check_length(row, seconds)
     there = _there(row.out)
+    if settings.language == AUTO_LANGUAGE:  # found when the row is made; a consent that is limited wants it stated
+        settings = settings.replace(language=None)
     permit: Permit = request_permit(row.consent, settings, there, *row.inputs(), overwrite=overwrite)
     check_photo(permit, photo, settings)
     hashes = {path: looks.of("hash", path, lambda p=path: _hash(p)) for path in row.inputs()}  # type: ignore[misc]

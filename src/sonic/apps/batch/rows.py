@@ -9,11 +9,13 @@ from typing import Any
 from sonic import __version__
 from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
 from sonic.captions.draw import CaptionStyle, style_of
+from sonic.captions.recogniser_weights import can_recognise
 from sonic.errors import ConsentError, SettingError
 from sonic.hashing import sha256_of
 from sonic.pipeline.captioning import AUTO, CaptionRequest
 from sonic.provenance.consent import BASES, Consent
 from sonic.settings import Settings, settings_table
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
@@ -88,7 +90,7 @@ def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
         {
             "version": __version__,
             "inputs": [hashes[path] for path in row.inputs()],
-            "settings": row.settings.to_dict(),
+            "settings": row.settings.to_dict() | ({"language": None} if row.settings.language == AUTO_LANGUAGE else {}),
             "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
             "captions": _caption_key(row.captions),
         }
@@ -126,7 +128,7 @@ def _settings(values: Mapping[str, Any], defaults: Defaults, speech: Path) -> Se
         chosen |= platform(str(values["platform"])).settings
     wanted = {**defaults.settings, **chosen, **nested, **own}
     if wanted.get("language") is None:
-        wanted["language"] = language_of(speech)
+        wanted["language"] = language_of(speech) or (AUTO_LANGUAGE if can_recognise(defaults.weights) else None)
     return Settings().replace(**{name: _number(name, value) for name, value in wanted.items()})
 
 

@@ -35,7 +35,8 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
             wall_s=round(time.monotonic() - began_s, 2),
         )  # fmt: skip
     return Outcome.of(
-        row, DONE, notices=result.notices, seconds=round(result.duration_s, 3), size_px=result.size_px,
+        row, DONE, language=job.settings.language, notices=result.notices,
+        seconds=round(result.duration_s, 3), size_px=result.size_px,
         wall_s=round(time.monotonic() - began_s, 2), **rest,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ examples:
 
 A row of a manifest has portrait and speech, and may have out, consent, subject, evidence, captions, burn_in, preset,
 platform, and any setting by its name. Manifests are JSON lines, CSV or YAML; a list of portraits or recordings stands
-for each of them. The language is taken from names such as lesson.zh.mp3.
+for each of them. The language is taken from names such as lesson.zh.mp3, else found where the extra captions is there.
 
 exit codes:
    0 all videos are there       17 some rows failed; the report says which, and why
