@@ -144,7 +144,8 @@ class Session:
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
         script = captions.read(out, overwrite=overwrite) if captions else None
         engine = self._opened(job.settings.engine)
-        prepared, permit = self._latest.prepared(job, portrait, speech, permit)
+        chin_at = captions.chin_at(job.settings) if captions else None
+        prepared, permit = self._latest.prepared(job, portrait, speech, permit, chin_at=chin_at)
         take = stages.drive(prepared, job.observer, engine)
         if captions is None:
             return stages.save(take, out, permit=permit, job=job, live=live)

@@ -26,6 +26,7 @@ from sonic.media.recording import load_speech
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.provenance.label import make_label
 from sonic.settings import Settings
+from sonic.settings.platforms import platform
 from sonic.types import F32, LabelOverlay, Portrait
 
 DEJAVU = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf")
@@ -184,6 +185,25 @@ def test_captions_cover_neither_mouth_nor_label(text: str, portrait: Portrait, l
     height, wide = label.rgba.shape[:2]
     assert not changed[label.top_px : label.top_px + height, label.left_px : label.left_px + wide].any()
     assert not _drawn(painter, portrait, 60.0).any(), "nothing after the last word"
+
+
+def test_for_a_platform_captions_find_room_below_the_chin() -> None:
+    """The demo's photo ends so near below the chin that its 9:16 crop had them on the forehead."""
+    rules = platform("tiktok")
+    settings = Settings().replace(**rules.settings | {"min_resolution": 270})
+    said: list[str] = []
+    for chin_at in (None, CaptionRequest(Path("a.txt"), CaptionStyle()).chin_at(settings)):
+        portrait = analyse_portrait(load_photo(demo.PORTRAIT), settings, lambda line: None, chin_at=chin_at)
+        label = make_label(portrait, settings, 100)
+        cues = cues_of(evenly("A text which is long enough to be broken into two lines once"), 10)
+        said.clear()
+        painter = CaptionPainter(
+            Captions(cues, "aligned"), portrait, label, CaptionStyle(), rules.safe_area, said.append
+        )
+    lines = _drawn(painter, portrait, 0.5).any(1).nonzero()[0]
+    assert lines[0] >= portrait.face.points_px[152, 1] - 1 and lines[-1] <= 0.65 * portrait.crop.shape[0] + 1
+    assert not said
+    assert CaptionRequest(Path("a.txt")).chin_at(settings) is None, "nothing is drawn"
 
 
 def test_the_word_that_is_said_is_coloured_on_its_side(portrait: Portrait, label: LabelOverlay) -> None:

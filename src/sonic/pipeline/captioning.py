@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Self
 
 from sonic.captions import Captions, Script, read_captions, timed
-from sonic.captions.draw import CaptionStyle
+from sonic.captions.draw import CaptionStyle, chin_above
 from sonic.captions.formats import NOTE, to_srt, to_vtt
 from sonic.captions.recogniser import recognise
 from sonic.captions.recogniser_weights import locate
@@ -14,6 +14,8 @@ from sonic.errors import OutputError
 from sonic.files import atomic_write
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Prepared
+from sonic.settings import Settings
+from sonic.settings.platforms import platform
 from sonic.types import Opening
 
 SUFFIXES = (".vtt", ".srt")
@@ -52,6 +54,13 @@ class CaptionRequest:
             locate(self.weights)
             return None
         return read_captions(self.source)
+
+    def chin_at(self, settings: Settings) -> float | None:
+        """How low the chin may lie where captions are drawn for a platform, see draw.chin_above; None: anywhere."""
+        if self.style is None or settings.platform is None:
+            return None
+        rules = platform(settings.platform)
+        return chin_above((rules.width, rules.height), rules.safe_area)
 
     def timed(self, script: Script | None, prepared: Prepared, job: Job) -> Captions:
         """The captions of the speech that is in the video; what was done is among the job's notices."""
