@@ -153,6 +153,22 @@ def test_a_bad_row_harms_no_other_and_a_second_call_makes_what_is_missing(folder
     assert (third.made, third.kept, len(third.failed)) == (2, 0, 1), "one was gone, one has another seed"
 
 
+def test_a_row_has_its_cover_beside_its_video(folder: Path) -> None:
+    small = {"platform": "square", "min_resolution": 128, "cover": True}
+    plan = plan_of(folder, {"speech": "lesson0.wav", "out": "a.mp4"} | small, {"speech": "lesson1.wav", "cover": True})
+    assert "add platform" in plan.problems[0][1]
+    outcome = next(here(plan.rows, Options(), None))
+    assert outcome.state == DONE, outcome.message
+    assert (folder / "a.cover.jpg").is_file() or any("cover: no face" in line for line in outcome.checks)
+
+
+def test_recognised_captions_and_languages_are_known_beforehand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sonic.captions.recogniser_weights.find_spec", lambda name: None)
+    plan = plan_of(folder, {"speech": "lesson0.wav", "captions": "auto"}, {"speech": "lesson1.wav"})
+    assert "pip install 'sonic-talk[captions]'" in plan.problems[0][1]
+    assert plan.rows[0].settings.language is None, "nothing could find it"
+
+
 def test_a_worker_that_dies_costs_no_row_and_twice_only_its_own(folder: Path) -> None:
     """Real processes: the worker at the first row is killed whenever it has that row."""
     import multiprocessing

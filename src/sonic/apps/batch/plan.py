@@ -15,6 +15,7 @@ from sonic.engines import check_engine
 from sonic.errors import MediaError, OutputError, SonicError
 from sonic.hashing import sha256_of_file
 from sonic.media.decode import sound_format
+from sonic.media.images import is_foreign
 from sonic.media.photo import load_photo
 from sonic.pipeline.captioning import caption_paths
 from sonic.pipeline.preflight import Permit, check_photo, request_permit
@@ -105,6 +106,8 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
                 request.source or row.speech,
                 lambda: font_for("".join(u.text for u in script.units), style.font),
             )
+    if row.cover is not None and not overwrite and is_foreign(row.cover):
+        raise OutputError(f"{str(row.cover)!r} exists and no earlier job made it; give the video another name")
     _check_length(row, seconds)
     there = _there(row.out)
     if settings.language == AUTO_LANGUAGE:  # found when the row is made; a consent that is limited wants it stated
@@ -152,7 +155,8 @@ def _clashes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     writers: dict[str, Row] = {}
     inputs = {_name(path): row for row in rows for path in row.inputs()}
     for row in rows:
-        for path in (row.out, record_path(row.out), *(caption_paths(row.out) if row.captions else ())):
+        beside = (*(caption_paths(row.out) if row.captions else ()), *([row.cover] if row.cover else []))
+        for path in (row.out, record_path(row.out), *beside):
             name = _name(path)
             if (other := writers.get(name)) is not None:
                 problems.append((row.where, f"writes {str(path)!r} like {other.where}; give one of them another out"))

@@ -20,6 +20,7 @@ from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 CONSENT_SUFFIX = ".consent.json"
+COVER_SUFFIX = ".cover.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Row:
     consent: Consent
     settings: Settings
     captions: CaptionRequest | None = None
+    cover: Path | None = None
+    """Cover picture of the row's platform, beside the video."""
     seconds: float = 0.0
     """Length of the recording as its file states it; 0 where it states none."""
     key: str = ""
@@ -62,6 +65,7 @@ class Defaults:
     """Folder of what recognises them."""
     burn_in: bool = False
     karaoke: bool = False
+    cover: bool = False
     font: str | None = None
 
 
@@ -80,7 +84,8 @@ def row_of(raw: RawRow, number: int, defaults: Defaults) -> Row:
     consent = _consent(raw, values) or defaults.consent or _consent_beside(portrait)
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
-    return Row(number, raw.where, portrait, speech, out, consent, settings, _captions(raw, values, defaults, speech))
+    captions, cover = _captions(raw, values, defaults, speech), _cover(values, defaults, settings, out)
+    return Row(number, raw.where, portrait, speech, out, consent, settings, captions, cover)
 
 
 def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
@@ -94,6 +99,7 @@ def key_of(row: Row, hashes: Mapping[Path, str]) -> str:
             "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
             "captions": _caption_key(row.captions),
         }
+        | ({"cover": True} if row.cover else {})
     )
 
 
@@ -172,6 +178,15 @@ def _captions(raw: RawRow, values: Mapping[str, Any], defaults: Defaults, speech
     if source is None and not defaults.recognise:
         return None
     return CaptionRequest(source, style, defaults.weights)
+
+
+def _cover(values: Mapping[str, Any], defaults: Defaults, settings: Settings, out: Path) -> Path | None:
+    """Beside the video, where a cover is wanted. Raises SettingError without a platform, whose size it would have."""
+    if not _truth("cover", values.get("cover", defaults.cover)):
+        return None
+    if settings.platform is None:
+        raise SettingError("wants a cover, which has the size of a platform's; add platform")
+    return out.with_suffix(COVER_SUFFIX)
 
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:

@@ -27,7 +27,7 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
     job = Job(row.settings, Observer(share))
     try:
         result = _made(row, session, job, overwrite=overwrite)
-        rest = {"measures": _measures(row) if measure else {}, "checks": _checks(row)}
+        rest = {"measures": _measures(row) if measure else {}, "checks": (*_checks(row), *_cover(row))}
     except Exception as error:
         failure = _failure(error)
         return Outcome.of(
@@ -68,6 +68,20 @@ def _checks(row: Row) -> tuple[str, ...]:
 
     findings = check_delivery(row.out, platform(row.settings.platform)).findings
     return tuple(f"{one.rule}: {one.found}; {one.remedy}" for one in findings if one.state != "ok")
+
+
+def _cover(row: Row) -> tuple[str, ...]:
+    """Write the cover picture, where one is wanted; why it could not be, else nothing: the video is there."""
+    if row.cover is None or row.settings.platform is None:
+        return ()
+    from sonic.evaluation.cover import save_cover
+    from sonic.settings.platforms import platform
+
+    try:
+        save_cover(row.out, platform(row.settings.platform), row.cover)
+    except SonicError as error:
+        return (f"cover: {error}",)
+    return ()
 
 
 def _failure(error: Exception) -> SonicError:

@@ -52,6 +52,7 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     run.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, as far as memory goes)")
     run.add_argument("--retry-failed", action="store_true", help="try rows again that would fail as before")
     run.add_argument("--measure", action="store_true", help="track every video: lag and lips, by language")
+    run.add_argument("--cover", action="store_true", help="a cover picture beside each video of a platform: .cover.jpg")
     run.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (extra ray); local starts one here")
     run.add_argument("-y", "--overwrite", action="store_true", help="replace outputs even if Sonic did not make them")
     add_reporting(command)
@@ -146,6 +147,7 @@ def _defaults(arguments: argparse.Namespace) -> "Defaults":
         consent=consent,
         out=Path(arguments.out),
         captions=arguments.captions or arguments.auto_captions or arguments.burn_in or arguments.karaoke,
+        cover=arguments.cover,
         recognise=arguments.auto_captions,
         weights=arguments.caption_weights,
         burn_in=arguments.burn_in,
