@@ -23,15 +23,15 @@ export async function chooseSaid(speech: Media, place: HTMLElement, file: File |
   return media !== null
 }
 
-/** What a job of this recording says of its captions; a text is uploaded first. */
-export async function captionsOf(speech: Media, name: string): Promise<Record<string, string | boolean>> {
+/** What a job of this recording says of its captions; a text is uploaded first, subtitles are those of the whole. */
+export async function captionsOf(speech: Media, name: string, from_s: number): Promise<Record<string, string | number | boolean>> {
   const said = draft.captions[speech.id]
   const text = said?.text?.trim()
   const drawn = { burn_in: draft.drawn !== "", karaoke: draft.drawn === "karaoke" }
   if (said?.auto) return { captions: "auto", ...drawn }
   const media = said?.media ?? (text ? await upload("captions", new Blob([text]), `${name}.txt`, page.session.chunk_bytes, () => {}) : null)
   if (!media) return {}
-  return { captions: media.id, ...drawn }
+  return { captions: media.id, captions_from_s: from_s, ...drawn }
 }
 
 /** The part of the card of a recording; it is open where there are captions. */

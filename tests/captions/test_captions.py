@@ -118,6 +118,24 @@ def test_subtitles_keep_their_times(name: str, tmp_path: Path) -> None:
     assert "1 of 2 subtitles" in said[0]
 
 
+def test_subtitles_of_a_whole_recording_fit_a_part_of_it(tmp_path: Path) -> None:
+    """The part from 10 s to 15 s: what is said before and after is not in its captions."""
+    path = tmp_path / "whole.srt"
+    path.write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\nBefore\n\n2\n00:00:09,000 --> 00:00:11,000\nNot yet\nnow then\n\n"
+        "3\n00:00:14,000 --> 00:00:16,000\nstill said\nno longer\n",
+        encoding="utf-8",
+    )
+    said: list[str] = []
+    captions = timed(read_captions(path), np.zeros(16_000 * 5, np.float32), said.append, begin_s=10)
+    assert [(cue.begin_s, cue.end_s, cue.texts()) for cue in captions.cues] == [
+        (0.0, 1.0, ("now then",)), (4.0, 5.0, ("still said",)),
+    ]  # fmt: skip
+    words = [word for cue in captions.cues for line in cue.lines for word in line]
+    assert all(0 <= word.begin_s <= word.end_s <= 5 for word in words)
+    assert "1 of 3 subtitles" in said[0]
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("a.srt", b"hello"), ("a.txt", b""), ("a.txt", b"\xff\xfe\x00"), ("a.doc", b"x")]
 )
@@ -299,6 +317,20 @@ def test_captions_lie_beside_the_video_and_strangers_files_stay(tmp_path: Path) 
     with pytest.raises(OutputError, match="no earlier job made it"):
         sonic.generate(demo.PORTRAIT, demo.SPEECH, other, consent=demo.consent(), settings=small, captions=request)
     assert not other.exists() and other.with_suffix(".srt").read_text(encoding="utf-8") == "mine"
+
+
+def test_frames_of_a_stream_have_their_captions(tmp_path: Path) -> None:
+    path = tmp_path / "words.vtt"
+    path.write_text("WEBVTT\n\n00:00.000 --> 00:05.000\nHello\n", encoding="utf-8")
+    pictures = []
+    for captions in (None, CaptionRequest(path), CaptionRequest(path, CaptionStyle())):
+        with sonic.stream(
+            demo.PORTRAIT, demo.SPEECH, consent=demo.consent(), captions=captions, min_resolution=160, duration=0.2,
+            inference_steps=1, seed=1,
+        ) as frames:  # fmt: skip
+            pictures.append(next(frames).rgb.astype(int))
+    changed = [(np.abs(one - pictures[0]) > 60).any() for one in pictures]
+    assert changed == [False, False, True], "captions without a style are for files, and there is none"
 
 
 def test_a_recording_of_one_word_or_none_has_its_captions(tmp_path: Path) -> None:

@@ -30,18 +30,21 @@ class Captions:
     """Which model recognised their words; empty for words of an author."""
 
 
-def timed(script: Script, samples: Samples, on_notice: OnNotice, *, language: str | None = None) -> Captions:
+def timed(
+    script: Script, samples: Samples, on_notice: OnNotice, *, language: str | None = None, begin_s: float = 0.0
+) -> Captions:
     """Captions of a recording at 16 kHz.
 
-    Subtitles that have times keep them. A text is aligned where espeak-ng is installed and says its language; else its
-    times are estimated from what is voiced, with a notice.
+    Subtitles that have times keep them; ``begin_s`` is where on their clock the recording begins. A text is aligned
+    where espeak-ng is installed and says its language; else its times are estimated from what is voiced, with a notice.
     """
     length_s = len(samples) / 16_000
     if script.subtitles:
-        inside = tuple(one for one in script.subtitles if one.begin_s < length_s)
+        moved = (replace(one, begin_s=one.begin_s - begin_s, end_s=one.end_s - begin_s) for one in script.subtitles)
+        inside = tuple(one for one in moved if one.begin_s < length_s and one.end_s > 0)
         if len(inside) < len(script.subtitles):
             n = len(script.subtitles) - len(inside)
-            on_notice(f"{n} of {len(script.subtitles)} subtitles of {script.name!r} begin after the video's end")
+            on_notice(f"{n} of {len(script.subtitles)} subtitles of {script.name!r} lie outside of the video")
         return Captions(kept_cues(inside, length_s), "the author's own", script.name)
     spoken = language or espeak.language_by_script(script.units)
     times, method = _aligned(script.units, samples, spoken), "aligned"

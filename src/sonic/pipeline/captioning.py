@@ -33,22 +33,24 @@ class CaptionRequest:
     """How they are drawn into the picture; None leaves the picture alone."""
     weights: Path | None = None
     """Folder of the weights that recognise; None: SONIC_WEIGHTS, or the Hugging Face cache."""
+    begin_s: float = 0.0
+    """Where on the clock of subtitles the recording begins, if it is a part of a longer one."""
 
     @classmethod
     def of(cls, given: str | Path, style: CaptionStyle | None = None, weights: Path | None = None) -> Self:
         """As a person asks for them: a file, or AUTO."""
         return cls(None if str(given) == AUTO else Path(given), style, weights)
 
-    def read(self, out: Path, *, overwrite: bool = False) -> Script | None:
-        """The script, read before any work; None where it is to be recognised.
+    def read(self, out: Path | None, *, overwrite: bool = False) -> Script | None:
+        """The script, read before any work; None where it is to be recognised. ``out`` is None of frames alone.
 
         Raises MediaError, OutputError where files are in the way, InstallError where nothing can be recognised.
         """
-        for path in caption_paths(out):
+        for path in caption_paths(out) if out else ():
             ours = self.source is not None and path.exists() and path.samefile(self.source)
             if not path.exists() or (overwrite and not path.is_dir() and not ours):
                 continue
-            if ours or not _is_ours(out):
+            if ours or not _is_ours(path):
                 raise OutputError(f"{str(path)!r} exists and no earlier job made it; give the video another name")
         if self.source is None:
             locate(self.weights)
@@ -68,7 +70,7 @@ class CaptionRequest:
         where = "drawn into the picture" if self.style else "beside the video"
         if script is None:
             return self._recognised(heard, where, job)
-        made = timed(script, heard, job.observer.notice, language=job.settings.language)
+        made = timed(script, heard, job.observer.notice, language=job.settings.language, begin_s=self.begin_s)
         job.observer.notice(f"captions from {script.name!r} {where}; their times are {made.method}")
         return made
 
@@ -101,10 +103,10 @@ def caption_paths(out: Path) -> tuple[Path, ...]:
     return tuple(out.with_suffix(suffix) for suffix in SUFFIXES)
 
 
-def _is_ours(out: Path) -> bool:
+def _is_ours(path: Path) -> bool:
     """Whether captions beside this video are of an earlier job: the WebVTT says so."""
     try:
-        with open(out.with_suffix(".vtt"), encoding="utf-8", errors="replace") as file:
+        with open(path.with_suffix(".vtt"), encoding="utf-8", errors="replace") as file:
             return NOTE in file.read(200)
     except OSError:
         return False

@@ -128,7 +128,8 @@ def _captions(row: Row, place: Place) -> CaptionRequest | None:
     style = style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"])
     if request["captions"] == AUTO:
         return CaptionRequest(None, style)
-    return CaptionRequest(place.library.path(place.library.get(row["owner"], request["captions"], "captions")), style)
+    source = place.library.path(place.library.get(row["owner"], request["captions"], "captions"))
+    return CaptionRequest(source, style, begin_s=request.get("captions_from_s", 0.0))
 
 
 def _save_pictures(video_file: Path, folder: Path, platform_name: str | None) -> None:
