@@ -17,6 +17,7 @@ from sonic import demo
 from sonic.apps.batch.manifest import RawRow, language_of, read_manifest, rows_of
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome, Results
 from sonic.apps.batch.plan import Plan, check_rows
+from sonic.apps.batch.report import write_report
 from sonic.apps.batch.rows import Defaults, Row
 from sonic.apps.batch.run import Batch, run_batch
 from sonic.apps.batch.work import make
@@ -260,3 +261,18 @@ def test_rows_that_are_no_rows_say_so(tmp_path: Path) -> None:
     assert [where for where, _ in plan.problems] == ["line 1", "line 2", "line 3", "line 4"]
     assert not plan.rows
     assert isinstance(read_manifest(path)[0], RawRow)
+
+
+def test_the_report_has_a_line_a_language_and_says_where_lips_stay_open(folder: Path) -> None:
+    rows = plan_of(
+        folder, {"speech": "lesson0.wav", "language": "en"}, {"speech": "lesson1.wav", "language": "ar"}
+    ).rows
+    results = Results(folder / "results.jsonl")
+    for row, shut in zip(rows, (0.95, 0.4), strict=True):
+        measures = {"lag_ms": 10.0, "lag_certainty": 9.0, "lip_gap_sd": 0.07, "closures_shown": shut}
+        results.add(Outcome.of(row, DONE, measures=measures))
+    write_report(rows, results, folder / "report.html", wall_s=1.0)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<td>en<td>1<td>+10 ms<td>0.070<td>95%<td></tr>" in page
+    assert "<td>ar<td>1<td>+10 ms<td>0.070<td>40%<td><span" in page
+    assert "lips shut on 40% of p b m; look at it, and try articulation clear" in page

@@ -12,7 +12,15 @@ from sonic.pipeline.stages import Result
 from sonic.session import Session
 from sonic.types import Observer, Progress
 
-MEASURES = ("lag_ms", "lag_certainty", "opening_loudness_correlation", "silent_lip_deviation", "lip_gap_sd")
+MEASURES = (
+    "lag_ms",
+    "lag_certainty",
+    "opening_loudness_correlation",
+    "silent_lip_deviation",
+    "lip_gap_sd",
+    "picture_offset_ms",
+    "closures_shown",
+)
 OnShare = Callable[[float], None]
 
 
@@ -57,7 +65,7 @@ def _measures(row: Row) -> dict[str, float | None]:
     from sonic.evaluation.video import evaluate_video
 
     report = evaluate_video(row.out, None, on_progress=lambda report: None).to_dict()
-    return {name: report[name] for name in (*MEASURES, "picture_offset_ms")}
+    return {name: report[name] for name in MEASURES}
 
 
 def _checks(row: Row) -> tuple[str, ...]:
