@@ -26,7 +26,7 @@ export interface Inspection {
 }
 export interface Sound { duration_s: number; track: number | null; tracks: Track[]; notices: string[]; peaks: number[] }
 export interface Terms { bases: { basis: string; claims: string }[]; evidence_file: boolean; max_validity_days: number | null; languages: string[] | null; purposes: string[] | null }
-export interface Session { version: string; user: string | null; needs_token: boolean; local: boolean; upload_bytes: Record<string, number>; chunk_bytes: number; used_bytes: number | null; quota_bytes: number | null }
+export interface Session { version: string; user: string | null; needs_token: boolean; local: boolean; upload_bytes: Record<string, number>; chunk_bytes: number; recognises: boolean; used_bytes: number | null; quota_bytes: number | null }
 export interface Verified { verdict: string; headline: string; kind: string; sha256: string; states_ai: boolean; conflicts: string[]; layers: { name: string; title: string; state: string; found: string; proves: string }[] }
 export interface Report { measures: Record<string, number | null>; curves: { seconds: number; opening: number[]; loudness: number[] } }
 

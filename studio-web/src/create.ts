@@ -314,7 +314,7 @@ class Create {
       const jobs: Job[] = []
       for (const each of [speech, ...draft.others]) {
         const part = each.id === speech.id ? await this.part(each) : each.id
-        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}`, ...(await captionsOf(each, stem(each.name))) }))
+        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}`, ...(await captionsOf(each, stem(each.name), each.id === speech.id ? draft.trim?.[0] ?? 0 : 0)) }))
       }
       change({ others: [] })
       this.go(jobs.length === 1 && jobs[0] ? `#/videos/${jobs[0].id}` : "#/videos")

@@ -148,9 +148,9 @@ class One {
   private async again(job: Job): Promise<void> {
     const media = (id: string) => get<Media>(`media/${id}`).catch(() => null)
     const { captions: said, burn_in, karaoke } = job.request
-    const [photo, speech, text] = await Promise.all([media(job.request.photo), media(job.request.speech), said ? media(said) : null])
+    const [photo, speech, text] = await Promise.all([media(job.request.photo), media(job.request.speech), said && said !== "auto" ? media(said) : null])
     const { platform = "", ...settings } = job.request.settings
-    const captions = speech && text ? { [speech.id]: { media: text } } : {}
+    const captions = speech && (text || said === "auto") ? { [speech.id]: text ? { media: text } : { auto: true } } : {}
     change({ photo, speech, others: [], consent: { id: job.request.consent } as never, settings, preset: "", platform: String(platform ?? ""), trim: null, captions, drawn: karaoke ? "karaoke" : burn_in ? "burn_in" : "" })
     this.go("#/")
   }

@@ -14,7 +14,7 @@ export const zh: Record<Key, string> = {
   recording: "录音", recording_hint: "任何语言的语音；视频长度由它决定。", choose_sound: "选择文件", record: "录音", stop: "停止", recording_now: "正在录音",
   play: "播放", pause: "暂停", trim_start: "片段开头", trim_end: "片段结尾", trimmed: "{whole} 中的 {part}", track: "音轨", level: "麦克风音量",
   listening: "正在听录音", several: "另有 {n} 段录音：每段生成一个视频", more_recordings: "添加录音",
-  captions: "字幕", captions_add: "字幕（可选）", captions_text: "说的内容", captions_hint: "即所用片段中说的话；每个词的时间会从录音中找出。", captions_file: "从文件读取文本或字幕", captions_where: "显示在哪里", captions_beside: "单独文件", captions_drawn: "画面中", captions_karaoke: "逐词高亮",
+  captions: "字幕", captions_add: "字幕（可选）", captions_text: "说的内容", captions_hint: "即所用片段中说的话；每个词的时间会从录音中找出。", captions_file: "从文件读取文本或字幕", captions_auto: "识别说的内容", captions_auto_hint: "由机器识别：发布视频前请通读字幕。", captions_where: "显示在哪里", captions_beside: "单独文件", captions_drawn: "画面中", captions_karaoke: "逐词高亮",
   consent: "授权", consent_hint: "照片中是谁？谁同意了？没有授权什么都不会生成。", consent_make: "填写授权", consent_use: "使用", consent_in_use: "使用中", consent_new: "另填授权",
   subject: "照片中是谁", subject_hint: "姓名，或能据此找到依据的其他称呼。",
   grounds: "依据", basis_self: "是我本人", basis_written: "书面同意", basis_licensed: "许可图片", basis_synthetic: "并无其人",

@@ -10,7 +10,10 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "settings", "language", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
+    {
+        *("types", "settings", "language", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"),
+        *("published", "downloads"),
+    },
     {"media", "speech", "faces", "motion", "captions"},
     {"provenance", "engines"},
     {"pipeline"},

@@ -20,6 +20,7 @@ from sonic.apps.batch.desk import Desk
 from sonic.apps.batch.manifest import RawRow, language_of, read_manifest, rows_of
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome, Results
 from sonic.apps.batch.plan import Plan, check_rows
+from sonic.apps.batch.report import write_report
 from sonic.apps.batch.rows import Defaults, Row
 from sonic.apps.batch.run import Batch, run_batch
 from sonic.apps.batch.work import make
@@ -156,6 +157,22 @@ def test_a_bad_row_harms_no_other_and_a_second_call_makes_what_is_missing(folder
     assert (third.made, third.kept, len(third.failed)) == (2, 0, 1), "one was gone, one has another seed"
 
 
+def test_a_row_has_its_cover_beside_its_video(folder: Path) -> None:
+    small = {"platform": "square", "min_resolution": 128, "cover": True}
+    plan = plan_of(folder, {"speech": "lesson0.wav", "out": "a.mp4"} | small, {"speech": "lesson1.wav", "cover": True})
+    assert "add platform" in plan.problems[0][1]
+    outcome = next(here(plan.rows, Options(), None))
+    assert outcome.state == DONE, outcome.message
+    assert (folder / "a.cover.jpg").is_file() or any("cover: no face" in line for line in outcome.checks)
+
+
+def test_recognised_captions_and_languages_are_known_beforehand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sonic.captions.recogniser_weights.find_spec", lambda name: None)
+    plan = plan_of(folder, {"speech": "lesson0.wav", "captions": "auto"}, {"speech": "lesson1.wav"})
+    assert "pip install 'sonic-talk[captions]'" in plan.problems[0][1]
+    assert plan.rows[0].settings.language is None, "nothing could find it"
+
+
 def test_a_worker_that_dies_costs_no_row_and_twice_only_its_own(folder: Path) -> None:
     """Real processes: the worker at the first row is killed whenever it has that row."""
     import multiprocessing
@@ -272,3 +289,18 @@ def test_what_lies_where_the_results_go_is_looked_at_first(kind: str, tmp_path: 
     ).symlink_to("results.jsonl")
     with pytest.raises(OutputError, match="cannot be"):
         Results(tmp_path / "results.jsonl")
+
+
+def test_the_report_has_a_line_a_language_and_says_where_lips_stay_open(folder: Path) -> None:
+    rows = plan_of(
+        folder, {"speech": "lesson0.wav", "language": "en"}, {"speech": "lesson1.wav", "language": "ar"}
+    ).rows
+    results = Results(folder / "results.jsonl")
+    for row, shut in zip(rows, (0.95, 0.4), strict=True):
+        measures = {"lag_ms": 10.0, "lag_certainty": 9.0, "lip_gap_sd": 0.07, "closures_shown": shut}
+        results.add(Outcome.of(row, DONE, measures=measures))
+    write_report(rows, results, folder / "report.html", wall_s=1.0)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<td>en<td>1<td>+10 ms<td>0.070<td>95%<td></tr>" in page
+    assert "<td>ar<td>1<td>+10 ms<td>0.070<td>40%<td><span" in page
+    assert "lips shut on 40% of p b m; look at it, and try articulation clear" in page

@@ -251,6 +251,7 @@ def test_a_video_is_verified_and_measured(client: Client, made: dict[str, Any]) 
         ({"unknown": 1}, 422),
         ({"burn_in": True}, 422),
         ({"captions": "nothing"}, 404),
+        ({"captions": "auto"}, 422),
         ({"captions": "nothing", "karaoke": "yes"}, 422),
     ],
 )

@@ -18,7 +18,7 @@ from typing import Any, Self
 from sonic.apps.batch.inputs import LIMITS, Found, Inputs, fit, remote_folder
 from sonic.apps.batch.places import Place, Url, on_disk
 from sonic.apps.batch.publish import publish
-from sonic.apps.batch.rows import Row
+from sonic.apps.batch.rows import COVER_SUFFIX, Row
 from sonic.errors import OutputError, SonicError
 from sonic.files import try_lock
 from sonic.hashing import sha256_of_file
@@ -52,7 +52,8 @@ class Desk:
             raise OutputError(f"a row's files find no place ({error.strerror}); make room in {self._root}") from error
         try:
             captions = paths[2] if row.captions is not None else None
-            yield replace(row, portrait=paths[0], speech=paths[1], captions=captions, out=out)
+            cover = out.with_suffix(COVER_SUFFIX) if row.cover else None
+            yield replace(row, portrait=paths[0], speech=paths[1], captions=captions, out=out, cover=cover)
         finally:
             shutil.rmtree(folder / "out", ignore_errors=True)
 

@@ -23,7 +23,7 @@ from sonic.files import read_small_text
 
 FIELDS = (
     "portrait", "speech", "out", "consent", "subject", "evidence", "settings", "preset", "platform", "captions",
-    "burn_in", "karaoke",
+    "burn_in", "karaoke", "cover",
 )  # fmt: skip
 KINDS = (".jsonl", ".csv", ".yaml", ".yml")
 RECORDINGS = frozenset(re.findall(r"\S+", """

@@ -60,7 +60,7 @@ class Outcome:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return cls(
             row=row.number, where=row.where, key=row.key, state=state, out=str(row.out), portrait=str(row.portrait),
-            speech=str(row.speech), language=row.settings.language, at=now, **rest,
+            speech=str(row.speech), at=now, **({"language": row.settings.language} | rest),
         )  # fmt: skip
 
     def to_json(self) -> str:

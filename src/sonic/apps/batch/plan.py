@@ -19,9 +19,11 @@ from sonic.captions.fonts import font_for
 from sonic.engines import check_engine
 from sonic.errors import MediaError, OutputError, SonicError
 from sonic.media.decode import sound_format
+from sonic.media.images import is_foreign
 from sonic.media.photo import load_photo
-from sonic.pipeline.captioning import SUFFIXES, CaptionRequest
+from sonic.pipeline.captioning import SUFFIXES
 from sonic.pipeline.preflight import Permit, check_photo, request_permit
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.settings.platforms import platform
 
 BYTES_PER_PIXEL_S = 0.35
@@ -105,10 +107,13 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
     photo = looks.of("photo", row.portrait, lambda: load_photo(here[row.portrait]))
     speech = here[row.speech]
     seconds = looks.of("speech", row.speech, lambda: sound_format(speech, settings.audio_track).claimed_s) or 0.0
-    if row.captions is not None:
-        _check_captions(row, here[row.captions], looks, overwrite=overwrite)
+    _check_captions(row, here.get(row.captions) if row.captions else None, looks, overwrite=overwrite)
+    if isinstance(row.cover, Path) and not overwrite and is_foreign(row.cover):
+        raise OutputError(f"{str(row.cover)!r} exists and no earlier job made it; give the video another name")
     _check_length(row, seconds)
     there = None if isinstance(row.out, Url) else _there(row.out)
+    if settings.language == AUTO_LANGUAGE:  # found when the row is made; a consent that is limited wants it stated
+        settings = settings.replace(language=None)
     permit: Permit = request_permit(row.consent, settings, there, *here.values(), overwrite=overwrite)
     check_photo(permit, photo, settings)
     if isinstance(row.out, Url):
@@ -128,11 +133,12 @@ def _found(place: Place, here: Path, looks: _Looks) -> Found:
     return Found(hash_of(here, str(place)), looks.inputs.stamp(place) if isinstance(place, Url) else "")
 
 
-def _check_captions(row: Row, source: Path, looks: _Looks, *, overwrite: bool) -> None:
-    request = CaptionRequest(source, row.style)
-    script = request.script() if isinstance(row.out, Url) else request.read(row.out, overwrite=overwrite)
-    if (style := row.style) is not None:
-        looks.of("font", source, lambda: font_for("".join(u.text for u in script.units), style.font))
+def _check_captions(row: Row, source: Path | None, looks: _Looks, *, overwrite: bool) -> None:
+    if (request := row.caption_request(source)) is None:
+        return
+    script = request.read(None if isinstance(row.out, Url) else row.out, overwrite=overwrite)
+    if script is not None and (style := row.style) is not None:
+        looks.of("font", source or row.speech, lambda: font_for("".join(u.text for u in script.units), style.font))
 
 
 def _standing(out: Url, looks: _Looks, *, overwrite: bool) -> str:
@@ -187,7 +193,9 @@ def _clashes(rows: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def _outputs(row: Row) -> tuple[Place, ...]:
-    return row.out, *(row.out.with_suffix(suffix) for suffix in (".json", *(SUFFIXES if row.captions else ())))
+    captions = SUFFIXES if row.captions or row.recognise else ()
+    beside = tuple(row.out.with_suffix(suffix) for suffix in (".json", *captions))
+    return row.out, *beside, *((row.cover,) if row.cover else ())
 
 
 def _name(place: Place) -> str:

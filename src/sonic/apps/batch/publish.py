@@ -1,7 +1,7 @@
 """Videos in object stores: given their names when they are complete, and known again by the next call.
 
-A store renames nothing together. So a video's record goes there first under a temporary name, then captions and the
-video, at last the record under its own name. A video without a record that names it is missing, but the temporary
+A store renames nothing together. So a video's record goes there first under a temporary name, then captions, cover and
+the video, at last the record under its own name. A video without a record that names it is missing, but the temporary
 record tells that it is ours and may be replaced. What the store then says of both, their stamps, is noted in the
 results: while they are the same, nothing needs to be read to know that a video is there.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from sonic.apps.batch import stores
 from sonic.apps.batch.places import Url
+from sonic.apps.batch.rows import COVER_SUFFIX
 from sonic.apps.batch.stores import Stat
 from sonic.errors import OutputError, SonicError
 from sonic.pipeline.captioning import caption_paths
@@ -38,6 +39,8 @@ def publish(video: Path, out: Url, *, replaces: str, overwrite: bool = False) ->
     for path in caption_paths(video):
         if path.exists():
             stores.put(path, out.with_suffix(path.suffix))
+    if (cover := video.with_suffix(COVER_SUFFIX)).exists():
+        stores.put(cover, out.with_suffix(COVER_SUFFIX))
     stamp = stores.put(video, out).stamp
     stamps = stamp, stores.put(record, _record(out)).stamp
     stores.remove(marker)

@@ -26,6 +26,8 @@ LATE_MS = 80.0
 SURE = 4.0
 STILL_SD = 0.02
 """Lips that move less than this hardly show closures: half of what people show."""
+OPEN_LIPS = 0.7
+"""Lips that shut on less than this share of p b m are warned of: they cannot be read."""
 _CSS = """
 :root{color-scheme:light dark;--line:#8884;--bad:#c62828;--good:#2e7d32}
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
@@ -87,7 +89,8 @@ def _languages(done: Sequence[Outcome]) -> Iterable[str]:
     measured = [outcome for outcome in done if outcome.measures]
     if not measured:
         return
-    yield "<h2>Quality by language</h2><table><tr><th>language<th>videos<th>lips after sound<th>lip movement<th></tr>"
+    yield "<h2>Quality by language</h2><table><tr><th>language<th>videos<th>lips after sound<th>lip movement"
+    yield "<th>p b m with lips shut<th></tr>"
     for language in sorted({outcome.language or "" for outcome in measured}):
         of = [outcome for outcome in measured if (outcome.language or "") == language]
         lags = [v for one in of if (v := _sure_lag(one)) is not None]
@@ -96,7 +99,10 @@ def _languages(done: Sequence[Outcome]) -> Iterable[str]:
         weak = sum(bool(_warnings(one)) for one in of)
         warning = f'<span class="failed">{weak} weak: look at them</span>' if weak else ""
         move = f"{median(moves):.3f}" if moves else ""
-        yield f"<tr><td>{escape(language) or 'not stated'}<td>{len(of)}<td>{lag}<td>{move}<td>{warning}</tr>"
+        shut = [v for one in of if (v := one.measures.get("closures_shown")) is not None]
+        shown = f"{median(shut):.0%}" if shut else "too few"
+        row = (escape(language) or "not stated", len(of), lag, move, shown, warning)
+        yield "<tr>" + "".join(f"<td>{cell}" for cell in row) + "</tr>"
     yield "</table><h2>Videos</h2>"
 
 
@@ -113,6 +119,9 @@ def _warnings(outcome: Outcome) -> tuple[str, ...]:
         found.append(f"the lips are {lag:+.0f} ms off the sound; look at it, and try audio_offset_ms {-lag:.0f}")
     if moves is not None and moves < STILL_SD:
         found.append(f"the lips hardly move ({moves:.3f}); is the recording speech, and the mouth free?")
+    shut = outcome.measures.get("closures_shown")
+    if shut is not None and shut < OPEN_LIPS:
+        found.append(f"lips shut on {shut:.0%} of p b m; look at it, and try articulation clear")
     return tuple(found)
 
 

@@ -11,14 +11,18 @@ from sonic.apps.batch.inputs import MAX_TEXT_BYTES, Found, Inputs
 from sonic.apps.batch.manifest import FIELDS, RawRow, language_of
 from sonic.apps.batch.places import Place, place_of
 from sonic.captions.draw import CaptionStyle, style_of
+from sonic.captions.recogniser_weights import can_recognise
 from sonic.errors import ConsentError, SettingError
 from sonic.hashing import sha256_of
+from sonic.pipeline.captioning import AUTO, CaptionRequest
 from sonic.provenance.consent import BASES, Consent
 from sonic.settings import Settings, settings_table
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.settings.platforms import platform
 from sonic.settings.presets import preset
 
 CONSENT_SUFFIX = ".consent.json"
+COVER_SUFFIX = ".cover.jpg"
 _UNKNOWN_SIDE_PX = 1080
 
 
@@ -35,8 +39,15 @@ class Row:
     consent: Consent
     settings: Settings
     captions: Place | None = None
+    """A text or subtitles that captions are made of."""
+    recognise: bool = False
+    """Whether captions are made of what is recognised in the recording; then there is no text."""
     style: CaptionStyle | None = None
     """How captions are drawn into the picture; None draws none."""
+    weights: Path | None = None
+    """Folder of what recognises them."""
+    cover: Place | None = None
+    """Cover picture of the row's platform, beside the video."""
     seconds: float = 0.0
     """Length of the recording as its file states it; 0 where it states none."""
     key: str = ""
@@ -50,6 +61,11 @@ class Row:
         """All files that are read."""
         return (self.portrait, self.speech, *((self.captions,) if self.captions else ()))
 
+    def caption_request(self, source: Path | None) -> CaptionRequest | None:
+        """What is wanted of captions, whose text lies at ``source`` on this machine."""
+        wanted = self.captions is not None or self.recognise
+        return CaptionRequest(source, self.style, self.weights) if wanted else None
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
@@ -61,8 +77,13 @@ class Defaults:
     """Folder of outputs that are not named."""
     captions: bool = False
     """Whether a text beside the recording, lesson.txt or lesson.srt, makes captions."""
+    recognise: bool = False
+    """Whether they are recognised where there is no such text."""
+    weights: Path | None = None
+    """Folder of what recognises them."""
     burn_in: bool = False
     karaoke: bool = False
+    cover: bool = False
     font: str | None = None
 
 
@@ -76,13 +97,16 @@ def row_of(raw: RawRow, number: int, defaults: Defaults, inputs: Inputs) -> Row:
     if portrait is None or speech is None:
         raise SettingError("names no portrait or no speech; every row needs both")
     settings = _settings(values, defaults, speech)
-    captions = _path(raw, values, "captions") or (_beside(speech, inputs) if defaults.captions else None)
     there = f"-{Path(settings.platform).stem}" if settings.platform else ""
     out = _path(raw, values, "out") or defaults.out / f"{portrait.stem}-{speech.stem}{there}.mp4"
     consent = _consent(raw, values, inputs) or defaults.consent or _consent_beside(portrait, inputs)
     if consent is None:
         raise ConsentError(f"says nothing of consent; add consent ({', '.join(BASES)} or a file), or give --consent")
-    return Row(number, raw.where, portrait, speech, out, consent, settings, captions, _style(values, defaults))
+    captions, recognise = _captions(raw, values, defaults, speech, inputs)
+    return Row(
+        number, raw.where, portrait, speech, out, consent, settings, captions=captions, recognise=recognise,
+        style=_style(values, defaults), weights=defaults.weights, cover=_cover(values, defaults, settings, out),
+    )  # fmt: skip
 
 
 def key_of(row: Row) -> str:
@@ -92,10 +116,11 @@ def key_of(row: Row) -> str:
         {
             "version": __version__,
             "inputs": [one.sha256 for one in row.found],
-            "settings": row.settings.to_dict(),
+            "settings": row.settings.to_dict() | ({"language": None} if row.settings.language == AUTO_LANGUAGE else {}),
             "consent": consent.id if consent.signature else [consent.subject, consent.basis, consent.evidence],
-            "captions": asdict(row.style) if row.style else None,
+            "captions": _caption_key(row),
         }
+        | ({"cover": True} if row.cover else {})
     )
 
 
@@ -103,6 +128,12 @@ def estimated_pixels(settings: Settings) -> float:
     """Of a picture of the video, as far as it is known before the photo is looked at."""
     short = settings.min_resolution or _UNKNOWN_SIDE_PX
     return short * short * (16 / 9 if settings.framing in ("9:16", "16:9", "full") else 1)
+
+
+def _caption_key(row: Row) -> dict[str, Any] | None:
+    if row.captions is None and not row.recognise:
+        return None
+    return {"recognised": row.recognise, "style": asdict(row.style) if row.style else None}
 
 
 def _refuse_unknown(values: Mapping[str, Any]) -> None:
@@ -130,7 +161,7 @@ def _settings(values: Mapping[str, Any], defaults: Defaults, speech: Place) -> S
         chosen |= platform(str(values["platform"])).settings
     wanted = {**defaults.settings, **chosen, **nested, **own}
     if wanted.get("language") is None:
-        wanted["language"] = language_of(speech)
+        wanted["language"] = language_of(speech) or (AUTO_LANGUAGE if can_recognise(defaults.weights) else None)
     return Settings().replace(**{name: _number(name, value) for name, value in wanted.items()})
 
 
@@ -168,6 +199,25 @@ def _consent_beside(portrait: Place, inputs: Inputs) -> Consent | None:
     """The consent that `sonic consent new` wrote beside a photo."""
     place = portrait.with_name(f"{portrait.stem}{CONSENT_SUFFIX}")
     return consent_at(place, inputs) if inputs.is_there(place) else None
+
+
+def _captions(
+    raw: RawRow, values: Mapping[str, Any], defaults: Defaults, speech: Place, inputs: Inputs
+) -> tuple[Place | None, bool]:
+    """(the row's text, or the one beside its recording; whether they are recognised instead)."""
+    if values.get("captions") == AUTO:
+        return None, True
+    source = _path(raw, values, "captions") or (_beside(speech, inputs) if defaults.captions else None)
+    return source, source is None and defaults.recognise
+
+
+def _cover(values: Mapping[str, Any], defaults: Defaults, settings: Settings, out: Place) -> Place | None:
+    """Beside the video, where a cover is wanted. Raises SettingError without a platform, whose size it would have."""
+    if not _truth("cover", values.get("cover", defaults.cover)):
+        return None
+    if settings.platform is None:
+        raise SettingError("wants a cover, which has the size of a platform's; add platform")
+    return out.with_suffix(COVER_SUFFIX)
 
 
 def _style(values: Mapping[str, Any], defaults: Defaults) -> CaptionStyle | None:

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sonic.apps.batch.manifest import KINDS
@@ -30,8 +31,9 @@ examples:
 
 A row of a manifest has portrait and speech, and may have out, consent, subject, evidence, captions, burn_in, preset,
 platform, and any setting by its name. Manifests are JSON lines, CSV or YAML; a list of portraits or recordings stands
-for each of them. The language is taken from names such as lesson.zh.mp3. Any file, the manifest and -o may be a URL of
-an object store (s3://, gs://, any protocol of fsspec): extra remote, and the store's package (s3fs, gcsfs).
+for each of them. The language is taken from names such as lesson.zh.mp3, else found where the extra captions is there.
+Any file, the manifest and -o may be a URL of an object store (s3://, gs://, any protocol of fsspec): extra remote, and
+the store's package (s3fs, gcsfs).
 
 exit codes:
    0 all videos are there       17 some rows failed; the report says which, and why
@@ -56,11 +58,15 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     run.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core, as far as memory goes)")
     run.add_argument("--retry-failed", action="store_true", help="try rows again that would fail as before")
     run.add_argument("--measure", action="store_true", help="track every video: lag and lips, by language")
+    run.add_argument("--cover", action="store_true", help="a cover picture beside each video of a platform: .cover.jpg")
     run.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster (extra ray); local starts one here")
     run.add_argument("-y", "--overwrite", action="store_true", help="replace outputs even if Sonic did not make them")
     add_reporting(command)
     captions = command.add_argument_group("captions")
     captions.add_argument("--captions", action="store_true", help="from lesson.txt, .srt or .vtt beside the recording")
+    captions.add_argument(
+        "--auto-captions", action="store_true", help="recognised (extra captions) where none is there"
+    )
     add_caption_style(captions)
     consent = command.add_argument_group("consent", "of rows that name none")
     consent.add_argument("--consent", metavar="BASIS|FILE", help="as of `sonic generate`")
@@ -77,6 +83,10 @@ def add_caption_style(group: Any) -> None:
     group.add_argument("--burn-in", action="store_true", help="draw the captions into the picture as well")
     group.add_argument("--karaoke", action="store_true", help="draw them, the word that is being said in colour")
     group.add_argument("--caption-font", metavar="FILE", help="TTF or OTF (default: one that has the letters)")
+    group.add_argument(
+        "--caption-weights", metavar="FOLDER", type=Path,
+        help="weights that recognise speech (default: SONIC_WEIGHTS, or what `sonic weights fetch --for captions` got)",
+    )  # fmt: skip
 
 
 def batch(arguments: argparse.Namespace, reporter: Reporter) -> int:
@@ -155,7 +165,10 @@ def _defaults(arguments: argparse.Namespace) -> "Defaults":
         settings=chosen_values(arguments),
         consent=consent,
         out=place_of(arguments.out),
-        captions=arguments.captions or arguments.burn_in or arguments.karaoke,
+        captions=arguments.captions or arguments.auto_captions or arguments.burn_in or arguments.karaoke,
+        cover=arguments.cover,
+        recognise=arguments.auto_captions,
+        weights=arguments.caption_weights,
         burn_in=arguments.burn_in,
         karaoke=arguments.karaoke,
         font=arguments.caption_font,

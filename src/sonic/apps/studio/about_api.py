@@ -15,6 +15,7 @@ from sonic.apps.studio.requests import answered, body_of, number_in, studio_of, 
 from sonic.apps.studio.studio import Studio
 from sonic.apps.studio.tokens import LOCAL, has_users
 from sonic.apps.studio.tokens import user_of as user_by
+from sonic.captions.recogniser_weights import can_recognise
 from sonic.provenance.consent import BASES, revocation
 from sonic.provenance.consent import store as machine
 from sonic.provenance.policy import active
@@ -27,7 +28,8 @@ def session(request: Request) -> Response:
     studio, user = studio_of(request), user_of(request)
     return answered(request, {
         "version": __version__, "user": user or None, "needs_token": has_users(studio.store), "local": user == LOCAL,
-        "upload_bytes": UPLOAD_BYTES, "chunk_bytes": studio.config.chunk_bytes, **_room(studio, user),
+        "upload_bytes": UPLOAD_BYTES, "chunk_bytes": studio.config.chunk_bytes, "recognises": can_recognise(),
+        **_room(studio, user),
     })  # fmt: skip
 
 

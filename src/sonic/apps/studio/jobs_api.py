@@ -26,6 +26,8 @@ from sonic.apps.studio.requests import (
 from sonic.apps.studio.store import ACTIVE, Row
 from sonic.apps.studio.words import spoken
 from sonic.apps.studio.work import COVER, LANES, THUMBNAIL
+from sonic.captions.recogniser_weights import can_recognise
+from sonic.pipeline.captioning import AUTO
 from sonic.settings import DEFAULTS, Settings
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -35,7 +37,8 @@ LIVE_WAIT_S = 0.1
 RECORD = ".json"
 LIVE_TYPE = "video/mp4"
 CAPTION_TYPES = {"vtt": "text/vtt; charset=utf-8", "srt": "application/x-subrip; charset=utf-8"}
-CAPTIONS = frozenset(("captions", "burn_in", "karaoke"))
+MAX_FROM_S = 36_000
+CAPTIONS = frozenset(("captions", "captions_from_s", "burn_in", "karaoke"))
 """What a job may say of them."""
 
 
@@ -226,8 +229,15 @@ def _captioned(request: Request, values: dict[str, Any]) -> dict[str, Any]:
         if any(drawn.values()):
             raise Refused(422, "BadRequest", "burn_in and karaoke draw captions, and there are none; add captions")
         return {}
+    if values["captions"] == AUTO:
+        if not can_recognise():
+            raise Refused(422, "BadRequest", "this server recognises no captions; give a text or subtitles")
+        return {"captions": AUTO} | drawn
     media = studio_of(request).library.get(user_of(request), text_in(values, "captions"), "captions")
-    return {"captions": media["id"]} | drawn
+    from_s = values.get("captions_from_s", 0)
+    if isinstance(from_s, bool) or not isinstance(from_s, int | float) or not 0 <= from_s <= MAX_FROM_S:
+        raise Refused(422, "BadRequest", f"captions_from_s is {str(from_s)[:40]}; give 0 to {MAX_FROM_S} seconds")
+    return {"captions": media["id"], "captions_from_s": from_s} | drawn
 
 
 def _changes(settings: Settings) -> dict[str, Any]:

@@ -25,7 +25,12 @@ JOB = _object(
     consent=TEXT | {"description": "id of a consent for this photo"},
     preset=TEXT | {"description": "fast, quality ...: see GET /settings"},
     settings={"type": "object", "description": "names and values of GET /settings"},
-    captions=TEXT | {"description": "id of a text or subtitles of what is said: WebVTT and SRT lie beside the video"},
+    captions=TEXT
+    | {
+        "description": "id of a text or subtitles of what is said, or auto, where GET /session says that this server "
+        "recognises them: WebVTT and SRT lie beside the video"
+    },
+    captions_from_s={"type": "number", "description": "where in subtitles a part of a recording begins", "default": 0},
     burn_in={"type": "boolean", "description": "captions are drawn into the picture as well", "default": False},
     karaoke={"type": "boolean", "description": "drawn, with the word that is being said in colour", "default": False},
     title=TEXT,

@@ -18,7 +18,7 @@ from sonic.errors import FaceError, SonicError
 from sonic.hashing import sha256_of_file
 from sonic.media.images import save_picture
 from sonic.media.video import sample_video
-from sonic.pipeline.captioning import CaptionRequest, caption_paths
+from sonic.pipeline.captioning import AUTO, CaptionRequest, caption_paths
 from sonic.pipeline.job import Job
 from sonic.session import Session
 from sonic.settings import Settings
@@ -126,8 +126,11 @@ def _captions(row: Row, place: Place) -> CaptionRequest | None:
     request = row["request"]
     if not request.get("captions"):
         return None
+    style = style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"])
+    if request["captions"] == AUTO:
+        return CaptionRequest(None, style)
     source = place.library.path(place.library.get(row["owner"], request["captions"], "captions"))
-    return CaptionRequest(source, style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"]))
+    return CaptionRequest(source, style, begin_s=request.get("captions_from_s", 0.0))
 
 
 def _save_pictures(video_file: Path, folder: Path, platform_name: str | None) -> None:
