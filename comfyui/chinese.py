@@ -27,12 +27,16 @@ def chosen() -> bool:
 
 
 def translated(message: str) -> str:
-    """An error of a node in Chinese; the English one where there is no rule for it."""
+    """An error in Chinese: where it speaks of nodes by the rules here, else as the library says it."""
+    from sonic.language import in_language
+
     for pattern, said in _RULES:
         if match := re.fullmatch(pattern, message, re.I | re.S):
             found = {name: value or "" for name, value in match.groupdict().items()}
             return said(found) if callable(said) else said.format(**_shown(found))
-    return message
+    plain = message[:1].lower() + message[1:]
+    told = in_language(plain, "zh")
+    return message if told == plain else told
 
 
 def _shown(found: Found) -> dict[str, str]:

@@ -338,6 +338,7 @@ def test_errors_speak_the_language_of_nodes(message: str, wanted: str, wording: 
         ),
         ("min_resolution is 64; it must be between 128 and 2048 px", "“最小分辨率”为 64 像素；应在 128 到 2048 之间"),
         ("framing is 'oval'; choose one of full, face", "“取景”为 'oval'；可选：full, face"),
+        ("the face is dark: a photo with more light on the face is better", "脸偏暗：脸部光线更充足的照片更好"),
         ("no GPU is left; close what uses it", "No GPU is left; close what uses it"),
     ],
 )  # fmt: skip
