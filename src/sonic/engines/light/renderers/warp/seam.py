@@ -11,8 +11,7 @@ _STEP_MM = 0.2
 _N_COLUMNS = 41
 _JUMP_COST = 6.0
 _CENTRE_COST = 1.5
-_RIM_MM, _RIM_PX = 0.3, 0.7
-"""How far beyond the landmarks of an open mouth its dark reaches: in small pictures most of a pixel."""
+_RIM_MM = 0.3
 _CORNER_SHARE = 0.85
 _HALF_GAP_MM = 0.12
 """The inner lip points are laid this far above and below the line, so that the two lips do not share pixels."""
@@ -90,7 +89,7 @@ def widen_opening(points_px: F64, fit: HeadFit) -> F64:
     Landmarks stop short of the corners and run along the teeth's rim: both would stay on the lips when they close.
     """
     wide = points_px.copy()
-    step = max(fit.px_per_mm * _RIM_MM, _RIM_PX) * fit.rotation[:, 1]
+    step = fit.px_per_mm * fit.rotation[:, 1] * _RIM_MM
     wide[list(topology.UPPER_INNER[1:-1])] -= step
     wide[list(topology.LOWER_INNER[1:-1])] += step
     for inner, outer in (
