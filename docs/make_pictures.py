@@ -12,13 +12,9 @@ import numpy as np
 from PIL import Image
 
 from sonic.api import generate
-from sonic.engines.light.drive import drive
 from sonic.evaluation.photo import inspect_photo
 from sonic.evaluation.video import evaluate_video
-from sonic.media.images import tile
-from sonic.media.recording import load_speech
 from sonic.media.video import decode_video
-from sonic.motion import join
 from sonic.provenance.consent import Consent
 from sonic.settings import Settings
 from sonic.types import U8, Progress
@@ -26,8 +22,6 @@ from sonic.types import U8, Progress
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "src/sonic/assets/demo"
 OUT = ROOT / "docs/pictures"
-N_FRAMES, COLUMNS = 8, 4
-FRAME_PX = (344, 430)
 JPEG_QUALITY = 85
 MOVING_PX, MOVING_S, EVERY_NTH, WEBP_QUALITY = (320, 400), 8.0, 2, 60
 """Size, length, rate and quality of the moving picture: GitHub shows it at once on a slow line, below 1 MB."""
@@ -41,26 +35,6 @@ def make_video(out: Path) -> None:
     """The video of ``make demo``."""
     consent = Consent(subject="Sonic's fictional portrait", basis="synthetic", given_on=date(2025, 1, 1))
     generate(DEMO / "portrait.png", DEMO / "speech.flac", out, consent=consent, settings=Settings())
-
-
-def telling_frames() -> list[int]:
-    """One frame of every eighth of the speech: the widest mouth, but the most closed in every third."""
-    speech = load_speech(DEMO / "speech.flac", print)
-    motion = join(list(drive(speech, Settings(), speech.duration_s)))
-    parts = np.array_split(np.arange(len(motion)), N_FRAMES)
-    awake = np.where(motion.lids.min(1) > 0.8, 0.0, 100.0)
-    chosen = []
-    for i, part in enumerate(parts):
-        wanted = motion.lip_gap[part] if i % 3 == 2 else -motion.lip_gap[part]
-        chosen.append(int(part[np.argmin(wanted + awake[part])]))
-    return chosen
-
-
-def strip(video: Path) -> U8:
-    """Eight frames in two rows."""
-    wanted = set(telling_frames())
-    frames = [rgb for i, (_, rgb) in enumerate(decode_video(video)) if i in wanted]
-    return tile([cv2.resize(rgb, FRAME_PX, interpolation=cv2.INTER_AREA) for rgb in frames], columns=COLUMNS)
 
 
 def save_moving(video: Path, name: str) -> None:
@@ -92,7 +66,6 @@ def main() -> None:
         save_jpeg(_shown(draft, 1100), "inspect.jpg")
         make_video(video)
         save_moving(video, "demo.webp")
-        save_jpeg(strip(video), "demo.jpg")
         evaluate_video(video, draft, on_progress=quiet)
         save_jpeg(_shown(draft, 1100), "evaluate.jpg")
 

@@ -100,8 +100,21 @@ def test_two_filmed_talkers_are_compared(
     assert abs(found["likeness"]["mouth_lag_ms"]) < 20
 
 
+def test_sound_that_ends_a_little_earlier_is_no_obstacle(
+    pictures: list[U8], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = film(tmp_path / "filmed.mov", pictures[:30], voice(0.0)[:, : round(0.87 * RATE_HZ)])
+    assert 0.85 < evaluated(capsys, video, "-o", tmp_path / "plot.png")["seconds"] < 1.0
+
+
 @pytest.mark.parametrize(
-    ("name", "words"), [("silent.mov", "sound"), ("nobody.mov", "a face in 0 of"), ("missing.mov", "missing.mov")]
+    ("name", "words"),
+    [
+        ("silent.mov", "sound"),
+        ("half.mov", "0.5 s of sound"),
+        ("nobody.mov", "a face in 0 of"),
+        ("missing.mov", "missing.mov"),
+    ],
 )
 def test_what_cannot_be_measured_is_one_line(
     pictures: list[U8], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, words: str
@@ -109,6 +122,8 @@ def test_what_cannot_be_measured_is_one_line(
     empty = [np.full_like(pictures[0], 120)] * 20
     if name == "silent.mov":
         film(tmp_path / name, pictures[:20], None)
+    elif name == "half.mov":
+        film(tmp_path / name, pictures[:25], voice(0.0)[:, : round(0.45 * RATE_HZ)])
     elif name == "nobody.mov":
         film(tmp_path / name, empty, voice(0.0)[:, : RATE_HZ * 2 // 3])
     before = set(tmp_path.iterdir())

@@ -23,6 +23,7 @@ from sonic.motion import Motion
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
 from sonic.pipeline.preflight import request_permit
+from sonic.pipeline.prepare import prepare
 from sonic.pipeline.stages import MotionTake
 from sonic.provenance.audit.read import entries
 from sonic.provenance.watermark import detect
@@ -34,7 +35,7 @@ SMALL = Settings(min_resolution=160, duration=0.6, inference_steps=2, fps=Fracti
 
 @pytest.fixture(scope="module")
 def take() -> MotionTake:
-    prepared = stages.prepare(demo.PORTRAIT, demo.SPEECH, SMALL, Observer())
+    prepared = prepare(demo.PORTRAIT, demo.SPEECH, SMALL, Observer())
     return stages.materialize(stages.drive(prepared, Observer()), Observer())
 
 

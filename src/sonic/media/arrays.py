@@ -38,7 +38,7 @@ def sound_file(samples: F32, rate_hz: int, folder: Path) -> Path:
     Raises SpeechError for another shape or more than 4 GB, OutputError if it cannot be written.
     """
     if samples.ndim != 2 or not samples.shape[0] or rate_hz < 1:
-        raise SpeechError(f"sound is of shape {samples.shape} at {rate_hz} Hz; give (channels, N) at 8000 Hz or more")
+        raise SpeechError(f"sound is of shape {samples.shape} at {rate_hz} Hz; give (channels, N) at 4000 Hz or more")
     interleaved = np.ascontiguousarray(samples.T, "<f4")
     if interleaved.nbytes > MAX_WAV_BYTES:
         raise SpeechError(f"sound has {interleaved.nbytes / 1e9:.1f} GB; at most 4.2 are possible, cut it in parts")

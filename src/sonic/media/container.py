@@ -7,7 +7,7 @@ claims are not believed.
 
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,7 +18,7 @@ import av.error
 
 from sonic.errors import MediaError, SpeechError
 from sonic.files import open_regular
-from sonic.media.kinds import ACCEPTED, CODECS, DEMUXERS, REMEDIES, named
+from sonic.media.kinds import ACCEPTED, ACCEPTED_VIDEO, CODECS, DEMUXERS, REMEDIES, named
 from sonic.media.sniff import sniff_file
 
 # FFmpeg's filters have threads, and what frees a filter waits for them: for ever in a forked process, where they are
@@ -71,12 +71,12 @@ def container_tags(source: Path) -> dict[str, str]:
 @contextmanager
 def open_media(source: Path, error: type[MediaError]) -> Iterator[av.container.InputContainer]:
     """The container; whatever FFmpeg raises while it is open means that the file is damaged."""
-    what = "recording" if error is SpeechError else "video"
+    what, wanted = ("recording", ACCEPTED) if error is SpeechError else ("video", ACCEPTED_VIDEO)
     with open_file(source, MAX_SOUND_BYTES, what, error=error) as file:
         kind = sniff_file(file)
     if kind not in DEMUXERS:
         about = f" ({REMEDIES[kind]})" if kind in REMEDIES else ""
-        raise error(f"{what} {source.name!r} is {named(kind)}{about}, by its content; give a {ACCEPTED} file")
+        raise error(f"{what} {source.name!r} is {named(kind)}{about}, by its content; give a {wanted} file")
     limits = {
         "format_whitelist": DEMUXERS[kind], "protocol_whitelist": "file", "codec_whitelist": ",".join(sorted(CODECS)),
     }  # fmt: skip
@@ -107,11 +107,15 @@ def frames_of(
     stream: av.AudioStream | av.VideoStream,
     source: Path,
     error: type[MediaError],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Iterator[Any]:
-    """Decoded frames of one stream. A damaged packet is skipped; a file that yields nothing for long is refused."""
+    """Decoded frames of one stream. A damaged packet is skipped; a file that yields nothing for long is refused.
+
+    ``is_over`` is asked before every packet, for a second of video may hold a thousand frames: the frames end there.
+    """
     barren = 0
     packets = container.demux(stream)
-    while True:
+    while not is_over():
         try:
             packet = next(packets, None)
         except FAILURES:

@@ -19,6 +19,8 @@ CODECS = frozenset({
 """Decoders that may run."""
 ACCEPTED = "WAV, MP3, FLAC, OGG, AAC, M4A/MP4, WebM or MKV"
 """What messages ask for: the kinds that every recorder and editor can save."""
+ACCEPTED_VIDEO = "MP4, MOV, WebM or MKV"
+"""The same, where pictures are needed."""
 STATING = ("WAV", "AIFF", "CAF", "AU", "FLAC", "OGG", "MP4", "WebM")
 """Kinds that state how long the sound is; of the others FFmpeg estimates it from the bit rate."""
 REMEDIES = {

@@ -11,6 +11,7 @@ from sonic.engines import Engine
 from sonic.media.encode import encode
 from sonic.pipeline import stages
 from sonic.pipeline.job import Job
+from sonic.pipeline.prepare import Prepared
 from sonic.types import Observer, ignore
 
 SAMPLE_S = 1.2
@@ -31,7 +32,7 @@ class Plan:
     """Estimated seconds of work on this machine; None where an engine is not tried beforehand."""
 
 
-def time_of(prepared: stages.Prepared, engine: Engine[Any]) -> float:
+def time_of(prepared: Prepared, engine: Engine[Any]) -> float:
     """Seconds that making this video takes here: start-up, and the pace of its first second."""
     sample = dataclasses.replace(prepared, duration_s=min(prepared.duration_s, SAMPLE_S))
     fps = float(prepared.settings.fps)

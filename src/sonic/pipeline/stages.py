@@ -1,7 +1,7 @@
 """The steps of generate() one by one, with values between them: for graphs of nodes, and for generate() itself.
 
     job = Job(settings, observer)
-    prepared = prepare(photo, recording, settings, job.observer)   the face is found, the picture framed
+    prepared = prepare(photo, recording, settings, job.observer)   (in prepare.py) the face is found, the picture framed
     take = drive(prepared, job.observer)                           there is motion; materialize(take) makes all of it
     pictures = stills(take, 8)                                     some labelled, watermarked frames to look at
     permit = request_permit(consent, settings, out)
@@ -11,14 +11,11 @@ Nothing leaves without label and watermark. ``save`` and ``stream_clip``, which 
 consent and enter what they give out in the audit log; ``stills`` gives a few, too far apart to be a video.
 """
 
-import ctypes
 import dataclasses
 import itertools
 import math
-import sys
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +25,10 @@ from sonic.captions.draw import CaptionPainter, CaptionStyle, captioned
 from sonic.counts import video_frames
 from sonic.engines import Engine, open_engine
 from sonic.errors import SettingError
-from sonic.faces.portrait import analyse_portrait
-from sonic.media.photo import load_photo
-from sonic.media.recording import load_speech
 from sonic.pipeline.job import Job
 from sonic.pipeline.mark import finish
 from sonic.pipeline.preflight import Permit, require_consent
+from sonic.pipeline.prepare import Prepared
 from sonic.pipeline.write import record_path, write
 from sonic.provenance import audit
 from sonic.provenance.label import make_label
@@ -48,21 +43,13 @@ from sonic.types import (
     Frames,
     Observer,
     OnFrame,
-    OnNotice,
     OnProgress,
-    Photo,
-    Portrait,
     Progress,
-    Speech,
     ignore,
 )
 
-SAME_LENGTH_S = 0.1
-"""A duration this close to the recording's own counts as equal to it."""
 MOTION_PHASES = ("load", "speech", "frame", "drive", "time")
 """Settings of later phases leave the motion as it is."""
-N_OPENING_STAGES = 3
-"""Units of the stage "analyse": photo, speech, face."""
 
 MOST_STILLS = 24
 """Pictures of one take that ``stills`` gives."""
@@ -70,8 +57,6 @@ STILLS_APART_S = 0.25
 """Least time between two of them."""
 OPENING_S = 6.0
 """How much of the speech they are of: enough to judge mouth, head and label, and quick."""
-
-PortraitOf = Callable[[Photo, Settings, OnNotice], Portrait]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +71,6 @@ class Result:
     size_px: tuple[int, int]
     notices: tuple[str, ...]
     """Everything that a person should read about this job."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A portrait and a recording, ready to be animated."""
-
-    photo_file: Path
-    portrait: Portrait
-    speech: Speech
-    duration_s: float
-    """Of the video."""
-    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,49 +93,6 @@ class MotionTake:
     def n_frames(self) -> int:
         """Of the video."""
         return video_frames(self.prepared.duration_s, self.settings.fps)
-
-
-def report_opening(observer: Observer, done: int) -> None:
-    """Say how many of photo, speech and face are done."""
-    observer.progress(Progress("analyse", done, N_OPENING_STAGES))
-
-
-def load(portrait: Path, speech: Path, settings: Settings, observer: Observer) -> tuple[Photo, Speech]:
-    """Step 1 for both files, of the speech the track that settings name. Raises PhotoError and SpeechError."""
-    report_opening(observer, 0)
-    photo = load_photo(portrait)
-    report_opening(observer, 1)
-    recording = load_speech(speech, observer.notice, audio_track=settings.audio_track)
-    report_opening(observer, 2)
-    return photo, recording
-
-
-def prepare(portrait: Path, speech: Path, settings: Settings, observer: Observer) -> Prepared:
-    """Steps 1 and 2 from files. Raises as ``load`` and ``analyse``."""
-    return analyse(portrait, *load(portrait, speech, settings, observer), settings, observer)
-
-
-def analyse(
-    photo_file: Path,
-    photo: Photo,
-    speech: Speech,
-    settings: Settings,
-    observer: Observer,
-    *,
-    longest_s: float = math.inf,
-    portrait_of: PortraitOf | None = None,
-) -> Prepared:
-    """Step 2: the face that settings name, the picture that they frame, and how long the video gets.
-
-    ``portrait_of`` is asked instead of the analysis, by who may have it already.
-
-    Raises FaceError, and SettingError where settings.duration is longer than the recording.
-    """
-    duration_s = min(_duration_s(speech, settings, observer.notice), longest_s)
-    portrait = (portrait_of or analyse_portrait)(photo, settings, observer.notice)
-    report_opening(observer, 3)
-    _return_freed_memory()
-    return Prepared(photo_file, portrait, speech, duration_s, settings)
 
 
 def drive(prepared: Prepared, observer: Observer, engine: Engine[Any] | None = None) -> MotionTake:
@@ -282,13 +212,15 @@ def save(
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
 
-def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
+def stream_clip(
+    take: MotionTake, *, permit: Permit, job: Job, captions: Captions | None = None, style: CaptionStyle | None = None
+) -> Clip:
     """Steps 4 and 5 for a program that takes the frames itself; closing clip.frames stops all work.
 
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
     permit = require_consent(permit, take.prepared.portrait, take.settings)
-    clip = _clip_of(take, job)
+    clip = _clip_of(take, job, captions, style)
     _say_what_is_weak(clip, job)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip
@@ -344,24 +276,3 @@ def _differ(before: Settings, after: Settings) -> bool:
         for name, entry in settings_table().items()
         if entry.phase in MOTION_PHASES
     )
-
-
-def _return_freed_memory() -> None:
-    """glibc keeps freed memory for later: 25 MB after the face analysis."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library, such as musl
-            ctypes.CDLL(None).malloc_trim(0)
-
-
-def _duration_s(speech: Speech, settings: Settings, on_notice: OnNotice) -> float:
-    """Audio decides the length: settings.duration may only shorten it."""
-    wanted, own = settings.duration, speech.duration_s
-    if wanted is None or abs(wanted - own) <= SAME_LENGTH_S:
-        return own
-    if wanted > own:
-        raise SettingError(
-            f"duration is {wanted:g} s but the recording has {own:.2f} s: the rest would be silent; "
-            f"leave duration out or give at most {own:.2f}"
-        )
-    on_notice(f"duration {wanted:g} s trims the recording of {own:.2f} s; picture and sound end together")
-    return wanted

@@ -55,6 +55,17 @@ def test_one_that_fails_does_not_stop_the_others(capsys: pytest.CaptureFixture[s
     assert "bad.flac" in errors[0] and "1 of 2 videos failed" in errors[1]
 
 
+def test_several_photos_are_inspected_whatever_one_of_them_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", "-q", "one.flac", "ada.png"]) == 3
+    said = capsys.readouterr()
+    assert "1 of 2 photos failed" in said.err and "nothing to improve" in said.out and Path("ada-inspect.png").exists()
+
+
+def test_photo_and_recording_the_wrong_way_round_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["generate", "one.flac", "ada.png", *WHO]) == 2
+    assert "name the portrait first" in capsys.readouterr().err
+
+
 def test_several_videos_need_a_folder_and_photos_a_recording() -> None:
     assert main(["generate", "ada.png", "one.flac", "two.flac", "-o", "all.mp4", *WHO]) == 6
     assert main(["generate", "ada.png", "ada.png", "./ada.png", *WHO]) == 2
@@ -75,6 +86,14 @@ def test_pipes_in_and_out() -> None:
     assert sonic.verify("out.mp4").exit_code == 0
 
 
+def test_what_comes_through_a_pipe_is_said_by_every_photo_and_previewed() -> None:
+    Path("bob.png").write_bytes(demo.PORTRAIT.read_bytes())
+    for command in (["generate", "ada.png", "bob.png", "-", *WHO, *SMALL], ["preview", "ada.png", "-", *SMALL]):
+        run = [sys.executable, "-m", "sonic", *command]
+        subprocess.run(run, input=demo.SPEECH.read_bytes(), capture_output=True, check=True)
+    assert made() == ["ada-stdin.mp4", "bob-stdin.mp4"] and Path("ada-preview.png").exists()
+
+
 def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
@@ -82,6 +101,7 @@ def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("sys.stdin", Terminal())
     assert main(["generate", "ada.png", "-", *WHO]) == 2
+    assert main(["preview", "ada.png", "-"]) == 2
     monkeypatch.setattr("sys.stdout", Terminal())
     assert main(["generate", "ada.png", "one.flac", "-o", "-", *WHO]) == 6
 

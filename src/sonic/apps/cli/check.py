@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command
 from sonic.apps.cli.show import Reporter
 from sonic.errors import OutputError
 from sonic.settings.platforms import platform_names
@@ -29,14 +29,10 @@ exit codes:
 def add_check(parent: Any) -> None:
     """The command."""
     help_ = "Hold a video to the rules of a platform, and say what to declare there."
-    command = parent.add_parser(
-        "check", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    command = add_command(parent, "check", help_, check, EPILOG, when_stopped="nothing was found out")
     command.add_argument("video", type=Path, help="a video of any tool")
     command.add_argument("--platform", required=True, metavar="NAME|FILE", help="where it goes")
     command.add_argument("--cover", type=Path, metavar="PICTURE", help="also write a cover of its size: eyes open")
-    add_reporting(command)
-    command.set_defaults(run=check, when_stopped="nothing was found out")
 
 
 def _save_cover(video: Path, rules: "Platform", out: Path) -> None:

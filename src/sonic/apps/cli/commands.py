@@ -1,16 +1,17 @@
 """One function a command. Heavy imports happen here, when a command is chosen."""
 
 import argparse
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
 from sonic.apps.cli.choose import chosen_settings
-from sonic.apps.cli.generate import VIDEO, make_one
-from sonic.apps.cli.inputs import expanded
+from sonic.apps.cli.generate import VIDEO, fail_with, make_one
+from sonic.apps.cli.inputs import expanded, piped
 from sonic.apps.cli.show import Reporter
-from sonic.errors import InstallError, OutputError
+from sonic.errors import InstallError, OutputError, SonicError
 
 N_PREVIEW = 8
 
@@ -30,15 +31,16 @@ def preview(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
     settings = chosen_settings(arguments)
     out = _picture_name(arguments, arguments.portrait, "-preview.png", arguments.speech)
-    contact_sheet(
-        arguments.portrait,
-        arguments.speech,
-        out,
-        n_frames=N_PREVIEW,
-        settings=settings,
-        on_progress=reporter.progress,
-        on_notice=reporter.notice,
-    )
+    with tempfile.TemporaryDirectory(prefix="sonic-", ignore_cleanup_errors=True) as folder:
+        contact_sheet(
+            arguments.portrait,
+            piped(arguments.speech, Path(folder)),
+            out,
+            n_frames=N_PREVIEW,
+            settings=settings,
+            on_progress=reporter.progress,
+            on_notice=reporter.notice,
+        )
     reporter.result(str(out), picture=str(out))
 
 
@@ -49,10 +51,17 @@ def inspect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     settings, photos = chosen_settings(arguments), expanded(arguments.portrait)
     if len(photos) > 1 and arguments.out and not names.is_folder(arguments.out):
         raise OutputError(f"{len(photos)} pictures cannot all be {arguments.out!r}; give a folder: -o FOLDER/")
+    failures: list[SonicError] = []
     for photo in photos:
-        out = _picture_name(arguments, photo, "-inspect.png")
-        seen = inspect_photo(Path(photo), out, settings)
-        reporter.result(seen.to_text(), **seen.to_dict())
+        try:
+            out = _picture_name(arguments, photo, "-inspect.png")
+            seen = inspect_photo(Path(photo), out, settings)
+            reporter.result(seen.to_text(), **seen.to_dict())
+        except SonicError as error:
+            if len(photos) > 1:
+                reporter.error(error)
+            failures.append(error)
+    fail_with(failures, len(photos), "photos")
 
 
 def evaluate(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -4,7 +4,7 @@ import argparse
 import os
 from typing import Any
 
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command
 from sonic.apps.cli.show import Reporter
 
 SHELLS = ("bash", "zsh", "fish", "powershell")
@@ -19,12 +19,8 @@ PowerShell    sonic completion powershell | Out-String | Invoke-Expression    in
 def add_completion(parent: Any) -> None:
     """The command."""
     help_ = "Print what makes your shell complete commands, options and values."
-    command = parent.add_parser(
-        "completion", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    command = add_command(parent, "completion", help_, completion, EPILOG)
     command.add_argument("shell", choices=SHELLS, help="the shell that reads it")
-    add_reporting(command)
-    command.set_defaults(run=completion)
 
 
 def completion(arguments: argparse.Namespace, reporter: Reporter) -> None:

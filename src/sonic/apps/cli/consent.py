@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import add_confirmed, ask, can_ask, confirm, day
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command, add_group
 from sonic.apps.cli.revoke import REVOKE, about, add_revoke, revoke
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import ConsentError, OutputError
@@ -60,12 +60,11 @@ STATEMENTS = {
 def add_consent(parent: Any) -> None:
     """The command and what can be done with consents."""
     help_ = "Record who may be animated: make, show, check, revoke and list consents."
-    group = _with_help(parent, "consent", help_, GROUP)
-    actions = group.add_subparsers(title="actions", metavar="ACTION")
-    _add_new(_action(actions, "new", "Make a consent for a photo and sign it.", new, NEW))
-    command = _action(actions, "show", "Print what a consent says.", show)
+    actions = add_group(parent, "consent", help_, GROUP)
+    _add_new(add_command(actions, "new", "Make a consent for a photo and sign it.", new, NEW))
+    command = add_command(actions, "show", "Print what a consent says.", show)
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
-    command = _action(actions, "check", "Say whether a consent holds.", check, CHECK)
+    command = add_command(actions, "check", "Say whether a consent holds.", check, CHECK)
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
     command.add_argument("photo", metavar="PHOTO", nargs="?", help="whether it is for this photo, or a copy of it")
     command.add_argument(
@@ -73,8 +72,8 @@ def add_consent(parent: Any) -> None:
     )
     command.add_argument("--language", metavar="TAG", help="whether it covers a video in this language, such as en")
     command.add_argument("--purpose", metavar="WORD", help="whether it covers this purpose, such as education")
-    add_revoke(_action(actions, "revoke", "End a consent on this machine, for good.", revoke, REVOKE))
-    _action(actions, "list", "List the consents of this machine.", list_)
+    add_revoke(add_command(actions, "revoke", "End a consent on this machine, for good.", revoke, REVOKE))
+    add_command(actions, "list", "List the consents of this machine.", list_)
 
 
 def _add_new(command: argparse.ArgumentParser) -> None:
@@ -94,20 +93,6 @@ def _add_new(command: argparse.ArgumentParser) -> None:
     command.add_argument("--expires", metavar="DATE", help="last day it holds, YYYY-MM-DD (default: never)")
     command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: PHOTO.consent.json beside the photo)")
     add_confirmed(command)
-
-
-def _with_help(parent: Any, name: str, help_: str, epilog: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = parent.add_parser(
-        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    return command
-
-
-def _action(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
-    command = _with_help(parent, name, help_, epilog)
-    add_reporting(command)
-    command.set_defaults(run=run)
-    return command
 
 
 def new(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -14,10 +14,10 @@ from sonic.apps.cli import names
 from sonic.apps.cli.ask import may_replace
 from sonic.apps.cli.choose import chosen_captions, chosen_consent, chosen_settings
 from sonic.apps.cli.config import defaults
-from sonic.apps.cli.inputs import STDIN, TEXT, sorted_inputs, spoken_text, stem
+from sonic.apps.cli.inputs import TEXT, piped, sorted_inputs, spoken_text, stem
 from sonic.apps.cli.show import Reporter, is_terminal, printable
 from sonic.errors import OutputError, SettingError, SonicError
-from sonic.speech.synthesis import Synthesised, synthesise
+from sonic.speech.synthesis import synthesise
 
 if TYPE_CHECKING:
     from sonic.pipeline.captioning import CaptionRequest
@@ -70,8 +70,7 @@ def _generate(arguments: argparse.Namespace, reporter: Reporter, folder: Path) -
         for (portrait, speech), out in zip(inputs.pairs, outs, strict=True)
         if not _kept(arguments, out, reporter)
     ]
-    if text is not None:
-        tasks = _with_speech(tasks, synthesise(text, arguments.voice, folder))
+    tasks = _with_speech(tasks, inputs.recordings, text, arguments.voice, folder)
     if arguments.dry_run:
         run_all(tasks, reporter, _planned)
     else:
@@ -80,8 +79,17 @@ def _generate(arguments: argparse.Namespace, reporter: Reporter, folder: Path) -
             _open(made[0])
 
 
-def _with_speech(tasks: list[Task], made: Synthesised) -> list[Task]:
-    return [dataclasses.replace(task, speech=made.file, notice=made.notice) for task in tasks]
+def _with_speech(
+    tasks: list[Task], recordings: tuple[str, ...], text: str | None, voice: str | None, folder: Path
+) -> list[Task]:
+    """The tasks with files for what has none yet: a text to be spoken, or standard input, which is read only once."""
+    if not tasks:
+        return tasks
+    if text is not None and voice is not None:
+        made = synthesise(text, voice, folder)
+        return [dataclasses.replace(task, speech=made.file, notice=made.notice) for task in tasks]
+    files = {name: piped(name, folder) for name in recordings}
+    return [dataclasses.replace(task, speech=files[str(task.speech)]) for task in tasks]
 
 
 def make_one(
@@ -118,34 +126,48 @@ def run_all(tasks: list[Task], reporter: Reporter, run: Any) -> list[Path]:
                 failures.append(error)
                 if len(tasks) > 1:
                     reporter.error(error)
-    if failures and len(tasks) > 1:
-        raise type(failures[0])(f"{len(failures)} of {len(tasks)} videos failed; each is told above with its remedy")
-    if failures:
-        raise failures[0]
+    fail_with(failures, len(tasks), "videos")
     return made
 
 
+def fail_with(failures: list[SonicError], n: int, what: str) -> None:
+    """Raise what became of ``n`` inputs of which each was tried, if any failed."""
+    if failures and n > 1:
+        raise type(failures[0])(f"{len(failures)} of {n} {what} failed; each is told above with its remedy")
+    if failures:
+        raise failures[0]
+
+
 def _made(session: "Session", task: Task, reporter: Reporter) -> list[Path]:
-    speech = sys.stdin.buffer if task.speech == STDIN else task.speech
     job = reporter.job(task.settings)
     if task.notice:
         job.observer.notice(task.notice)
     if task.out is None:
         _tell_delivered(
-            session.generate(task.portrait, speech, sys.stdout.buffer, consent=task.consent, job=job), reporter
+            session.generate(task.portrait, task.speech, sys.stdout.buffer, consent=task.consent, job=job), reporter
         )
         return []
     result = session.generate(
-        task.portrait, speech, task.out, consent=task.consent, job=job, overwrite=task.overwrite, captions=task.captions
+        task.portrait,
+        task.speech,
+        task.out,
+        consent=task.consent,
+        job=job,
+        overwrite=task.overwrite,
+        captions=task.captions,
     )
     _tell(result, reporter)
     return [result.video]
 
 
 def _planned(session: "Session", task: Task, reporter: Reporter) -> list[Path]:
-    speech = sys.stdin.buffer if task.speech == STDIN else task.speech
     plan = session.plan(
-        task.portrait, speech, task.out, consent=task.consent, job=reporter.job(task.settings), overwrite=task.overwrite
+        task.portrait,
+        task.speech,
+        task.out,
+        consent=task.consent,
+        job=reporter.job(task.settings),
+        overwrite=task.overwrite,
     )
     width, height = plan.size_px
     time = f"about {plan.takes_s:.0f} s on this machine" if plan.takes_s else "its time is not known beforehand"

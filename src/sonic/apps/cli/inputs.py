@@ -16,6 +16,7 @@ STDIN = "-"
 TEXT = "text"
 """Stands for a recording that is yet to be spoken."""
 MAX_TEXT_BYTES = 1024 * 1024
+_BLOCK_BYTES = 1 << 20
 _PATTERN = "*?["
 _PICTURES = ("JPEG", "PNG", "WebP picture", "BMP", "TIFF", "GIF", "AVIF", "HEIC", "SVG", "PDF")
 
@@ -36,10 +37,15 @@ class Inputs:
 def sorted_inputs(first: str, others: Iterable[str]) -> Inputs:
     """The first is a portrait; of more than one other, those that are pictures by their content are portraits as well.
 
-    Raises SettingError where nothing is left to be spoken, and for standard input that is a terminal.
+    Raises SettingError where nothing is left to be spoken, where the two are the wrong way round, and for standard
+    input that is a terminal.
     """
     portraits, rest = expanded([first]), expanded(others)
     if len(portraits) + len(rest) == 2:
+        if is_picture(rest[0]) and not is_picture(portraits[0]):
+            raise SettingError(
+                f"{rest[0]!r} is a picture and {portraits[0]!r} is none; name the portrait first, then the recording"
+            )
         return Inputs(tuple(portraits), tuple(_readable(rest)))
     pictures = [name for name in rest if is_picture(name)]
     recordings = [name for name in rest if name not in pictures]
@@ -66,6 +72,28 @@ def spoken_text(given: str | None, voice: str | None, recordings: list[str]) -> 
         return read_small_text(Path(given[1:]), MAX_TEXT_BYTES)
     except OSError as error:
         raise SpeechError(f"text {given[1:]!r} cannot be read ({error.strerror}); give a file of UTF-8 text") from error
+
+
+def piped(name: str, folder: Path) -> str | Path:
+    """``name``, or where it is "-" a file in ``folder`` with what standard input holds, to be read as often as needed.
+
+    Raises SettingError for a terminal, SpeechError for more than a recording may have and where there is no room.
+    """
+    from sonic.media.container import MAX_SOUND_BYTES
+
+    if _readable([name]) != [STDIN]:
+        return name
+    file, n_bytes = folder / stem(STDIN), 0
+    try:
+        with file.open("wb") as copy:
+            while block := sys.stdin.buffer.read(_BLOCK_BYTES):
+                n_bytes += len(block)
+                if n_bytes > MAX_SOUND_BYTES:
+                    raise SpeechError(f"standard input has more than {MAX_SOUND_BYTES // 1024**2} MB; cut it in parts")
+                copy.write(block)
+    except OSError as error:
+        raise SpeechError(f"standard input cannot be kept in {str(folder)!r} ({error.strerror}); make room") from error
+    return file
 
 
 def expanded(names: Iterable[str]) -> list[str]:

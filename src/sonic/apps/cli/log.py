@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from sonic.apps.cli import names
 from sonic.apps.cli.ask import day, may_replace
-from sonic.apps.cli.options import add_overwrite, add_reporting
+from sonic.apps.cli.options import add_command, add_group, add_overwrite
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import MediaError, OutputError, SettingError, SonicError
 from sonic.files import rename_over
@@ -40,29 +40,19 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def add_log(parent: Any) -> None:
     """The command and what can be done with the log."""
     help_ = "Look at the audit log: list, show, verify, export."
-    group = parent.add_parser(
-        "log", help=help_, description=help_, epilog=GROUP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    actions = group.add_subparsers(title="actions", metavar="ACTION")
-    command = _action(actions, "list", "List entries, oldest first.", list_)
+    actions = add_group(parent, "log", help_, GROUP)
+    command = add_command(actions, "list", "List entries, oldest first.", list_)
     _add_filters(command)
     command.add_argument("-n", "--last", metavar="N", type=int, help="only the last N")
-    command = _action(actions, "show", "Print one entry with all that it holds.", show)
+    command = add_command(actions, "show", "Print one entry with all that it holds.", show)
     command.add_argument("entry", metavar="VIDEO|ID|N", help="a video file, the beginning of a content id, or a number")
     help_ = "Say whether the log is as it was written and fits the consents; exit code 1 if it is not."
-    _action(actions, "verify", help_, verify)
-    command = _action(actions, "export", "Write entries as JSON, or as CSV for spreadsheets.", export)
+    add_command(actions, "verify", help_, verify)
+    command = add_command(actions, "export", "Write entries as JSON, or as CSV for spreadsheets.", export)
     _add_filters(command)
     command.add_argument("--csv", action="store_true", help="CSV instead of JSON")
     command.add_argument("-o", "--out", metavar="FILE|FOLDER", help="(default: print it)")
     add_overwrite(command)
-
-
-def _action(parent: Any, name: str, help_: str, run: Any) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = parent.add_parser(name, help=help_, description=help_)
-    add_reporting(command)
-    command.set_defaults(run=run)
-    return command
 
 
 def _add_filters(command: argparse.ArgumentParser) -> None:

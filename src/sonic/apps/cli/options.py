@@ -1,6 +1,32 @@
-"""Options that commands share: how much is told, and what of existing files is replaced."""
+"""What commands share: how one is added, how much it tells, and what of existing files it replaces."""
 
 import argparse
+from typing import Any
+
+
+def add_command(
+    parent: Any, name: str, help_: str, run: Any, epilog: str = "", *, when_stopped: str = "nothing was written"
+) -> argparse.ArgumentParser:
+    """A command, or an action of one, with the options of ``add_reporting``.
+
+    ``run(arguments, reporter)`` does it; ``when_stopped`` is what a person who stops it is told.
+    """
+    command = _parser(parent, name, help_, epilog)
+    add_reporting(command)
+    command.set_defaults(run=run, when_stopped=when_stopped)
+    return command
+
+
+def add_group(parent: Any, name: str, help_: str, epilog: str, *, of: str = "ACTION") -> Any:
+    """A command that only groups others; returns their parent."""
+    return _parser(parent, name, help_, epilog).add_subparsers(title=f"{of.lower()}s", metavar=of)
+
+
+def _parser(parent: Any, name: str, help_: str, epilog: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = parent.add_parser(
+        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    return command
 
 
 def add_reporting(command: argparse.ArgumentParser) -> None:

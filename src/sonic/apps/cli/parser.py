@@ -13,7 +13,7 @@ from sonic.apps.cli.check import add_check
 from sonic.apps.cli.consent import add_consent
 from sonic.apps.cli.generate import generate
 from sonic.apps.cli.log import add_log
-from sonic.apps.cli.options import add_overwrite, add_reporting
+from sonic.apps.cli.options import add_command, add_overwrite
 from sonic.apps.cli.studio import add_studio
 from sonic.apps.cli.train import add_train
 from sonic.apps.cli.usage import Parser
@@ -52,7 +52,7 @@ examples:
       --consent written --subject "Ada Example" --evidence "release form 2026-014"
   sonic generate teacher.jpg lessons/*.mp3 -o videos/          a video of each recording
   sonic generate presenter.png --text "Welcome." --voice en    speech by an installed espeak-ng or piper
-  say "Hello" | sonic generate portrait.jpg - -o - > out.mp4   from and into pipes
+  espeak-ng --stdout "Hello" | sonic generate portrait.jpg - -o - > out.mp4   from and into pipes
 """
 
 
@@ -89,17 +89,8 @@ def build_parser(engine: str = "light") -> argparse.ArgumentParser:
     return parser
 
 
-def _command(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = parent.add_parser(
-        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_reporting(command)
-    command.set_defaults(run=run)
-    return command
-
-
 def _add_generate(parent: Any, engine: str) -> None:
-    command = _command(
+    command = add_command(
         parent,
         "generate",
         "Make a video of a portrait speaking.",
@@ -121,14 +112,17 @@ def _add_generate(parent: Any, engine: str) -> None:
     command.add_argument("--open", action="store_true", help="show the video when it is done")
     add_overwrite(command)
     captions = command.add_argument_group("captions", "written beside the video as .vtt and .srt")
-    captions.add_argument("--captions", metavar="TEXT|SRT|VTT", help="what is said; a text is timed by the recording")
+    captions.add_argument(
+        "--captions", metavar="TEXT|SRT|VTT|auto",
+        help="what is said; a text is timed by the recording; auto: what is recognised in it (extra captions)",
+    )  # fmt: skip
     add_caption_style(captions)
     _add_consent(command)
     _add_settings(command, engine)
 
 
 def _add_preview(parent: Any, engine: str) -> None:
-    command = _command(parent, "preview", "Draw a contact sheet of eight frames, in seconds.", commands.preview)
+    command = add_command(parent, "preview", "Draw a contact sheet of eight frames, in seconds.", commands.preview)
     _add_inputs(command)
     _add_picture(command, "the picture (default: PORTRAIT-preview.png)")
     _add_settings(command, engine)
@@ -136,7 +130,7 @@ def _add_preview(parent: Any, engine: str) -> None:
 
 def _add_inspect(parent: Any) -> None:
     help_ = "Draw what the face analysis sees on a photo, and say what would make a better one."
-    command = _command(parent, "inspect", help_, commands.inspect)
+    command = add_command(parent, "inspect", help_, commands.inspect)
     command.add_argument("portrait", nargs="+", help="photos: JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF")
     _add_picture(command, "the picture, or a folder (default: PORTRAIT-inspect.png)")
     _add_settings(command, "light", phases=("frame",))
@@ -144,7 +138,7 @@ def _add_inspect(parent: Any) -> None:
 
 def _add_evaluate(parent: Any) -> None:
     help_ = "Measure a video by tracking its pixels: lips against sound, silence, head, blinks, flicker."
-    command = _command(parent, "evaluate", help_, commands.evaluate)
+    command = add_command(parent, "evaluate", help_, commands.evaluate)
     command.add_argument("video", help="a video with sound, made by Sonic or not")
     _add_picture(command, "plot of mouth opening against loudness (default: VIDEO-evaluate.png)")
     command.add_argument(
@@ -154,17 +148,17 @@ def _add_evaluate(parent: Any) -> None:
 
 def _add_doctor(parent: Any) -> None:
     help_ = "Report versions, codecs, weights with their hashes, and the speed of this machine."
-    _command(parent, "doctor", help_, commands.doctor)
+    add_command(parent, "doctor", help_, commands.doctor)
 
 
 def _add_config(parent: Any) -> None:
     help_ = "Show your defaults, such as consent, preset and folder, and where their file is."
-    _command(parent, "config", help_, config.show, f"The file is TOML, and could say:\n\n{config.EXAMPLE}")
+    add_command(parent, "config", help_, config.show, f"The file is TOML, and could say:\n\n{config.EXAMPLE}")
 
 
 def _add_demo(parent: Any, engine: str) -> None:
     help_ = "Make a video of the bundled fictional portrait saying the bundled recording."
-    command = _command(parent, "demo", help_, commands.demo)
+    command = add_command(parent, "demo", help_, commands.demo)
     command.add_argument(
         "-o", "--out", metavar="MP4|FOLDER", default="demo.mp4", help="the video (default: %(default)s)"
     )

@@ -6,6 +6,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonic.apps.cli.options import add_command
 from sonic.apps.cli.show import Reporter
 from sonic.errors import SettingError, import_failure
 
@@ -27,8 +28,8 @@ Uploads, jobs and videos lie in its folder; jobs go on where they were, whatever
 def add_studio(parent: Any) -> None:
     """The command."""
     help_ = "Open the studio: a web page that makes, shows and verifies videos (extra `studio`)."
-    command = parent.add_parser(
-        "studio", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    command = add_command(
+        parent, "studio", help_, studio, EPILOG, when_stopped="jobs go on when the studio is started again"
     )
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     command.add_argument("--port", type=int, default=8747, help="port, 0 for any that is free (default: %(default)s)")
@@ -37,11 +38,13 @@ def add_studio(parent: Any) -> None:
         "--allow-host", metavar="NAME", action="append", default=[], help="a name under which a proxy is reached"
     )
     command.add_argument("--workers", type=int, default=1, help="videos made at the same time (default: %(default)s)")
+    command.add_argument(
+        "--quota", metavar="GB", type=float, default=20.0,
+        help="what uploads and videos of one user with a token may take (default: %(default)g)",
+    )  # fmt: skip
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
     command.add_argument("--add-token", metavar="NAME", help="make a token for a user, print it, and end")
     command.add_argument("--remove-token", metavar="NAME", help="end a user's token")
-    command.add_argument("--json", action="store_true", help="print JSON lines for machines instead of text")
-    command.set_defaults(run=studio, when_stopped="jobs go on when the studio is started again")
 
 
 def studio(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -73,12 +76,15 @@ def _config(arguments: argparse.Namespace) -> "Config":
         raise SettingError(f"--port is {arguments.port}; it must be from 0 to 65535")
     if not 1 <= arguments.workers <= 64:
         raise SettingError(f"--workers is {arguments.workers}; it must be from 1 to 64")
+    if not 0 < arguments.quota <= 1_000_000:
+        raise SettingError(f"--quota is {arguments.quota:g} GB; it must be above 0 and at most 1000000")
     return Config(
         folder=(arguments.folder or default_folder()).absolute(),
         host=arguments.host,
         port=arguments.port,
         allowed_hosts=tuple(arguments.allow_host),
         workers=arguments.workers,
+        quota_bytes=round(arguments.quota * 1e9),
     )
 
 

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command, add_group
 from sonic.apps.cli.show import Reporter
 from sonic.errors import InstallError, SettingError
 
@@ -47,10 +47,7 @@ WHEN_STOPPED = "what is finished is kept; the same command goes on from there"
 def add_train(parent: Any) -> None:
     """The command and its steps."""
     help_ = "Train the weights of the motion model, from clips to ONNX (extra `train`)."
-    train = parent.add_parser(
-        "train", help=help_, description=help_, epilog=STEPS, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    steps = train.add_subparsers(title="steps", metavar="STEP")
+    steps = add_group(parent, "train", help_, STEPS, of="STEP")
     _add_prepare(
         _step(steps, "prepare", "Track, clean and align clips; collect speech with its phones.", prepare, LAYOUTS)
     )
@@ -80,12 +77,7 @@ def add_train(parent: Any) -> None:
 
 
 def _step(parent: Any, name: str, help_: str, run: Any, epilog: str = "") -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = parent.add_parser(
-        name, help=help_, description=help_, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_reporting(command)
-    command.set_defaults(run=run, when_stopped=WHEN_STOPPED)
-    return command
+    return add_command(parent, name, help_, run, epilog, when_stopped=WHEN_STOPPED)
 
 
 def _add_prepare(command: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from sonic.apps.cli.inputs import expanded
-from sonic.apps.cli.options import add_reporting
+from sonic.apps.cli.options import add_command
 from sonic.apps.cli.show import Reporter, printable
 from sonic.errors import MediaError
 
@@ -30,12 +30,8 @@ Of several files the code is that of the first that is not 0.
 def add_verify(parent: Any) -> None:
     """The command."""
     help_ = "Say what a video or picture is, who allowed it, and what of it is intact; also files of other tools."
-    command = parent.add_parser(
-        "verify", help=help_, description=help_, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    command = add_command(parent, "verify", help_, verify, EPILOG, when_stopped="nothing was found out")
     command.add_argument("video", nargs="+", help="videos, pictures such as a screenshot of one, or recordings")
-    add_reporting(command)
-    command.set_defaults(run=verify, when_stopped="nothing was found out")
 
 
 def verify(arguments: argparse.Namespace, reporter: Reporter) -> int:
