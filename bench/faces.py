@@ -9,7 +9,7 @@ nobody whose numbers shaped the weights.
 
 Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side. Faces are
 tracked anew in them with FaceMesh, lengths are in mm of a face whose eye centres are 63 mm apart. "gap" is how far the
-tracker sees lips apart that lie on each other; in filmed people it sees .4 to .6 mm then. "lips" is the area of the
+tracker sees lips apart that lie on each other; in filmed people it sees .1 to .2 mm then. "lips" is the area of the
 vermilion against that of the closed mouth; "travel" is how much wider the mouth is in a pose than closed; "teeth" is
 the luminance of the lightest pixels between the lips against the white of the eyes; "edges" is the Laplacian's energy
 between the lips against that of the face; "still" is the largest difference of the motionless frame to the photo
