@@ -8,7 +8,7 @@ TORCH := .venv-torch/bin/python
 # Threads that spin while they wait take the cores from the others.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: setup demo test test-comfyui comfyui-pack test-studio studio-page check format bench docs weights clean
+.PHONY: setup demo test test-comfyui test-comfyui-install comfyui-pack test-studio studio-page check format bench docs weights clean
 
 demo: setup  ## make demo.mp4 from the bundled portrait and recording
 	$(RUN) sonic demo --out demo.mp4
@@ -28,6 +28,13 @@ test-comfyui: setup $(FRONT_ENDS:%=.tools/front-ends/%)  ## the nodes in a Comfy
 	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_PYTHON=$(abspath $(COMFYUI_PYTHON)) \
 	COMFYUI_FRONT_ENDS=$(abspath .tools/front-ends) COMFYUI_PICTURES=$(abspath build/comfyui) \
 	$(RUN) --with 'playwright>=1.50' python -m pytest -n 0 -rs tests/comfyui
+
+# The pack's ZIP and a clone of it in a ComfyUI whose Python has no sonic-talk, and which stays as it is:
+# make test-comfyui-install COMFYUI_DIR=ComfyUI COMFYUI_PYTHON=ComfyUI/venv/bin/python NEIGHBOURS=ComfyUI-VideoHelperSuite
+test-comfyui-install: comfyui-pack  ## the pack installed as people install it, beside the packs in NEIGHBOURS
+	COMFYUI_DIR=$(abspath $(COMFYUI_DIR)) COMFYUI_CLEAN_PYTHON=$(abspath $(COMFYUI_PYTHON)) \
+	COMFYUI_PACK=$(abspath dist/sonic-talk-nodes.zip) COMFYUI_NEIGHBOURS="$(abspath $(NEIGHBOURS))" \
+	$(RUN) python -m pytest -n 0 -rs tests/comfyui/test_install.py
 
 comfyui-pack: setup  ## the nodes as a ZIP for ComfyUI's custom_nodes, with this platform's wheel: dist/sonic-talk-nodes.zip
 	rm -rf dist

@@ -2,7 +2,8 @@
 
     python bench/bulk.py stress [--rows 200]    rows with poisoned ones, a kill and a full disk in between
     python bench/bulk.py captions               word times of synthetic voices in twelve languages against known ones
-    python bench/bulk.py ray [--rows 24]        rows an hour on a local Ray against the bare runner (extra ray)
+    python bench/bulk.py ray [--rows 8]         a local Ray against the bare runner (extra ray)
+    python bench/bulk.py memory                 what a worker needs, by the size of the picture (Linux)
 
 stress: clips of 0.6 s at 128 px from the bundled recording, on two workers. Poisoned rows pass every check before the
 start: photos without a face. The first call is killed (SIGKILL, with whatever its workers are at) after a quarter of
@@ -17,6 +18,8 @@ voices of the same family, not people.
 import argparse
 import ctypes
 import json
+import multiprocessing
+import os
 import signal
 import subprocess
 import sys
@@ -33,6 +36,10 @@ from PIL import Image
 import machine
 from jobs import write_wav
 from sonic import demo
+from sonic.apps.batch.manifest import RawRow
+from sonic.apps.batch.plan import check_rows
+from sonic.apps.batch.rows import Defaults
+from sonic.apps.batch.workers import Options, run_rows, worker_bytes
 from sonic.captions import espeak
 from sonic.captions.align import align
 from sonic.captions.script import Unit, units_of
@@ -50,6 +57,11 @@ LANGUAGES = {
     "German": "de", "Russian": "ru", "Portuguese": "pt", "Arabic": "ar", "Spanish": "es", "Japanese": "ja",
 }  # fmt: skip
 TARGET_MS = 80
+RAY_ROW_S, RAY_SIDE_PX, RAY_WORKERS, ROUNDS = 6.0, 256, (2,), 2
+MEMORY_ROW_S = 3.5
+MEMORY_ROWS: tuple[dict[str, object], ...] = (
+    {"min_resolution": 256}, {"min_resolution": 512}, {"min_resolution": 1024}, {"platform": "tiktok"},
+)  # fmt: skip
 
 
 class WordEvents(Espeak):
@@ -211,30 +223,75 @@ def _verdict(out: Path, n_rows: int) -> None:
 
 
 def on_ray(n_rows: int) -> None:
-    """Rows an hour, the runners one after the other."""
+    """Both runners in turns; of each the best, for whatever else runs on the machine only adds."""
     with tempfile.TemporaryDirectory(prefix="sonic-bulk-") as scratch:
         folder = Path(scratch)
-        manifest = _manifest(folder, n_rows)
-        print("| runner | workers | rows an hour | against the bare runner |\n|---|---|---|---|")
-        for workers in (1, 2, 4):
-            bare = 0.0
-            for runner in ((), ("--ray", "local")):
-                out = folder / f"{len(runner)}-{workers}"
-                here = manifest.with_name("here.jsonl")
-                here.write_text(manifest.read_text("utf-8").replace('"out/', f'"{out.name}/'), encoding="utf-8")
-                command = [sys.executable, "-m", "sonic", "batch", str(here), "-o", str(out), "--json"]
-                command += ["--workers", str(workers), *runner]
-                done = subprocess.run(command, capture_output=True, text=True)
-                result = json.loads(done.stdout.splitlines()[-1])
-                an_hour = 3600 * (n_rows - N_POISONED) / result["wall_s"]
-                bare = bare or an_hour
-                name = "Ray" if runner else "bare"
-                print(f"| {name} | {workers} | {an_hour:.0f} | {an_hour / bare - 1:+.0%} |", flush=True)
+        samples = load_speech(demo.SPEECH, lambda line: None).samples[:]
+        for n in range(n_rows):
+            part = np.roll(samples, -n * SPEECH_RATE_HZ // 2)[: round(RAY_ROW_S * SPEECH_RATE_HZ)]
+            write_wav(folder / f"{n}.wav", part.astype(np.float32))
+        print(f"{n_rows} rows of {RAY_ROW_S:g} s at {RAY_SIDE_PX} px; best of {ROUNDS} calls of each runner in turns\n")
+        print("| workers | runner | whole call | from the first video on | load |\n|---|---|---|---|---|")
+        for workers in RAY_WORKERS:
+            runs: dict[str, list[tuple[float, float, float]]] = {"bare": [], "Ray": []}
+            for turn in range(ROUNDS):
+                for runner, found in runs.items():
+                    found.append(_timed(folder, n_rows, f"{workers}-{turn}-{runner}", workers, ray=runner == "Ray"))
+            best = {runner: [min(values) for values in zip(*found, strict=True)] for runner, found in runs.items()}
+            for runner, (whole_s, steady_s, load) in best.items():
+                over = [f" ({own / bare - 1:+.0%})" for own, bare in zip(best[runner], best["bare"], strict=True)]
+                more = over if runner == "Ray" else ["", ""]
+                print(
+                    f"| {workers} | {runner} | {whole_s:.0f} s{more[0]} | {steady_s:.0f} s{more[1]} | {load:.0f} |",
+                    flush=True,
+                )
+
+
+def _timed(folder: Path, n_rows: int, name: str, workers: int, *, ray: bool) -> tuple[float, float, float]:
+    """(the whole call, from the first video to the last, load) of one call, in seconds."""
+    out = folder / name
+    rows = (
+        {"portrait": str(demo.PORTRAIT), "speech": f"{n}.wav", "out": f"{name}/{n}.mp4", "min_resolution": RAY_SIDE_PX,
+         "consent": "synthetic"} for n in range(n_rows)
+    )  # fmt: skip
+    manifest = folder / "rows.jsonl"
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    command = [sys.executable, "-m", "sonic", "batch", str(manifest), "-o", str(out), "--json"]
+    command += ["--workers", str(workers), *(("--ray", "local") if ray else ())]
+    began_s = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    ends = [time.monotonic() for line in process.stdout or () if '"row"' in line and '"done"' in line]
+    if process.wait() or len(ends) != n_rows:
+        raise RuntimeError(f"{len(ends)} of {n_rows} videos, exit code {process.returncode}")
+    return time.monotonic() - began_s, ends[-1] - ends[0], os.getloadavg()[0]
+
+
+def memory() -> None:
+    """The table of what a worker needs, from its own process: the most that was ever resident."""
+    print("| picture | after 1 row | after 3 rows | what batches reckon with |\n|---|---|---|---|")
+    for values in MEMORY_ROWS:
+        with tempfile.TemporaryDirectory(prefix="sonic-bulk-") as folder:
+            common = {"portrait": str(demo.PORTRAIT), "speech": str(demo.SPEECH), "duration": MEMORY_ROW_S, **values}
+            raw = [RawRow("", {**common, "seed": n, "out": f"{folder}/{n}.mp4"}, Path()) for n in range(3)]
+            plan = check_rows(raw, Defaults({}, demo.consent(), Path(folder)))
+            peaks, size = [], (0, 0)
+            for outcome in run_rows(plan.rows, 1, Options()):
+                peaks.append(_peak_mb())
+                size = outcome.size_px
+            reckoned = worker_bytes(plan.rows) / 1e6
+            print(f"| {size[0]}x{size[1]} | {peaks[0]:.0f} MB | {peaks[-1]:.0f} MB | {reckoned:.0f} MB |", flush=True)
+
+
+def _peak_mb() -> float:
+    """Of the one worker, as Linux counts it."""
+    (worker,) = multiprocessing.active_children()
+    status = Path(f"/proc/{worker.pid}/status").read_text("ascii")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024 / 1e6
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("stress", "captions", "ray"))
+    parser.add_argument("part", choices=("stress", "captions", "ray", "memory"))
     parser.add_argument("--rows", type=int)
     arguments = parser.parse_args()
     print(machine.describe(), end="\n\n")
@@ -242,8 +299,10 @@ def main() -> None:
         captions()
     elif arguments.part == "stress":
         stress(arguments.rows or 200)
+    elif arguments.part == "memory":
+        memory()
     else:
-        on_ray(arguments.rows or 24)
+        on_ray(arguments.rows or 8)
 
 
 if __name__ == "__main__":

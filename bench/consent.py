@@ -1,6 +1,6 @@
 """Does a consent know its photo again, and only that one?
 
-    python bench/consent.py PORTRAITS [--clips FOLDER]
+    python bench/consent.py [PORTRAITS] [--clips FOLDER] [--london FOLDER]
 
 Method: the fingerprint of every portrait (sonic.provenance.likeness), compared with copies of the same picture (saved,
 scaled, trimmed), with every other portrait stretched to the same proportions, with its mirror image, and with itself
@@ -8,6 +8,11 @@ after the face was replaced by the face of another portrait. Then faces of 150 t
 likeness of the face alone with copies of the scene, and with another face in its place, which the whole picture's
 fingerprint is asked about too. With clips, also with other pictures of the same person in the same place: frames of the
 same clip, and of other clips of that folder, against the frame in the middle of each of up to 40 clips.
+
+With every third person of the Face Research Lab London Set (neutral_NNN_03.jpg, smiling_NNN_08.jpg), on which no limit
+was chosen: the likeness of every neutral face alone, with copies of its photo, with the same person's smile, and with
+every other person's face, neutral and smiling, laid into its place: same studio, light and pose, the hardest strangers.
+
 A number is the disagreement of the worst part, 0 to 1; up to MAX_PART counts as the same photo; of a
 face alone it is of all of it, and up to MAX_FACE counts.
 """
@@ -32,6 +37,8 @@ from sonic.media.photo import load_photo
 from sonic.provenance.likeness import MAX_FACE, MAX_PART, Box, Likeness
 from sonic.types import U8
 
+Place = tuple[int, int, int, int]
+"""(left, top, right, bottom) in px."""
 LAGS_S = (0.04, 0.2, 0.6, 1.0)
 N_CLIPS = 40
 IN_A_SCENE = ("JPEG, quality 50", "scaled to 50%, JPEG 50", "scaled to 150%", "trimmed by 2 %, 70 %, JPEG 60")
@@ -40,14 +47,24 @@ TRIMS = ((0.01,) * 4, (0.02,) * 4, (0.02, 0, 0, 0), (0, 0.02, 0, 0), (0.013, 0.0
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("portraits", type=Path, help="folder of pictures")
+    parser.add_argument("portraits", type=Path, nargs="?", help="folder of pictures")
     parser.add_argument("--clips", type=Path, help="folder of MP4, MPG or MKV files, each of one person")
+    parser.add_argument("--london", type=Path, help="folder of the London set")
     arguments = parser.parse_args()
-    photos = [load_photo(p).rgb for p in sorted(arguments.portraits.iterdir()) if p.suffix in (".jpg", ".png", ".webp")]
-    known = [Likeness.of(photo) for photo in photos]
     print(machine.describe())
-    print(f"{len(photos)} portraits; the same photo: up to {MAX_PART}\n")
-    print("| compared with | pairs | taken for the same photo | least | median | most |\n|---|---|---|---|---|---|")
+    print(f"the same photo: up to {MAX_PART}, the same face: up to {MAX_FACE}\n")
+    print("| compared with | pairs | taken for the same | least | median | most |\n|---|---|---|---|---|---|")
+    if arguments.portraits:
+        of_portraits(arguments.portraits)
+    if arguments.clips:
+        of_the_same_person(arguments.clips)
+    if arguments.london:
+        of_the_london_set(arguments.london)
+
+
+def of_portraits(folder: Path) -> None:
+    photos = [load_photo(p).rgb for p in sorted(folder.iterdir()) if p.suffix in (".jpg", ".png", ".webp")]
+    known = [Likeness.of(photo) for photo in photos]
     began, n = time.perf_counter(), 0
     for name, edit in copies().items():
         found = [k.disagreement(edit(photo)) for k, photo in zip(known, photos, strict=True)]
@@ -62,9 +79,7 @@ def main() -> None:
         [known[i].disagreement(swap) for i, j in pairs for swap in swapped(photos, i, j)],
     )
     in_a_scene(photos)
-    if arguments.clips:
-        of_the_same_person(arguments.clips)
-    print(f"\n{each_ms:.0f} ms a comparison, edit included")
+    print(f"\n{each_ms:.0f} ms a comparison, edit included\n")
 
 
 def in_a_scene(photos: list[U8]) -> None:
@@ -87,6 +102,52 @@ def in_a_scene(photos: list[U8]) -> None:
         row(f"face of {height} px in a scene: copies of the scene", copied, MAX_FACE)
         row(f"face of {height} px in a scene: another face in its place", other, MAX_FACE)
         row("the same, by the whole picture's fingerprint", whole)
+
+
+def of_the_london_set(folder: Path) -> None:
+    """The face alone: copies that must pass, and people who must not."""
+    people = [(load_photo(n).rgb, load_photo(s).rgb) for n, s in pairs_of(folder)]
+    neutral, smiling = ([(face_box(pair[side]), pair[side]) for pair in people] for side in (0, 1))
+    found: dict[str, list[float]] = {"copies": [], "the same person's smile": []}
+    others: dict[str, list[float]] = {"another person, neutral": [], "another person, smiling": []}
+    for i, (place, photo) in enumerate(neutral):
+        box = shares(place, photo)
+        known, alone = Likeness.of(photo), Likeness.of_face(photo, box)
+        for copy in (copies()[name](photo) for name in IN_A_SCENE):
+            found["copies"].append(alone.face_disagreement(copy, known.place_in(copy, box)))
+        found["the same person's smile"].append(alone.face_disagreement(*in_place(smiling[i], photo, place)))
+        for name, faces in zip(others, (neutral, smiling), strict=True):
+            others[name] += [
+                alone.face_disagreement(*in_place(face, photo, place)) for j, face in enumerate(faces) if j != i
+            ]
+    for name, values in (found | others).items():
+        row(f"face alone, {len(people)} people: {name}", values, MAX_FACE)
+    strangers = np.concatenate(list(others.values()))
+    for most in (0.05, 0.1, MAX_FACE, 0.2, 0.25, 0.3, 0.35):
+        refused, passed = np.mean(np.array(found["copies"]) > most), np.mean(strangers <= most)
+        print(f"at {most:.2f}: {refused:.2%} of the copies refused, {passed:.3%} of other people's faces accepted")
+
+
+def pairs_of(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """(neutral, smiling) of everybody in whose two photos a face is found."""
+    for neutral in sorted(folder.glob("neutral_*_03.jpg"))[::3]:
+        smiling = folder / neutral.name.replace("neutral", "smiling").replace("_03", "_08")
+        if smiling.exists() and all(find_faces(load_photo(path).rgb) for path in (neutral, smiling)):
+            yield neutral, smiling
+
+
+def in_place(face: tuple[Place, U8], photo: U8, place: Place) -> tuple[U8, Box]:
+    """(photo with this face at ``place``, where that is): as a montage would lay it there."""
+    (left, top, right, bottom), rgb = face
+    x, y, x2, y2 = place
+    forged = photo.copy()
+    forged[y:y2, x:x2] = cv2.resize(rgb[top:bottom, left:right], (x2 - x, y2 - y), interpolation=cv2.INTER_AREA)
+    return forged, shares(place, photo)
+
+
+def shares(place: Place, photo: U8) -> Box:
+    height, width = photo.shape[:2]
+    return place[0] / width, place[1] / height, place[2] / width, place[3] / height
 
 
 def laid(background: U8, face: U8, height: int, aspect: float | None = None) -> tuple[U8, Box]:

@@ -1,4 +1,4 @@
-"""Faces as sheets to look at, and what can be measured on them: every portrait of a folder in nine poses.
+"""Faces as sheets to look at, and what can be measured on them: every portrait of a folder in ten poses.
 
     python bench/faces.py --portraits FOLDER [--london FOLDER] --out FOLDER [--before FOLDER] [--only NAME ...]
 
@@ -8,11 +8,12 @@ column. ``--london`` is the Face Research Lab London Set (DeBruine and Jones 201
 nobody whose numbers shaped the weights.
 
 Method: frames are taken from the renderer before label and encoding, at most 512 px on the shorter side. Faces are
-tracked anew in them with FaceMesh, lengths are in mm of a face whose eye centres are 63 mm apart. "lips" is the area
-of the vermilion against that of the closed mouth; "travel" is how much wider the mouth is in a pose than closed;
-"teeth" is the luminance of the lightest pixels between the lips against the white of the eyes; "edges" is the
-Laplacian's energy between the lips against that of the face; "still" is the largest difference of the motionless
-frame to the photo outside the mouth; "flicker" is the second difference in time of the pixels around an open mouth
+tracked anew in them with FaceMesh, lengths are in mm of a face whose eye centres are 63 mm apart. "gap" is how far the
+tracker sees lips apart that lie on each other; in filmed people it sees .1 to .2 mm then. "lips" is the area of the
+vermilion against that of the closed mouth; "travel" is how much wider the mouth is in a pose than closed; "teeth" is
+the luminance of the lightest pixels between the lips against the white of the eyes; "edges" is the Laplacian's energy
+between the lips against that of the face; "still" is the largest difference of the motionless frame to the photo
+outside the mouth; "flicker" is the second difference in time of the pixels around an open mouth
 against those of the whole face while the head sways. "neutral" (London's smiles) is the distance of the tracked mouth
 to that of the same person's neutral photo, and "ssim" how similar the two are there in pixels.
 """
@@ -68,6 +69,7 @@ class Pose:
 
 POSES = (
     Pose("closed"),
+    Pose("m", 0.0, {"mouthPress": 0.2, "mouthPucker": 0.1, "jawOpen": 0.03}),
     Pose("a", 13.0, {"jawOpen": 0.42}),
     Pose("i", 4.0, {"jawOpen": 0.1, "mouthStretch": 0.6, "mouthUpperUp": 0.2}),
     Pose("u", 3.0, {"jawOpen": 0.1, "mouthPucker": 0.85}),
@@ -194,6 +196,10 @@ def measures(portrait: Portrait, frames: dict[str, U8]) -> dict[str, float]:
     values: dict[str, float] = {}
     if "closed" in seen:
         rest, mm = seen["closed"], _eye_distance(seen["closed"]) / 63
+        for name in ("closed", "m"):
+            if name in seen:
+                lips = seen[name][[topology.LIP_TOP, topology.LIP_BOTTOM], :2]
+                values[f"gap_{name}"] = float(np.linalg.norm(lips[0] - lips[1])) / mm
         for name in ("a", "i", "u", "smile"):
             if name in seen:
                 values[f"travel_{name}"] = (_width(seen[name]) - _width(rest)) / mm

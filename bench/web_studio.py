@@ -7,9 +7,10 @@ many clients as ``--browsers`` do what a page does: one stream of events each, t
 video of what is made. Reported: requests a second and milliseconds (median, 95th percentile, worst) of the list while
 the queue is worked off, the delay of events (sent within 200 ms of what they tell of) as the gap between two of a
 running job, memory of the server (highest resident size, before and after), the time from ordering a preview to its
-video while the queue is full, and how many jobs were done. Last, with an empty queue, what it costs that a video can be
-watched while it is made: the server's processor seconds for the demo at its full size, with and without that, in turn,
-each time with another seed; the median of LIVE_ROUNDS rounds.
+video while the queue is full, how many jobs were done, and the processor time a job, which other load hardly changes.
+Last, with an empty queue, what it costs that a video can be watched while it is made: the server's processor seconds
+for the demo at its full size, with and without that, in turn, each time with another seed; the median of LIVE_ROUNDS
+rounds.
 """
 
 import argparse
@@ -150,7 +151,7 @@ def measure(api: Api, pid: int, n_jobs: int, n_browsers: int, seconds: float) ->
     order = order_of_demo(api)
     made(api, order | {"settings": {"duration": seconds, "min_resolution": 384}})
     print(f"memory warm, nobody watching: {memory_mb(pid, 'VmRSS'):.0f} MB")
-    began = time.perf_counter()
+    began, used_s = time.perf_counter(), processor_s(pid)
     ids = [
         api.call("POST", "jobs", order | {"settings": {"duration": seconds, "min_resolution": 384, "seed": n}})["id"]
         for n in range(n_jobs)
@@ -174,6 +175,7 @@ def measure(api: Api, pid: int, n_jobs: int, n_browsers: int, seconds: float) ->
     states = [api.call("GET", f"jobs/{id_}")["state"] for id_ in ids]
     lists = [ms for browser in browsers for ms in browser.list_ms]
     print(f"done {states.count('done')} of {n_jobs} in {wall_s:.0f} s, {wall_s / n_jobs:.2f} s a job")
+    print(f"processor time of the server: {(processor_s(pid) - used_s) / n_jobs:.2f} s a job, watchers included")
     print(f"list of videos: {len(lists)} requests, {len(lists) / wall_s:.0f} a second, {spread(lists)}")
     print(f"events of a running job apart: {spread([ms for browser in browsers for ms in browser.gaps_ms])}")
     print(f"live video sent: {sum(browser.live_bytes for browser in browsers) / 1e6:.0f} MB")

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 from comfy_api.latest import ComfyExtension, io
 
-INSTALL = "Sonic's nodes need the library: pip install sonic-talk, with the Python that runs ComfyUI"
+HERE = Path(__file__).parent
+INSTALL = f'Sonic\'s nodes need their library; in {HERE} run: "{sys.executable}" -m pip install -r requirements.txt'
 EXAMPLES = {"sonic-demo-portrait.png": "PORTRAIT", "sonic-demo-speech.flac": "SPEECH"}
 """Names in ComfyUI's input folder -> the files of sonic.demo; the example workflows start from them."""
 

@@ -114,7 +114,13 @@ class SonicSvdOptions(io.ComfyNode):
             ),
             search_aliases=["SONICTLoader", "SVD", "official Sonic"],
             inputs=schemas.inputs(schemas.SVD_ONLY),
-            outputs=[schemas.SVD.Output("svd_options", display_name="svd_options")],
+            outputs=[
+                schemas.SVD.Output(
+                    "svd_options",
+                    display_name="svd_options",
+                    tooltip="For Sonic Inference or Sonic Talking Portrait.",
+                )
+            ],
         )
 
     @classmethod
@@ -181,7 +187,7 @@ class SonicLatentDecoder(io.ComfyNode):
             "Latent Decoder (Sonic)",
             description=(
                 "Frames from motion, made one by one by whoever takes them: memory does not grow with the length. Here "
-                "the opening is decoded, with live preview, to look at."
+                "the opening is decoded, as a sheet to look at."
             ),
             search_aliases=["Latent Decoder", "Sonic VAE decode"],
             inputs=[
@@ -210,14 +216,11 @@ class SonicLatentDecoder(io.ComfyNode):
         from sonic.media.images import tile
         from sonic.pipeline.stages import stills
 
-        screen = bridge.Screen()
+        progress = bridge.Screen().progress  # no live picture: it would stay over the sheet
         with bridge.engine(motion.value.settings.engine):
-            shown = [
-                frame.rgb
-                for frame in stills(motion.value, preview_frames, screen.progress, longest_s=preview_frames / 4)
-            ]
-        screen.picture(shown[-1])
-        sheet = bridge.image(tile(shown, columns=4))
+            frames = stills(motion.value, preview_frames, progress, longest_s=preview_frames / 4)
+            shown = [frame.rgb for frame in frames]
+        sheet = bridge.image(tile(shown, columns=min(4, len(shown))))
         carried = bridge.Step(motion.value, (*motion.notices, *schemas.answers(others, ())))
         return io.NodeOutput(carried, sheet, ui=ui.PreviewImage(sheet, cls=cls))
 

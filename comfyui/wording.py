@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from . import chinese
+
 R = TypeVar("R")
 Prompt = Mapping[str, Mapping[str, Any]]
 CONSENT_REMEDY = "in Sonic Consent choose a basis, name the person and switch confirmed on"
@@ -100,7 +102,7 @@ def names_of(node: Any) -> dict[str, str]:
 
 
 def spoken(execute: Callable[..., R]) -> Callable[..., R]:
-    """``execute`` of a node, with the library's errors in the words of nodes."""
+    """``execute`` of a node, with the library's errors in the words of nodes, in the language of the canvas."""
 
     @functools.wraps(execute)
     def call(cls: Any, *args: Any, **inputs: Any) -> R:
@@ -109,6 +111,7 @@ def spoken(execute: Callable[..., R]) -> Callable[..., R]:
         try:
             return execute(cls, *args, **inputs)
         except SonicError as error:
-            raise type(error)(in_words_of_nodes(str(error), names_of(cls))) from error
+            message = in_words_of_nodes(str(error), names_of(cls))
+            raise type(error)(chinese.translated(message) if chinese.chosen() else message) from error
 
     return call

@@ -1,5 +1,7 @@
 """Unfinished files never outlive their job for long: not even one that was killed; and a living job keeps its own."""
 
+import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +14,7 @@ from pathlib import Path
 import pytest
 from small_videos import Job
 
-from sonic.unfinished import sweep, unfinished
+from sonic.unfinished import standing, sweep, unfinished
 
 ENDLESS = """
 import sys, time
@@ -97,7 +99,7 @@ def test_where_nothing_can_be_locked_nothing_is_swept(tmp_path: Path, monkeypatc
     left = tmp_path / ".sonic-0123456789ab.part.mp4"
     left.with_suffix(".lock").write_bytes(b"")
     left.write_bytes(b"who knows")
-    monkeypatch.setattr("sonic.unfinished._locked", lambda descriptor: False)
+    monkeypatch.setattr("sonic.unfinished.try_lock", lambda descriptor: False)
     with unfinished(tmp_path) as place, place.file(".mp4"):
         pass
     assert hidden(tmp_path) == [".sonic-0123456789ab.part.lock", ".sonic-0123456789ab.part.mp4"]
@@ -113,3 +115,41 @@ def test_a_lock_that_leads_elsewhere_sweeps_nothing(tmp_path: Path) -> None:
     sweep(tmp_path)
     assert (tmp_path / "mine").read_bytes() == b"mine" and len(hidden(tmp_path)) == 2
     sweep(tmp_path / "no such folder")
+
+
+def _as_if_killed(folder: Path, name: str, content: bytes) -> None:
+    """Lock, journal and second half of a renaming that says ``name`` is to be taken back."""
+    stem = folder / ".sonic-0123456789ab.part"
+    told = {"final": name, "sha256": hashlib.sha256(content).hexdigest(), "last": f"{stem.name}.mp4"}
+    stem.with_name(f"{stem.name}.journal").write_text(json.dumps(told))
+    stem.with_name(f"{stem.name}.mp4").write_bytes(b"")
+    stem.with_name(f"{stem.name}.lock").write_bytes(b"")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners of POSIX")
+def test_a_journal_that_somebody_else_put_there_removes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In /tmp anybody can name a file of ours as the half of a renaming that a dead job has to take back."""
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    _as_if_killed(tmp_path, "mine.txt", b"mine")
+    own = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: own + 1)
+    assert standing(tmp_path / "mine.txt") == tmp_path / "mine.txt"
+    sweep(tmp_path)
+    assert (tmp_path / "mine.txt").read_bytes() == b"mine" and len(hidden(tmp_path)) == 3
+    monkeypatch.undo()
+    sweep(tmp_path)
+    assert not hidden(tmp_path) and not (tmp_path / "mine.txt").exists(), "what is our own is taken back"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="owners of POSIX")
+def test_a_link_in_the_place_of_the_earlier_file_is_not_written_through(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"mine")
+    (tmp_path / "out.json").write_bytes(b"earlier")
+    with unfinished(tmp_path) as place, place.file(".json") as first, place.file(".mp4") as last:
+        first.with_suffix(".before").symlink_to(victim)
+        with pytest.raises(OSError, match=r"exists"):
+            place.rename_together((first, tmp_path / "out.json"), (last, tmp_path / "out.mp4"))
+    assert victim.read_bytes() == b"mine" and (tmp_path / "out.json").read_bytes() == b"earlier"

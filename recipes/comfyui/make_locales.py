@@ -42,7 +42,7 @@ def tooltip_zh(name: str) -> str:
         parts.append(f"{shown}：{words.unset}。")
     if entry.recommended:
         low, high = (f"{bound:g}" for bound in entry.recommended)
-        parts.append(f"推荐 {low} 至 {high}{'毫秒' if entry.unit == 'ms' else ''}；{words.outside}。")
+        parts.append(f"推荐 {low} 至 {high}{' 毫秒' if entry.unit == 'ms' else ''}；{words.outside}。")
     if entry.engine:
         parts.append(f"仅对引擎 {entry.engine} 有效。")
     return "".join(parts)

@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACK = ROOT / "comfyui"
 LEFT_OUT = ("__pycache__", "*.pyc")
+IN_THIS_FOLDER = "# Run pip in this folder: the paths below start here.\n"
 PLATFORMS = {
     r"manylinux.*_x86_64|linux_x86_64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
     r"manylinux.*_aarch64|linux_aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
@@ -35,7 +36,7 @@ def make_pack(folder: Path, wheels: list[Path]) -> Path:
         (folder / "wheels").mkdir()
         for wheel in wheels:
             shutil.copy(wheel, folder / "wheels")
-        (folder / "requirements.txt").write_text("".join(map(requirement, wheels)), encoding="utf-8")
+        (folder / "requirements.txt").write_text("".join([IN_THIS_FOLDER, *map(requirement, wheels)]), encoding="utf-8")
     return Path(shutil.make_archive(str(folder), "zip", root_dir=folder.parent, base_dir=folder.name))
 
 

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 
 const { chromium } = createRequire(join(process.cwd(), 'any.js'))('playwright-core')
 const [server, out, ...names] = process.argv.slice(2)
-const folder = new URL('example_workflows/', import.meta.url)
+const folder = new URL('../../comfyui/example_workflows/', import.meta.url)
 const LIMIT_MS = 900_000
 const SECONDS = 2 // of video, so that a plain CPU is done soon
 

@@ -22,7 +22,9 @@ WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 PORTRAIT, SPEECH = "sonic-demo-portrait.png", "sonic-demo-speech.flac"
 CONSENT_NOTE = (
     "**Your own photo:** in *Sonic Consent* choose a basis, name the person and switch confirmed on. `demo portrait` "
-    "holds for the fictional person of the example alone."
+    "holds for the fictional person of the example alone.\n\n"
+    "**使用自己的照片：** 在 *Sonic 授权* 中选择“依据”、填写“人物”并打开“确认”；"
+    "`demo portrait` 只适用于示例中的虚构人物。"
 )
 
 
@@ -35,7 +37,7 @@ class Workflow:
         self._links: list[list[Any]] = []
         self._next_y: dict[int, int] = {}
 
-    def note(self, column: int, text: str, *, rows: int = 8) -> None:
+    def note(self, column: int, text: str, *, rows: int = 9) -> None:
         """A note on the canvas; the server never sees it."""
         node = self._placed("MarkdownNote", column, rows)
         node |= {"inputs": [], "outputs": [], "widgets_values": [text], "color": "#432", "bgcolor": "#653"}
@@ -147,8 +149,10 @@ def steps(about: dict[str, Any]) -> None:
     flow = Workflow(about)
     flow.note(
         0,
-        "# High quality\nThe preset `quality` in single steps, each with its picture: what was found, what moves, "
-        f"the opening, the file, its measures.\n\n{CONSENT_NOTE}",
+        "# High quality · 高质量\nThe preset `quality` in single steps, each with its picture: what was found, what "
+        "moves, the opening, the file, its measures.\n\n"
+        f"预设 `quality`，分步进行，每一步都显示结果：人脸、动作、开头画面、成品和测量。\n\n{CONSENT_NOTE}",
+        rows=11,
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
     audio = flow.node("LoadAudio", 0, preview_rows=3, audio=SPEECH)
@@ -166,7 +170,8 @@ def steps(about: dict[str, Any]) -> None:
         "SonicVideoOutput", 3, preview_rows=15, frames=(timed, 0), consent=(consent, 0),
         filename_prefix="sonic/high-quality", crf=values["crf"], encoder_preset=values["encoder_preset"],
     )  # fmt: skip
-    flow.node("SonicQualityReport", 4, preview_rows=10, video=(video, 0))
+    report = flow.node("SonicQualityReport", 4, preview_rows=10, video=(video, 0))
+    flow.node("PreviewAny", 4, preview_rows=6, source=(report, 0))
     flow.node("PreviewAny", 4, preview_rows=3, source=(timed, 1))
     flow.node("PreviewAny", 4, preview_rows=3, source=(video, 2))
     flow.save("sonic-high-quality")
@@ -177,8 +182,10 @@ def languages(about: dict[str, Any]) -> None:
     flow = Workflow(about)
     flow.note(
         0,
-        "# Many languages from one portrait\nOne column for each language: a recording and a *Sonic Talking "
-        f"Portrait*; copy a column for the next. The portrait is analysed once.\n\n{CONSENT_NOTE}",
+        "# Many languages · 多种语言\nOne column for each language: a recording and a *Sonic Talking "
+        "Portrait*; copy a column for the next. The portrait is analysed once.\n\n每种语言一列：一段录音和一个 "
+        f"*Sonic 说话肖像*；复制一列即可再加一种。肖像只分析一次。\n\n{CONSENT_NOTE}",
+        rows=11,
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
     consent = flow.node("SonicConsent", 0, basis="demo portrait")
@@ -197,11 +204,12 @@ def official(about: dict[str, Any]) -> None:
     flow = Workflow(about)
     flow.note(
         0,
-        "# Official weights\nThe published Sonic model on Stable Video Diffusion. It needs a GPU, "
+        "# Official weights · 官方权重\nThe published Sonic model on Stable Video Diffusion. It needs a GPU, "
         "`pip install 'sonic-talk[gpu]'` and its weights in `models/sonic`: `sonic weights fetch` gets them. "
         "Without them *Sonic Inference* says which are missing and where it looked. The weights are "
-        f"for **non-commercial** use.\n\n{CONSENT_NOTE}",
-        rows=11,
+        "for **non-commercial** use.\n\n官方 Sonic 模型，基于 Stable Video Diffusion：需要 GPU、上述安装和权重；"
+        f"缺少时 *Sonic 推理* 会说明缺什么、在哪里找过。权重仅限**非商业**用途。\n\n{CONSENT_NOTE}",
+        rows=15,
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
     audio = flow.node("LoadAudio", 0, preview_rows=3, audio=SPEECH)
@@ -227,10 +235,11 @@ def images(about: dict[str, Any]) -> None:
     flow = Workflow(about)
     flow.note(
         0,
-        "# Frames for other nodes\nLabelled, watermarked frames as IMAGE for any node: upscaling, compositing, Create "
-        "Video. What another node saves has no signature, no AIGC metadata and no record: say that it is AI-generated "
-        f"wherever it is shown.\n\n{CONSENT_NOTE}",
-        rows=10,
+        "# Frames for other nodes · 供其他节点使用的帧\nLabelled, watermarked frames as IMAGE for any node: upscaling, "
+        "compositing, Create Video. What another node saves has no signature, no AIGC metadata and no record: say "
+        "that it is AI-generated wherever it is shown.\n\n带标识和水印的 IMAGE，可接任何节点。"
+        f"其他节点保存的文件没有签名、AIGC 元数据和记录：展示时请注明由 AI 生成。\n\n{CONSENT_NOTE}",
+        rows=13,
     )
     image = flow.node("LoadImage", 0, preview_rows=9, image=PORTRAIT)
     audio = flow.node("LoadAudio", 0, preview_rows=3, audio=SPEECH)
@@ -254,12 +263,15 @@ def main(server: str) -> None:
     whole(
         about,
         "sonic-fast",
-        "# Fast\nThe preset `fast`: 512 px, 10 steps; some seconds on a plain CPU.",
+        "# Fast · 快速\nThe preset `fast`: 512 px, 10 steps; some seconds on a plain CPU.\n\n"
+        "预设 `fast`：512 像素，10 步，普通 CPU 上几秒完成。",
         **preset("fast"),
     )
     whole(
         about, "sonic-vertical-short",
-        "# Vertical short video\n9:16 around the face, 720 x 1280 px. `expand_ratio` is the room around it.",
+        "# Vertical short video · 竖屏短视频\n"
+        "9:16 around the face, 720 x 1280 px. `expand_ratio` is the room around it.\n\n"
+        "以人脸为中心的 9:16，720 x 1280 像素；`expand_ratio` 是人脸周围的余量。",
         framing="9:16", min_resolution=720, fps=30.0, motion_scale=1.1,
     )  # fmt: skip
     steps(about)

@@ -98,6 +98,7 @@ def stream(
     *,
     consent: ConsentInput,
     settings: SettingsInput = None,
+    captions: CaptionRequest | None = None,
     on_progress: OnProgress | None = None,
     on_notice: OnNotice | None = None,
     **changes: Any,
@@ -108,10 +109,11 @@ def stream(
             for frame in frames:
                 show(frame.rgb)
 
-    Takes what ``generate`` takes. Sound is not part of the stream: frame i belongs to the sound from i / fps.
+    Takes what ``generate`` takes; captions are drawn if they have a style. Sound is not part of the stream: frame i
+    belongs to the sound from i / fps.
     """
     job = _job(settings_from(settings, changes), on_progress, on_notice)
-    return Session().stream(portrait, speech, consent=consent, job=job)
+    return Session().stream(portrait, speech, consent=consent, job=job, captions=captions)
 
 
 def preview(

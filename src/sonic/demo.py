@@ -10,6 +10,7 @@ _FOLDER = Path(__file__).parent / "assets" / "demo"
 PORTRAIT = _FOLDER / "portrait.png"
 SPEECH = _FOLDER / "speech.flac"
 SUBJECT = "Mira Sonic, a fictional person"
+EVIDENCE = "drawn by code that ships with Sonic"
 
 
 def consent() -> "Consent":
@@ -19,7 +20,5 @@ def consent() -> "Consent":
     from sonic.media.photo import load_photo
     from sonic.provenance.consent import Consent
 
-    stated = Consent(
-        subject=SUBJECT, basis="synthetic", given_on=date.today(), evidence="drawn by code that ships with Sonic"
-    )
+    stated = Consent(subject=SUBJECT, basis="synthetic", given_on=date.today(), evidence=EVIDENCE)
     return stated.bound_to(load_photo(PORTRAIT))

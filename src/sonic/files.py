@@ -145,6 +145,25 @@ def flush_to_disk(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def try_lock(descriptor: int) -> bool:
+    """Whether this process has got the lock of an open file now, without waiting.
+
+    The system lets go of it when the file is closed or the process dies, whatever it dies of.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
 def _too_large(max_bytes: int) -> OSError:
     size = f"{max_bytes // 1024**2} MB" if max_bytes >= 1024**2 else f"{max_bytes // 1024} kB"
     return OSError(errno.EFBIG, f"larger than {size}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self, overload
 
+from sonic.captions import Script
 from sonic.counts import video_frames
 from sonic.engines import Engine, check_engine, open_engine
 from sonic.errors import OutputError
@@ -17,6 +18,7 @@ from sonic.media.inputs import PathInput, PictureInput, SoundInput, as_files
 from sonic.pipeline import stages
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
+from sonic.pipeline.language import settle_language
 from sonic.pipeline.latest import LatestAnalysis
 from sonic.pipeline.plan import Plan, time_of
 from sonic.pipeline.preflight import request_permit
@@ -25,6 +27,7 @@ from sonic.pipeline.stages import Result
 from sonic.provenance.consent import Consent
 from sonic.provenance.consent.resolve import ConsentInput, consent_from
 from sonic.settings import DEFAULTS
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.types import Frame, Frames, Observer
 
 
@@ -137,17 +140,29 @@ class Session:
         captions: CaptionRequest | None = None,
     ) -> Result:
         check_engine(job.settings.engine)
+        script = self._heard(captions, job, speech, out, overwrite=overwrite)
         permit = request_permit(consent, job.settings, out, portrait, speech, overwrite=overwrite)
-        script = captions.read(out, overwrite=overwrite) if captions else None
         engine = self._opened(job.settings.engine)
-        prepared, permit = self._latest.prepared(job, portrait, speech, permit)
+        chin_at = captions.chin_at(job.settings) if captions else None
+        prepared, permit = self._latest.prepared(job, portrait, speech, permit, chin_at=chin_at)
         take = stages.drive(prepared, job.observer, engine)
-        if captions is None or script is None:
+        if captions is None:
             return stages.save(take, out, permit=permit, job=job, live=live)
         times = captions.timed(script, prepared, job)
         made = stages.save(take, out, permit=permit, job=job, live=live, captions=times, style=captions.style)
         captions.write(times, out)
         return made
+
+    @staticmethod
+    def _heard(
+        captions: CaptionRequest | None, job: Job, speech: Path, out: Path | None, *, overwrite: bool = False
+    ) -> Script | None:
+        """The text of captions, and the language of the recording where it is to be found."""
+        script = captions.read(out, overwrite=overwrite) if captions else None
+        if captions is not None and captions.source is None and job.settings.language is None:
+            job.settings = job.settings.replace(language=AUTO_LANGUAGE)
+        settle_language(job, speech, weights=captions.weights if captions else None)
+        return script
 
     def plan(
         self,
@@ -163,9 +178,10 @@ class Session:
 
         Raises what ``generate`` raises before its first frame.
         """
-        settings = job.settings
-        check_engine(settings.engine)
+        check_engine(job.settings.engine)
         with as_files(portrait, speech) as (photo, sound):
+            settle_language(job, sound)
+            settings = job.settings
             files = () if out is None else (photo, sound)
             where = None if out is None else Path(out)
             permit = request_permit(consent_from(consent), settings, where, *files, overwrite=overwrite)
@@ -176,18 +192,32 @@ class Session:
             n_frames = video_frames(prepared.duration_s, settings.fps)
             return Plan(prepared.portrait.size_px, prepared.duration_s, n_frames, takes_s)
 
-    def stream(self, portrait: PictureInput, speech: SoundInput, *, consent: ConsentInput, job: Job) -> Frames:
+    def stream(
+        self,
+        portrait: PictureInput,
+        speech: SoundInput,
+        *,
+        consent: ConsentInput,
+        job: Job,
+        captions: CaptionRequest | None = None,
+    ) -> Frames:
         """The labelled frames of the video, one at a time, at settings.fps; closing them stops all work.
 
-        Sound is not part of the stream: frame i belongs to the sound from i / fps.
+        Sound is not part of the stream: frame i belongs to the sound from i / fps. ``captions`` are drawn if they have
+        a style; there is no file beside which others could lie.
         """
         check_engine(job.settings.engine)
-        permit = request_permit(consent_from(consent), job.settings)
-        engine = self._opened(job.settings.engine)
         with ExitStack() as stack:
             photo, sound = stack.enter_context(as_files(portrait, speech))
-            prepared, permit = self._latest.prepared(job, photo, sound, permit)
-            clip = stages.stream_clip(stages.drive(prepared, job.observer, engine), permit=permit, job=job)
+            drawn = captions if captions is not None and captions.style is not None else None
+            script = self._heard(drawn, job, sound, None)
+            permit = request_permit(consent_from(consent), job.settings)
+            engine = self._opened(job.settings.engine)
+            chin_at = drawn.chin_at(job.settings) if drawn else None
+            prepared, permit = self._latest.prepared(job, photo, sound, permit, chin_at=chin_at)
+            take = stages.drive(prepared, job.observer, engine)
+            times, style = (drawn.timed(script, prepared, job), drawn.style) if drawn else (None, None)
+            clip = stages.stream_clip(take, permit=permit, job=job, captions=times, style=style)
             return _Streamed(stack.enter_context(clip.frames), stack.pop_all())
 
     def preview(

@@ -11,13 +11,14 @@ import os
 import re
 import secrets
 import shutil
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from sonic.files import atomic_write, open_regular, read_small, rename_over
+from sonic.files import atomic_write, open_regular, read_small, rename_over, try_lock
 
 TEMPORARY = ".part"
 """In the name of every unfinished file."""
@@ -58,7 +59,7 @@ class Unfinished:
         journal = self._stem.with_name(f"{self._stem.name}{_JOURNAL}")
         try:
             if final.exists():
-                shutil.copyfile(final, before)
+                _copy_anew(final, before)
             told = {"final": final.name, "sha256": sha256(part.read_bytes()).hexdigest(), "last": last_part.name}
             atomic_write(journal, json.dumps(told).encode("ascii"))
             rename_over(part, final)
@@ -90,6 +91,8 @@ def standing(final: Path) -> Path | None:
 def _pending(journal: Path) -> tuple[dict[str, str] | None, Path]:
     """(what a journal tells of a renaming that did not happen, where the earlier file is); None for any other."""
     before = journal.with_name(journal.name.removesuffix(_JOURNAL) + _BEFORE)
+    if not _is_own(journal) or (os.path.lexists(before) and not _is_own(before)):
+        return None, before
     with suppress(OSError, ValueError, RecursionError):
         told = json.loads(read_small(journal, _MAX_JOURNAL_BYTES))
         plain = isinstance(told, dict) and all(isinstance(told.get(name), str) for name in ("final", "sha256", "last"))
@@ -106,6 +109,24 @@ def _undo(journal: Path) -> None:
     final = journal.parent / told["final"]
     if _is(final, told["sha256"]):
         rename_over(before, final) if before.exists() else final.unlink()
+
+
+def _is_own(path: Path) -> bool:
+    """Whether this is this user's own file, and no link: in a folder that all may write to, such as /tmp, anybody can
+    put a journal beside a job, which says what is to be removed. Windows: such a folder is the user's own."""
+    if not hasattr(os, "geteuid"):
+        return True
+    with suppress(OSError):
+        status = os.lstat(path)
+        return stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid()
+    return False
+
+
+def _copy_anew(path: Path, copy: Path) -> None:
+    """A copy that nobody has laid a link in the place of. Raises OSError."""
+    descriptor = os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0), 0o666)
+    with os.fdopen(descriptor, "wb") as target, path.open("rb") as source:
+        shutil.copyfileobj(source, target)
 
 
 def _is(path: Path, digest: str) -> bool:
@@ -144,7 +165,7 @@ def _sweep_one(lock: Path) -> None:
     except OSError:
         return
     try:
-        if not _locked(descriptor):
+        if not (_is_own(lock) and try_lock(descriptor)):
             return
         stem = lock.name.removesuffix(_LOCK)
         _undo(lock.with_name(f"{stem}{_JOURNAL}"))
@@ -170,25 +191,9 @@ def _hold(lock: Path, stack: ExitStack) -> bool:
         descriptor = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         made.callback(_unlink, lock)
         made.callback(os.close, descriptor)
-        if not _locked(descriptor) or not os.path.lexists(lock):  # another job swept it before it was locked
+        if not try_lock(descriptor) or not os.path.lexists(lock):  # another job swept it before it was locked
             return False
         stack.push(made.pop_all())
-    return True
-
-
-def _locked(descriptor: int) -> bool:
-    """Whether this process has got the lock now, without waiting."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
     return True
 
 

@@ -1,4 +1,5 @@
 // The HTTP interface as functions.
+import { language } from "./i18n"
 
 export interface Media { id: string; kind: string; name: string; bytes: number; created_at: string; about: { sha256?: string; width?: number; height?: number; duration_s?: number; tracks?: Track[]; notices?: string[] } }
 export interface Track { number: number; title: string; channels: number }
@@ -25,7 +26,7 @@ export interface Inspection {
 }
 export interface Sound { duration_s: number; track: number | null; tracks: Track[]; notices: string[]; peaks: number[] }
 export interface Terms { bases: { basis: string; claims: string }[]; evidence_file: boolean; max_validity_days: number | null; languages: string[] | null; purposes: string[] | null }
-export interface Session { version: string; user: string | null; needs_token: boolean; local: boolean; upload_bytes: Record<string, number>; chunk_bytes: number }
+export interface Session { version: string; user: string | null; needs_token: boolean; local: boolean; upload_bytes: Record<string, number>; chunk_bytes: number; recognises: boolean; used_bytes: number | null; quota_bytes: number | null }
 export interface Verified { verdict: string; headline: string; kind: string; sha256: string; states_ai: boolean; conflicts: string[]; layers: { name: string; title: string; state: string; found: string; proves: string }[] }
 export interface Report { measures: Record<string, number | null>; curves: { seconds: number; opening: number[]; loudness: number[] } }
 
@@ -40,10 +41,13 @@ export const address = (path: string): string => ROOT + path
 
 /** One request; a body is sent as JSON. */
 export async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const init: RequestInit = { method, credentials: "same-origin" }
-  if (body !== undefined) Object.assign(init, { body: JSON.stringify(body), headers: { "Content-Type": "application/json" } })
+  const init: RequestInit = { method, credentials: "same-origin", headers: spoken() }
+  if (body !== undefined) Object.assign(init, { body: JSON.stringify(body), headers: { ...spoken(), "Content-Type": "application/json" } })
   return read<T>(await reached(() => fetch(ROOT + path, init)))
 }
+
+/** The sentences of an answer come in the language of the page. */
+const spoken = (): Record<string, string> => ({ "Accept-Language": language })
 
 export const get = <T>(path: string): Promise<T> => call<T>("GET", path)
 export const post = <T>(path: string, body: unknown = {}): Promise<T> => call<T>("POST", path, body)
@@ -74,7 +78,7 @@ export async function upload(kind: string, file: Blob, name: string, chunk: numb
     const last = Math.min(offset + chunk, file.size)
     try {
       const answer = await read<{ offset: number; media: Media | null }>(await reached(() => fetch(`${ROOT}uploads/${begun.id}`, {
-        method: "PUT", body: file.slice(offset, last), headers: { "Content-Range": `bytes ${offset}-${last - 1}/${file.size}` }, signal: signal ?? null,
+        method: "PUT", body: file.slice(offset, last), headers: { ...spoken(), "Content-Range": `bytes ${offset}-${last - 1}/${file.size}` }, signal: signal ?? null,
       })))
       if (answer.media) return answer.media
       offset = answer.offset
@@ -101,12 +105,19 @@ export function onJob(listener: Listener): () => void {
 
 function listen(): void {
   if (source || document.hidden) return
-  source = new EventSource(`${ROOT}events`)
+  source = new EventSource(`${ROOT}events?language=${language}`)
   source.addEventListener("job", (event) => {
     const job = JSON.parse((event as MessageEvent<string>).data) as Job
     for (const each of [...listeners]) each(job)
   })
   source.addEventListener("open", () => window.dispatchEvent(new Event("reconnected")))
+}
+
+/** Hear the news in the language that the page has now. */
+export function listenAnew(): void {
+  source?.close()
+  source = null
+  if (listeners.size) listen()
 }
 
 // A browser holds six connections to one host: pages in the background give theirs back, and ask again when seen.

@@ -1,5 +1,5 @@
 // Sonic Studio: the frame around the views, the language, the theme, the token.
-import { call, Failure, get, onJob, post, type Catalogue, type Session } from "./api"
+import { call, Failure, get, listenAnew, onJob, post, type Catalogue, type Session } from "./api"
 import { button, h, icon, replace, toast } from "./dom"
 import { failureText } from "./common"
 import { createView } from "./create"
@@ -41,6 +41,7 @@ function frame(): void {
 
 async function turnLanguage(wanted: "en" | "zh"): Promise<void> {
   setLanguage(wanted)
+  listenAnew()
   page.catalogue = await get<Catalogue>(`settings?language=${language}`)
   frame()
   show()

@@ -23,13 +23,15 @@ export async function chooseSaid(speech: Media, place: HTMLElement, file: File |
   return media !== null
 }
 
-/** What a job of this recording says of its captions; a text is uploaded first. */
-export async function captionsOf(speech: Media, name: string): Promise<Record<string, string | boolean>> {
+/** What a job of this recording says of its captions; a text is uploaded first, subtitles are those of the whole. */
+export async function captionsOf(speech: Media, name: string, from_s: number): Promise<Record<string, string | number | boolean>> {
   const said = draft.captions[speech.id]
   const text = said?.text?.trim()
+  const drawn = { burn_in: draft.drawn !== "", karaoke: draft.drawn === "karaoke" }
+  if (said?.auto) return { captions: "auto", ...drawn }
   const media = said?.media ?? (text ? await upload("captions", new Blob([text]), `${name}.txt`, page.session.chunk_bytes, () => {}) : null)
   if (!media) return {}
-  return { captions: media.id, burn_in: draft.drawn !== "", karaoke: draft.drawn === "karaoke" }
+  return { captions: media.id, captions_from_s: from_s, ...drawn }
 }
 
 /** The part of the card of a recording; it is open where there are captions. */
@@ -42,10 +44,13 @@ export function captionBox(speech: Media): HTMLElement {
     const text = h("textarea", { id, rows: 3, maxLength: 200_000, value: said?.text ?? "", "aria-describedby": `${id}-hint`, oninput: () => setSaid(speech, text.value ? { text: text.value } : null) })
     const pick = async () => { if (await chooseSaid(speech, body)) show() }
     const where: [string, string][] = [["", t("captions_beside")], ["burn_in", t("captions_drawn")], ["karaoke", t("captions_karaoke")]]
+    const forget = () => { setSaid(speech, null); show() }
     replace(body,
-      media ? h("div", { class: "row media-row" }, icon("text"), h("strong", { class: "clip grow", title: media.name }, media.name), button(t("remove"), () => { setSaid(speech, null); show() }, { icon: "close", bare: true, kind: "tiny" }))
+      said?.auto ? h("div", { class: "row media-row" }, icon("text"), h("span", { class: "grow" }, t("captions_auto_hint")), button(t("remove"), forget, { icon: "close", bare: true, kind: "tiny" }))
+        : media ? h("div", { class: "row media-row" }, icon("text"), h("strong", { class: "clip grow", title: media.name }, media.name), button(t("remove"), forget, { icon: "close", bare: true, kind: "tiny" }))
         : h("div", { class: "field" }, h("label", { for: id }, t("captions_text")), text, h("small", { id: `${id}-hint` }, t("captions_hint"))),
-      h("div", { class: "row wrap" }, button(t("captions_file"), () => void pick(), { icon: "upload" })),
+      h("div", { class: "row wrap" }, button(t("captions_file"), () => void pick(), { icon: "upload" }),
+        page.session.recognises && !said?.auto ? button(t("captions_auto"), () => { setSaid(speech, { auto: true }); show() }, { icon: "mic" }) : null),
       h("div", { class: "field" }, h("span", { class: "label" }, t("captions_where")), segmented(t("captions_where"), where, draft.drawn, (drawn) => change({ drawn: drawn as typeof draft.drawn }))))
   }
   show()

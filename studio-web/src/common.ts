@@ -2,7 +2,7 @@
 import { Failure, upload, type Media } from "./api"
 import { button, fill, h, icon, toast, unique } from "./dom"
 import { language, size, t, told } from "./i18n"
-import { page } from "./state"
+import { entry, page } from "./state"
 
 /** What went wrong, in the user's language as far as it is known, and the server's own words. */
 export function failureText(error: unknown): string {
@@ -20,13 +20,16 @@ export function tell(error: unknown): void {
 
 /** What went wrong, where it belongs. */
 export function failureBox(error: { kind: string; message: string }): HTMLElement {
-  return h("div", { class: "notice error", role: "alert" }, icon("warn"), h("div", {}, h("strong", {}, told(`kind_${error.kind}`, t("error_kind"))), h("p", { lang: "en" }, error.message)))
+  return h("div", { class: "notice error", role: "alert" }, icon("warn"), h("div", {}, h("strong", {}, told(`kind_${error.kind}`, t("error_kind"))), h("p", {}, error.message)))
 }
 
 export function noticeBox(title: string, lines: string[]): HTMLElement | null {
   if (!lines.length) return null
-  return h("div", { class: "notice warn" }, icon("warn"), h("div", {}, h("strong", {}, title), h("ul", { lang: "en" }, lines.map((line) => h("li", {}, line)))))
+  return h("div", { class: "notice warn" }, icon("warn"), h("div", {}, h("strong", {}, title), h("ul", {}, lines.map((line) => h("li", {}, named(line))))))
 }
+
+/** A notice that begins with the name of a setting begins with its label. */
+const named = (line: string): string => line.replace(/^\w+(?= )/, (name) => entry(name)?.label ?? name)
 
 export const ACCEPT = { photo: "image/*", speech: "audio/*,video/*,.mka,.amr,.opus", captions: ".txt,.srt,.vtt", video: "video/*,image/*,audio/*", evidence: "" }
 

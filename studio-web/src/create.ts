@@ -123,6 +123,7 @@ class Create {
     const photo = draft.photo
     if (!photo) return
     const turn = ++this.asked
+    const was = this.bad
     const query = new URLSearchParams()
     for (const name of FRAMES) {
       const setting = entry(name)
@@ -139,7 +140,7 @@ class Create {
       ;[this.seen, this.bad] = [null, error instanceof Failure ? error : null]
     }
     this.showPortrait()
-    if (this.isUndecided()) void this.showConsents()
+    if (this.isUndecided() || this.bad || was) void this.showConsents()
     if (this.mode === "photo") this.showStage()
     else this.showFraming()
     this.showOrder()
@@ -195,8 +196,9 @@ class Create {
     if (!photo) return replace(this.consents, h("p", { class: "quiet" }, t("missing_photo")))
     this.face = faceNumber()
     if (this.isUndecided()) return replace(this.consents, h("p", { class: "quiet" }, t("face_first")))
+    if (this.bad) return replace(this.consents, h("p", { class: "quiet" }, t("other_photo")))
     const list = await offered(photo, this.face).catch(() => [])
-    if (draft.photo?.id !== photo.id || this.isUndecided()) return
+    if (draft.photo?.id !== photo.id || this.isUndecided() || this.bad) return
     const current = list.find((each) => each.id === draft.consent?.id) ?? null
     if (draft.consent && !current) return change({ consent: null })
     const make = async () => {
@@ -236,7 +238,7 @@ class Create {
       replace(this.tools)
       replace(this.foot)
       const pick = async () => this.takePhoto((await choose(ACCEPT.photo))[0] ?? null)
-      return replace(this.stage, h("div", { class: "empty" }, icon("person"), h("h1", {}, t("drop_photo")), h("p", {}, t("or_choose")), h("div", { class: "row wrap center" }, button(t("choose_photo"), () => void pick(), { kind: "primary", icon: "upload" }), button(t("try_demo"), () => void this.demo(), { icon: "spark" })), h("p", { class: "quiet" }, t("example_note"))))
+      return replace(this.stage, h("div", { class: "empty first" }, icon("person"), h("h1", {}, t("drop_photo")), h("p", {}, t("or_choose")), h("div", { class: "row wrap center" }, button(t("choose_photo"), () => void pick(), { kind: "primary", icon: "upload" }), button(t("try_demo"), () => void this.demo(), { icon: "spark" })), h("p", { class: "quiet" }, t("example_note"))))
     }
     const modes: [string, string][] = [["photo", t("photo_view")], ["preview", t("preview_view")]]
     replace(this.tools, segmented(t("preview_view"), modes, this.mode, (mode) => { this.mode = mode as "photo" | "preview"; this.showStage(); if (mode === "preview" && !this.preview) void this.makePreview() }),
@@ -298,7 +300,7 @@ class Create {
   // Order
 
   private showOrder(): void {
-    const missing = this.isUndecided() ? t("face_first") : !draft.photo || (this.seen && !this.seen.video_px) || this.bad ? t("missing_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
+    const missing = this.isUndecided() ? t("face_first") : !draft.photo ? t("missing_photo") : (this.seen && !this.seen.video_px) || this.bad ? t("other_photo") : !draft.speech ? t("missing_sound") : !draft.consent ? t("missing_consent") : ""
     const n = 1 + draft.others.length
     const make = button(n > 1 ? t("generate_n", { n }) : t("generate"), () => void this.generate(make), { kind: "primary large", icon: "spark", disabled: Boolean(missing), id: "generate" })
     replace(this.order, h("p", { class: "quiet" }, missing || t("ready")), make)
@@ -312,7 +314,7 @@ class Create {
       const jobs: Job[] = []
       for (const each of [speech, ...draft.others]) {
         const part = each.id === speech.id ? await this.part(each) : each.id
-        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}`, ...(await captionsOf(each, stem(each.name))) }))
+        jobs.push(await post<Job>("jobs", { photo: photo.id, speech: part, consent: consent.id, preset: draft.preset || null, settings: wanted(), title: `${stem(photo.name)} – ${stem(each.name)}`, ...(await captionsOf(each, stem(each.name), each.id === speech.id ? draft.trim?.[0] ?? 0 : 0)) }))
       }
       change({ others: [] })
       this.go(jobs.length === 1 && jobs[0] ? `#/videos/${jobs[0].id}` : "#/videos")

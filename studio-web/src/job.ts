@@ -115,7 +115,7 @@ class One {
   }
 
   private facts(job: Job, result: Result): HTMLElement {
-    const settings = Object.entries(job.request.settings).map(([name, value]) => `${entry(name)?.label ?? name} ${value}`)
+    const settings = Object.entries(job.request.settings).map(([name, value]) => `${entry(name)?.label ?? name} ${told(`choice_${value}`, String(value))}`)
     const rows: [string, string][] = [[t("size"), `${result.width} × ${result.height}`], [t("length"), clock(result.duration_s, true)], [t("video"), size(result.bytes)], [t("settings"), settings.join(" · ") || t("standard_settings")], ["SHA-256", result.sha256]]
     return h("section", { class: "card", "aria-label": t("details") }, h("h2", {}, t("details")), h("dl", {}, rows.map(([name, value]) => [h("dt", {}, name), h("dd", { class: name === "SHA-256" ? "hash" : "" }, value)])))
   }
@@ -148,9 +148,9 @@ class One {
   private async again(job: Job): Promise<void> {
     const media = (id: string) => get<Media>(`media/${id}`).catch(() => null)
     const { captions: said, burn_in, karaoke } = job.request
-    const [photo, speech, text] = await Promise.all([media(job.request.photo), media(job.request.speech), said ? media(said) : null])
+    const [photo, speech, text] = await Promise.all([media(job.request.photo), media(job.request.speech), said && said !== "auto" ? media(said) : null])
     const { platform = "", ...settings } = job.request.settings
-    const captions = speech && text ? { [speech.id]: { media: text } } : {}
+    const captions = speech && (text || said === "auto") ? { [speech.id]: text ? { media: text } : { auto: true } } : {}
     change({ photo, speech, others: [], consent: { id: job.request.consent } as never, settings, preset: "", platform: String(platform ?? ""), trim: null, captions, drawn: karaoke ? "karaoke" : burn_in ? "burn_in" : "" })
     this.go("#/")
   }
@@ -161,6 +161,6 @@ class One {
 }
 
 function reportCard(report: Report): HTMLElement {
-  const rows = Object.entries(report.measures).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, name.replaceAll("_", " ")), h("td", { class: "number" }, value === null ? t("not_measurable") : number(value))))
-  return h("section", { class: "card report" }, h("h2", {}, t("measure")), h("p", { class: "quiet" }, t("report_note")), curve(report), h("details", {}, h("summary", {}, t("measures")), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": t("measures") }, h("table", { lang: "en" }, h("tbody", {}, rows)))))
+  const rows = Object.entries(report.measures).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, told(`measure_${name}`, name.replaceAll("_", " "))), h("td", { class: "number" }, value === null ? t("not_measurable") : number(value))))
+  return h("section", { class: "card report" }, h("h2", {}, t("measure")), h("p", { class: "quiet" }, t("report_note")), curve(report), h("details", {}, h("summary", {}, t("measures")), h("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": t("measures") }, h("table", {}, h("tbody", {}, rows)))))
 }

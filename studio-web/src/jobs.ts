@@ -1,8 +1,9 @@
 // All videos: what waits, what is being made, what there is; searched, cancelled, deleted.
-import { address, call, get, onJob, post, type Job, type Result } from "./api"
+import { address, call, get, onJob, post, type Job, type Result, type Session } from "./api"
 import { button, h, icon, replace, toast } from "./dom"
 import { segmented, sure, tell } from "./common"
-import { clock, day, t, told } from "./i18n"
+import { clock, day, size, t, told } from "./i18n"
+import { page } from "./state"
 
 interface Page { jobs: Job[]; next_before: number | null; waiting: number }
 const STATES = ["", "queued", "running", "done", "failed"]
@@ -11,6 +12,7 @@ export function jobsView(go: (hash: string) => void, signal: AbortSignal): HTMLE
   const grid = h("ul", { class: "grid" })
   const more = h("div", { class: "row center" })
   const count = h("span", { class: "quiet" })
+  const room = h("span", { class: "quiet" })
   const search = h("input", { type: "search", placeholder: t("search"), "aria-label": t("search"), maxLength: 200 })
   const cards = new Map<string, Card>()
   let [state, turn] = ["", 0]
@@ -46,8 +48,9 @@ export function jobsView(go: (hash: string) => void, signal: AbortSignal): HTMLE
   signal.addEventListener("abort", onJob(heard))
   window.addEventListener("reconnected", () => void load(), { signal })
   void load()
+  if (page.session.quota_bytes) void get<Session>("session").then(({ used_bytes: used, quota_bytes: most }) => (room.textContent = t("room", { used: size(used ?? 0), most: size(most ?? 0) }))).catch(tell)
   const filter = segmented(t("jobs"), STATES.map((each) => [each, each ? told(each, each) : t("all")]), "", (wish) => { state = wish; void load() })
-  return h("div", { class: "page" }, h("div", { class: "row spread wrap page-head" }, h("div", { class: "row" }, h("h1", {}, t("jobs")), count), h("div", { class: "row wrap" }, h("div", { class: "search" }, icon("search"), search), filter)), grid, more)
+  return h("div", { class: "page" }, h("div", { class: "row spread wrap page-head" }, h("div", { class: "row" }, h("h1", {}, t("jobs")), count, room), h("div", { class: "row wrap" }, h("div", { class: "search" }, icon("search"), search), filter)), grid, more)
 }
 
 function empty(go: (hash: string) => void): HTMLElement {

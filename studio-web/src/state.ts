@@ -2,7 +2,7 @@
 import type { Catalogue, Consent, Media, Platform, Session, Setting, Value, Values } from "./api"
 
 /** What is said in a recording: written here, or in a file. */
-export interface Said { text?: string; media?: Media }
+export interface Said { text?: string; media?: Media; auto?: boolean }
 
 export interface Draft { photo: Media | null; speech: Media | null; others: Media[]; consent: Consent | null; preset: string; platform: string; settings: Values; trim: [number, number] | null; captions: Record<string, Said>; drawn: "" | "burn_in" | "karaoke" }
 

@@ -1,5 +1,6 @@
 """Captions: words in time with a recording, lines that can be read, drawn beside mouth and label."""
 
+import hashlib
 from pathlib import Path
 
 import matplotlib
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from special_files import special
 
 import sonic
 from sonic import demo
-from sonic.captions import espeak
+from sonic.captions import espeak, fonts
 from sonic.captions.align import align
 from sonic.captions.draw import CaptionPainter, CaptionStyle
-from sonic.captions.fonts import font_for
+from sonic.captions.fonts import direction, font_for, opened
 from sonic.captions.formats import to_srt, to_vtt
 from sonic.captions.lines import LINE, MAX_LINES, PER_S, SHORTEST_S, Word, cues_of, to_read, width
 from sonic.captions.script import is_rtl, joined, read_captions, units_of
@@ -25,6 +27,7 @@ from sonic.media.recording import load_speech
 from sonic.pipeline.captioning import CaptionRequest
 from sonic.provenance.label import make_label
 from sonic.settings import Settings
+from sonic.settings.platforms import platform
 from sonic.types import F32, LabelOverlay, Portrait
 
 DEJAVU = str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans-Bold.ttf")
@@ -116,6 +119,24 @@ def test_subtitles_keep_their_times(name: str, tmp_path: Path) -> None:
     assert "1 of 2 subtitles" in said[0]
 
 
+def test_subtitles_of_a_whole_recording_fit_a_part_of_it(tmp_path: Path) -> None:
+    """The part from 10 s to 15 s: what is said before and after is not in its captions."""
+    path = tmp_path / "whole.srt"
+    path.write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\nBefore\n\n2\n00:00:09,000 --> 00:00:11,000\nNot yet\nnow then\n\n"
+        "3\n00:00:14,000 --> 00:00:16,000\nstill said\nno longer\n",
+        encoding="utf-8",
+    )
+    said: list[str] = []
+    captions = timed(read_captions(path), np.zeros(16_000 * 5, np.float32), said.append, begin_s=10)
+    assert [(cue.begin_s, cue.end_s, cue.texts()) for cue in captions.cues] == [
+        (0.0, 1.0, ("now then",)), (4.0, 5.0, ("still said",)),
+    ]  # fmt: skip
+    words = [word for cue in captions.cues for line in cue.lines for word in line]
+    assert all(0 <= word.begin_s <= word.end_s <= 5 for word in words)
+    assert "1 of 3 subtitles" in said[0]
+
+
 @pytest.mark.parametrize(
     ("name", "content"), [("a.srt", b"hello"), ("a.txt", b""), ("a.txt", b"\xff\xfe\x00"), ("a.doc", b"x")]
 )
@@ -185,6 +206,25 @@ def test_captions_cover_neither_mouth_nor_label(text: str, portrait: Portrait, l
     assert not _drawn(painter, portrait, 60.0).any(), "nothing after the last word"
 
 
+def test_for_a_platform_captions_find_room_below_the_chin() -> None:
+    """The demo's photo ends so near below the chin that its 9:16 crop had them on the forehead."""
+    rules = platform("tiktok")
+    settings = Settings().replace(**rules.settings | {"min_resolution": 270})
+    said: list[str] = []
+    for chin_at in (None, CaptionRequest(Path("a.txt"), CaptionStyle()).chin_at(settings)):
+        portrait = analyse_portrait(load_photo(demo.PORTRAIT), settings, lambda line: None, chin_at=chin_at)
+        label = make_label(portrait, settings, 100)
+        cues = cues_of(evenly("A text which is long enough to be broken into two lines once"), 10)
+        said.clear()
+        painter = CaptionPainter(
+            Captions(cues, "aligned"), portrait, label, CaptionStyle(), rules.safe_area, said.append
+        )
+    lines = _drawn(painter, portrait, 0.5).any(1).nonzero()[0]
+    assert lines[0] >= portrait.face.points_px[152, 1] - 1 and lines[-1] <= 0.65 * portrait.crop.shape[0] + 1
+    assert not said
+    assert CaptionRequest(Path("a.txt")).chin_at(settings) is None, "nothing is drawn"
+
+
 def test_the_word_that_is_said_is_coloured_on_its_side(portrait: Portrait, label: LabelOverlay) -> None:
     def first_and_last(text: str) -> tuple[float, float]:
         words = evenly(text, 1.0)
@@ -215,6 +255,38 @@ def _drawn(painter: CaptionPainter, portrait: Portrait, time_s: float) -> "np.nd
     rgb = portrait.crop.copy()
     painter.draw(rgb, time_s)
     return (rgb != portrait.crop).any(2)
+
+
+@pytest.mark.parametrize(
+    ("text", "font"),
+    [
+        ("Grüße, naïve, đầu tiên, Καλημέρα, Здравствуйте", "west.ttf"),
+        ("مرحبا بكم، خوش آمدید", "west.ttf"),
+        ("नमस्ते दुनिया, क्षत्रिय", "west.ttf"),
+        ("สวัสดีครับ บทเรียน", "west.ttf"),
+        ("大家好，AI 课程", "sc.otf"),
+        ("歡迎來到第一課", "tc.otf"),
+        ("みなさん、直角の話", "ja.otf"),
+        ("안녕하세요 여러분", "ko.otf"),
+    ],
+)
+def test_a_machine_without_fonts_draws_these_scripts(text: str, font: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fonts, "_found", lambda: ())
+    assert font_for(text, None).endswith(f"sonic-captions-{font}")
+
+
+def test_letters_join_in_sonics_own_fonts() -> None:
+    font = opened(font_for("مرحبا क्ष", None), 40)
+    for joined_, apart in (("مرحبا", "م ر ح ب ا"), ("क्षेत्र", "क ् ष े त ् र")):
+        way = direction(joined_)
+        alone = sum(font.getlength(letter, direction=way) for letter in apart.split())
+        assert font.getlength(joined_, direction=way) < 0.8 * alone
+
+
+def test_sonics_own_fonts_are_those_of_the_notice() -> None:
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
+    for path in fonts._own():
+        assert hashlib.sha256(Path(path).read_bytes()).hexdigest() in notice, Path(path).name
 
 
 def test_fonts_are_checked_for_the_letters(tmp_path: Path) -> None:
@@ -248,6 +320,20 @@ def test_captions_lie_beside_the_video_and_strangers_files_stay(tmp_path: Path) 
     assert not other.exists() and other.with_suffix(".srt").read_text(encoding="utf-8") == "mine"
 
 
+def test_frames_of_a_stream_have_their_captions(tmp_path: Path) -> None:
+    path = tmp_path / "words.vtt"
+    path.write_text("WEBVTT\n\n00:00.000 --> 00:05.000\nHello\n", encoding="utf-8")
+    pictures = []
+    for captions in (None, CaptionRequest(path), CaptionRequest(path, CaptionStyle())):
+        with sonic.stream(
+            demo.PORTRAIT, demo.SPEECH, consent=demo.consent(), captions=captions, min_resolution=160, duration=0.2,
+            inference_steps=1, seed=1,
+        ) as frames:  # fmt: skip
+            pictures.append(next(frames).rgb.astype(int))
+    changed = [(np.abs(one - pictures[0]) > 60).any() for one in pictures]
+    assert changed == [False, False, True], "captions without a style are for files, and there is none"
+
+
 def test_a_recording_of_one_word_or_none_has_its_captions(tmp_path: Path) -> None:
     sound: F32 = np.zeros(8_000, np.float32)
     for text in ("Hi", "..."):
@@ -255,3 +341,38 @@ def test_a_recording_of_one_word_or_none_has_its_captions(tmp_path: Path) -> Non
         path.write_text(text, encoding="utf-8")
         cues = timed(read_captions(path), sound, lambda line: None).cues
         assert len(cues) == 1 and cues[0].begin_s < cues[0].end_s <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.srt", f"{'9' * 400}:00:00,000 --> {'9' * 401}:00:01,000\nhi\n"),
+        ("a.srt", f"{'9' * 5000}:00:00,000 --> {'9' * 5001}:00:01,000\nhi\n"),
+        ("a.vtt", "1" * 1_000_000),
+        ("a.vtt", f"00:00:00.000{' ' * 1_000_000}00:00:01.000\nhi\n"),
+    ],
+    ids=["hours beyond all numbers", "digits beyond all texts", "a line of digits", "a line of spaces"],
+)
+def test_subtitles_without_end_are_refused_at_once(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(MediaError, match="hold no times"):
+        read_captions(tmp_path / name)
+
+
+def test_a_word_of_a_million_letters_is_read_in_one_go(tmp_path: Path) -> None:
+    """Each letter was compared with all before it."""
+    (tmp_path / "a.txt").write_text("a" * 1_000_000 + " \u4f60" + "!" * 100_000 + "b")
+    assert [len(unit.text) for unit in read_captions(tmp_path / "a.txt").units] == [1_000_000, 100_001, 1]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "missing", "endless device"])
+def test_whatever_is_named_as_a_font_is_looked_at_and_refused(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="cannot be used"):
+        font_for("text", str(special(kind, tmp_path)))
+
+
+def test_a_pipe_where_captions_go_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("hello")
+    special("pipe", tmp_path).rename(tmp_path / "out.vtt")
+    with pytest.raises(OutputError, match=r"out.vtt' exists and no earlier job made it"):
+        CaptionRequest(tmp_path / "text.txt").read(tmp_path / "out.mp4")

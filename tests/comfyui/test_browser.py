@@ -77,11 +77,12 @@ def test_the_finished_video_can_be_played_and_a_second_run_replaces_it(seen: Can
 
 
 def test_the_single_steps_show_their_pictures_and_the_video(seen: Canvas) -> None:
-    seen.open(read(STEPS), "steps", **SMALL)
+    again = bool(seen.server.call("/history"))  # the other look ran it: what is cached, some front ends do not show
+    seen.open(read(STEPS), "steps", **SMALL, face=int(again), seed=int(again))
     history = seen.run()
     assert history["status"]["status_str"] == "success", failure(history)
     (film,) = seen.videos()
-    assert film["seconds"] > 0 and seen.pictures() == WITH_PICTURES
+    assert film["seconds"] > 0 and seen.pictures(len(WITH_PICTURES)) == WITH_PICTURES
     assert not seen.alerts()
 
 

@@ -213,7 +213,8 @@ def test_pages_hold_the_knobs_as_they_are_and_pictures_that_exist(page: str) -> 
 
 def test_the_registry_finds_what_it_needs() -> None:
     project = tomllib.loads((PACK / "pyproject.toml").read_text(encoding="utf-8"))
-    required = (PACK / "requirements.txt").read_text(encoding="utf-8").split()
+    lines = (PACK / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    required = [line for line in lines if not line.startswith("#")]
     assert project["project"]["dependencies"] == required
     assert f'__version__ = "{project["project"]["version"]}"' in (PACK / "__init__.py").read_text(encoding="utf-8")
     assert "comfyui" not in project["project"]["name"].lower() and project["tool"]["comfy"]["PublisherId"]
@@ -315,6 +316,55 @@ def wording(schemas: dict[str, Schema]) -> Any:
 )
 def test_errors_speak_the_language_of_nodes(message: str, wanted: str, wording: Any) -> None:
     assert wording.in_words_of_nodes(message) == wanted
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        (
+            "photo has 2 faces; choose one with --face 1..2, counted from the left",
+            "发现两张脸；请把“第几张脸”设为 1 或 2，从左数起",
+        ),
+        ("recording 'ab12.wav' holds 0 ms of sound; at least 100 ms are needed, record it again",
+         "音频为空（0 毫秒；至少 100 毫秒）"),
+        (
+            "the consent of Ada is for the photo with SHA-256 01234567..., but 'f00.png' has 89abcdef... and is no "
+            "copy of it; use that photo, or obtain consent for this one: sonic consent new",
+            "Ada 的授权属于另一张照片；请换用那张照片，或在“Sonic 授权”中选择依据、写明人物并打开“确认”",
+        ),
+        (
+            "photo 'f00.png' shows no face that can be found; give a photo with a face from the front, well lit",
+            "照片“奶奶.jpg”中找不到人脸；请换一张正面、光线充足的照片",
+        ),
+        ("min_resolution is 64; it must be between 128 and 2048 px", "“最小分辨率”为 64 像素；应在 128 到 2048 之间"),
+        ("framing is 'oval'; choose one of full, face", "“取景”为 'oval'；可选：full, face"),
+        ("the face is dark: a photo with more light on the face is better", "脸偏暗：脸部光线更充足的照片更好"),
+        ("no GPU is left; close what uses it", "No GPU is left; close what uses it"),
+    ],
+)  # fmt: skip
+def test_who_chose_chinese_reads_errors_in_it(message: str, wanted: str, wording: Any) -> None:
+    said = wording.in_words_of_nodes(message, {"photo": "奶奶.jpg"})
+    assert wording.chinese.translated(said) == wanted
+
+
+def test_every_chinese_rule_is_for_a_message_that_exists(wording: Any) -> None:
+    texts = {text for path in (*REACHED, *PACK.glob("*.py")) for text in _texts(path) if "chinese" not in path.stem}
+    named = {re.sub(r"(photo|recording) \{\}", r"\1 'x'", text) for text in texts}
+    put = ("7", "'7'", "7 faces", "no consent")  # where an f-string has a value
+    said = [wording.in_words_of_nodes(text.replace("{}", value, n)) for text in named for value in put for n in (1, 9)]
+    said = [text.replace("{}", "7") for text in said]
+    rules = [pattern for pattern, _ in wording.chinese._RULES]
+    assert not [rule for rule in rules if not any(re.fullmatch(rule, one, re.I | re.S) for one in said)]
+
+
+def test_the_language_is_the_one_that_was_chosen_on_the_canvas(
+    wording: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("folder_paths.get_user_directory", lambda: str(tmp_path))
+    (tmp_path / "default").mkdir()
+    for stored, is_chinese in (("", False), ("{}", False), ('{"Comfy.Locale": "zh"}', True), ("[]", False)):
+        (tmp_path / "default" / "comfy.settings.json").write_text(stored, encoding="utf-8")
+        assert wording.chinese.chosen() is is_chinese
 
 
 def test_no_message_of_the_library_names_an_option_or_a_command_of_consents_on_a_node(wording: Any) -> None:

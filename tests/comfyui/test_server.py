@@ -180,6 +180,15 @@ def test_what_cannot_be_is_one_sentence_on_the_node(server: Server, changes: dic
     assert re.search(words, said), said
 
 
+def test_who_chose_chinese_is_answered_in_it(server: Server) -> None:
+    server.call("/settings/Comfy.Locale", "zh")
+    try:
+        said = refused(server, prompt_of(FAST, **SMALL, basis="choose the grounds"))
+    finally:
+        server.call("/settings/Comfy.Locale", "en")
+    assert said == "缺少此人的授权；请在“Sonic 授权”中选择依据、写明人物并打开“确认”"
+
+
 def test_a_video_that_another_node_saves_keeps_what_is_in_its_pixels_alone(
     server: Server, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,8 +9,9 @@ from small_videos import Job
 
 import sonic
 from sonic import demo
-from sonic.errors import FaceError
+from sonic.errors import FaceError, OutputError
 from sonic.evaluation.cover import fitted, save_cover
+from sonic.media.images import save_picture
 from sonic.settings.platforms import platform
 
 
@@ -21,6 +22,17 @@ def test_the_cover_has_the_size_of_the_platform(tmp_path: Path) -> None:
     out = save_cover(video, platform("square"), tmp_path / "cover.jpg")
     with Image.open(out) as picture:
         assert picture.size == (1080, 1080)
+
+
+def test_a_cover_is_as_small_as_the_platform_asks(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), np.uint8)
+    save_picture(noise, tmp_path / "fine.jpg")
+    save_picture(noise, tmp_path / "small.jpg", max_bytes=30_000)
+    assert (tmp_path / "small.jpg").stat().st_size <= 30_000 < (tmp_path / "fine.jpg").stat().st_size
+    for name, remedy in (("tiny.jpg", "does not get smaller"), ("tiny.png", "call it .jpg")):
+        with pytest.raises(OutputError, match=f"may have 0.001 MB; .*{remedy}"):
+            save_picture(noise, tmp_path / name, max_bytes=1_000)
+        assert not (tmp_path / name).exists()
 
 
 def test_a_video_of_nobody_has_no_cover(tmp_path: Path) -> None:

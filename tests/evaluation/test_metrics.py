@@ -191,3 +191,13 @@ def test_correlation_needs_tracks_of_the_same_length() -> None:
     assert m.correlation([1, 1, 1], [2, 4, 8]) == 0
     with pytest.raises(ValueError, match="same length"):
         m.correlation([1, 2], [1, 2, 3])
+
+
+def test_closures_are_counted_where_p_b_m_are_heard() -> None:
+    heard, opening = np.zeros(200), np.full(200, 0.1)
+    for k in range(5):
+        heard[20 + 30 * k : 23 + 30 * k] = 0.9
+    opening[[21, 51, 81, 111, *range(160, 180)]] = 0.0  # four of five, and where nothing asks for it
+    assert m.closures_shown(opening, heard) == pytest.approx(0.8)
+    heard[130:] = 0
+    assert m.closures_shown(opening, heard) is None, "four say little"

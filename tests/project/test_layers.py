@@ -10,7 +10,10 @@ import sonic
 
 ROOT = Path(sonic.__file__).parent
 ROWS = (
-    {"types", "settings", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"},
+    {
+        *("types", "settings", "language", "errors", "files", "hashing", "signals", "weights", "counts", "unfinished"),
+        *("published", "downloads"),
+    },
     {"media", "speech", "faces", "motion", "captions"},
     {"provenance", "engines"},
     {"pipeline"},
@@ -24,6 +27,8 @@ TRAINING_MAY_SEE = ROWS[0] | ROWS[1] | {"engines", "evaluation"}
 GPU_ONLY = {"torch", "diffusers", "transformers"}
 CLUSTER = ROOT / "apps" / "batch" / "cluster.py"
 """The only place of Ray."""
+STORES = ROOT / "apps" / "batch" / "stores.py"
+"""The only place of fsspec."""
 
 
 def modules() -> list[Path]:
@@ -68,6 +73,7 @@ def test_imports_go_one_way(path: Path) -> None:
 def test_heavy_packages_stay_in_their_place(path: Path) -> None:
     roots = {name.split(".")[0] for name in imported(path)}
     assert "ray" not in roots or path == CLUSTER
+    assert "fsspec" not in roots or path == STORES
     if unit_of(path) != "training" and ROOT / "engines" / "svd" not in path.parents:
         assert not roots & GPU_ONLY
 

@@ -16,6 +16,7 @@ import pytest
 from small_videos import PHOTO, Job
 
 from sonic.errors import ConsentError, OutputError
+from sonic.pipeline.preflight import request_permit
 from sonic.provenance import audit
 from sonic.provenance.audit import chain, head
 from sonic.provenance.consent import Consent, revocation, store
@@ -23,6 +24,7 @@ from sonic.provenance.consent.check import authorise, problems
 from sonic.provenance.consent.crosscheck import faults
 from sonic.provenance.policy import Policy
 from sonic.provenance.signer import identity
+from sonic.settings import Settings
 from sonic.types import Photo
 from sonic.verification import Verification, verify
 
@@ -274,3 +276,55 @@ def test_an_unreadable_head_folder_does_not_hang_or_crash(home: Path) -> None:
     assert "cannot be read" in told()
     with pytest.raises(OutputError):
         audit.append("consent", {})
+
+
+def change_last(home: Path, **changes: Any) -> None:
+    *before, last = (home / "audit.jsonl").read_text().splitlines()
+    (home / "audit.jsonl").write_text("\n".join([*before, json.dumps(json.loads(last) | changes)]) + "\n")
+
+
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59", "\ud800", "9" * 5000])
+def test_a_line_of_a_time_that_no_calendar_has_is_a_problem_and_no_crash(at: str, pair: Path) -> None:
+    change_last(pair, at=at)
+    assert "was changed" in told()
+    assert not problems(next(store.kept()), policy=Policy()), "and the clock counts"
+
+
+@pytest.mark.parametrize("id_", [["1"], {"1": 1}, None, 10**30])
+def test_a_line_that_was_changed_to_hold_anything_is_no_crash(id_: Any, pair: Path, tmp_path: Path) -> None:
+    video = Job(tmp_path, size_px=(160, 160)).write(tmp_path / "out.mp4")
+    audit.append("unpublished", {"produce_id": "1" * 32})
+    change_last(pair, facts={"produce_id": id_, "consent": id_, "video_sha256": id_})
+    assert "was changed" in told()
+    assert verify(video, longest_s=0).layer("log").state == "broken", "there are problems in it"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_log_that_is_a_pipe_is_not_waited_for(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    os.mkfifo(home / "audit.jsonl")
+    with pytest.raises(OutputError, match="cannot be read"):
+        audit.last()
+    with pytest.raises(OutputError, match="cannot be read"):
+        list(audit.entries())
+
+
+class Forgiving(Consent):
+    """A consent that answers for itself."""
+
+    def is_signed(self) -> bool:
+        return True
+
+    def face_problem(self, photo: Any, face: Any) -> None:
+        return None
+
+    def photo_problem(self, photo: Any) -> None:
+        return None
+
+
+def test_a_consent_of_a_class_of_its_own_is_none(home: Path, tmp_path: Path) -> None:
+    """It could say of itself that it is for this photo and this face."""
+    with pytest.raises(ConsentError, match=r"give a sonic\.Consent"):
+        used(Forgiving(subject="Ada Example", basis="self", photo_sha256="0" * 64))
+    with pytest.raises(ConsentError, match=r"give a sonic\.Consent"):
+        request_permit(Forgiving(subject="Ada Example", basis="self"), Settings())

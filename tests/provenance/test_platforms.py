@@ -33,7 +33,7 @@ class Msvcrt:
 def windows(monkeypatch: pytest.MonkeyPatch) -> Msvcrt:
     stand_in = Msvcrt(refusals=2)
     monkeypatch.setitem(sys.modules, "msvcrt", stand_in)  # type: ignore[arg-type]
-    for module in (chain, unfinished):
+    for module in (chain, files, unfinished):
         monkeypatch.setattr(module, "sys", SimpleNamespace(platform="win32"))
     return stand_in
 

@@ -32,9 +32,10 @@ VIDEOS = """() => [...document.querySelectorAll('video')].map((video) => {
 PICTURES = """() => app.graph._nodes.filter((node) => node.comfyClass?.startsWith('Sonic')).flatMap((node) => {
   const box = document.querySelector(`[data-node-id="${node.id}"]`)
   const shown = box ? [...box.querySelectorAll('img')] : node.imgs ?? []
-  return shown.some((picture) => picture.naturalWidth > 1) ? [node.comfyClass] : []
+  const kept = (picture) => picture.naturalWidth > 1 && !picture.src.startsWith('blob:')
+  return shown.some(kept) ? [node.comfyClass] : []
 })"""
-"""Kinds of our nodes that show a picture which is there."""
+"""Kinds of our nodes that show a picture which is there, and is their own: a live one that stayed over it is a blob."""
 
 
 def browser_path() -> str | None:
@@ -95,9 +96,12 @@ class Canvas:
         self.page.wait_for_timeout(700)
         return self.page.evaluate(VIDEOS)  # type: ignore[no-any-return]
 
-    def pictures(self) -> set[str]:
-        """As PICTURES."""
-        return set(self.page.evaluate(PICTURES))
+    def pictures(self, n: int, limit_s: float = 60) -> set[str]:
+        """As PICTURES, when ``n`` kinds show one: pictures come after the news that a node is done."""
+        end = time.monotonic() + limit_s
+        while len(found := set(self.page.evaluate(PICTURES))) < n and time.monotonic() < end:
+            self.page.wait_for_timeout(500)
+        return found
 
     def screenshot(self, path: Path) -> None:
         """Of the whole page."""

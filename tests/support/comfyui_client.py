@@ -147,25 +147,33 @@ def cached(history: dict[str, Any]) -> set[str]:
 
 
 @contextmanager
-def running(comfyui: Path, base: Path, home: Path, front_end: Path | None = None) -> Iterator[Server]:
-    """ComfyUI with this pack, in ``base``; everything of the user in ``home``; ``front_end`` None is its own."""
+def running(
+    comfyui: Path, base: Path, home: Path, front_end: Path | None = None, python: Path | None = None
+) -> Iterator[Server]:
+    """ComfyUI in ``base``, with the packs that are there, else with this one; everything of the user in ``home``.
+
+    ``front_end`` None is its own, ``python`` None that of COMFYUI_PYTHON.
+    """
     for name in FOLDERS:
-        (base / name).mkdir(parents=True)
-    (base / "custom_nodes" / "sonic-talk").symlink_to(PACK, target_is_directory=True)
+        (base / name).mkdir(parents=True, exist_ok=True)
+    if not list((base / "custom_nodes").iterdir()):
+        (base / "custom_nodes" / "sonic-talk").symlink_to(PACK, target_is_directory=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    python = os.environ.get("COMFYUI_PYTHON", sys.executable)
     command = [
-        python, str(comfyui / "main.py"), "--cpu", "--base-directory", str(base), "--port", str(port),
+        str(python or os.environ.get("COMFYUI_PYTHON", sys.executable)), str(comfyui / "main.py"), "--cpu",
+        "--base-directory", str(base), "--port", str(port),
         "--database-url", f"sqlite:///{base}/user/comfyui.db", "--disable-api-nodes",
         *(["--front-end-root", str(front_end)] if front_end else []),
     ]  # fmt: skip
-    environment = os.environ | {"HOME": str(home), "SONIC_HOME": str(home / "sonic"), "OMP_WAIT_POLICY": "PASSIVE"}
+    changed = {"HOME": str(home), "SONIC_HOME": str(home / "sonic"), "OMP_WAIT_POLICY": "PASSIVE"}
     version = tuple(map(int, front_end.parts[-3].split("."))) if front_end else ()
     server = Server(base, port, base / "server.log", version)
     with server.log.open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=comfyui)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env=own_packages() | changed, cwd=comfyui
+        )
         try:
             _wait(server, process)
             yield server
@@ -176,6 +184,11 @@ def running(comfyui: Path, base: Path, home: Path, front_end: Path | None = None
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def own_packages() -> dict[str, str]:
+    """The environment for another Python, which shall not see the packages of this one."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _wait(server: Server, process: "subprocess.Popen[bytes]") -> None:

@@ -1,6 +1,7 @@
 """A studio's page in headless Chromium, and what axe-core says of it."""
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,14 @@ class Page:
             if each["impact"] in SERIOUS
             for node in each["nodes"]
         ]
+
+    def english(self) -> list[str]:
+        """English on the page: three words and more in a row, of what is shown or said by a screen reader."""
+        told = self.page.evaluate(
+            "[document.body.innerText, ...[...document.querySelectorAll('[title],[aria-label],[placeholder]')].flatMap("
+            "e => [e.title, e.getAttribute('aria-label'), e.placeholder])].filter(Boolean)"
+        )
+        return [found for text in told for found in re.findall(r"(?:\b[a-z']{2,}\b[ ,;:()]+){2,}\b[a-z']{2,}\b", text)]
 
     def flows_over(self) -> bool:
         """Whether the page is wider than the window."""

@@ -1,4 +1,4 @@
-"""Captions in the picture: outlined text below the face, never over the mouth or the label."""
+"""Captions in the picture: outlined text below the face, never over mouth, eyes or label."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -19,9 +19,16 @@ LEADING = 1.28
 OUTLINE = 0.09
 """Width of the dark outline, in em: text stays legible over any picture."""
 MARGIN = 0.05
+CLEAR = 0.3
+"""Room between chin and captions, in em."""
+ABOVE = (
+    "captions lie above the eyes, for there is no room for them below the chin; a photo with more room below the face "
+    "is better"
+)
 _WHITE, _DARK, _SAID = (255, 255, 255), (16, 18, 22), (255, 214, 64)
 _MOUTH = (61, 291, 0, 17)
 """FaceMesh: corners and the outer edge of the lips."""
+_EYES = (33, 263, 159, 386, 145, 374)
 _CHIN = 152
 
 Font = ImageFont.FreeTypeFont
@@ -42,6 +49,14 @@ class CaptionStyle:
 def style_of(font: str | None, *, burn_in: bool, karaoke: bool) -> CaptionStyle | None:
     """How captions are drawn as somebody asks for it; None: not at all. Karaoke asks for burn-in too."""
     return CaptionStyle(font, karaoke) if burn_in or karaoke else None
+
+
+def chin_above(size_px: tuple[int, int], safe_area: Box) -> float:
+    """How low a chin may lie, as a share of the picture's height, for two lines of captions between it and the end of
+    the part that is free of a platform's texts.
+    """
+    em = SIZES[1] * min(size_px)
+    return safe_area[3] - (2 * LEADING * em + 2 * OUTLINE * em + CLEAR * em) / size_px[1]
 
 
 class CaptionPainter:
@@ -96,7 +111,7 @@ class CaptionPainter:
         """(size of the picture, em, middle and top of the block): below the chin if that goes, else where it does."""
         width, height = portrait.size_px
         left, top, right, bottom = _room(portrait.size_px, safe_area)
-        forbidden = (_mouth_box(portrait), _label_box(label))
+        forbidden = (_mouth_box(portrait), _eyes_box(portrait), _label_box(label))
         for size in SIZES:
             em = max(10, round(size * min(width, height)))
             wide, high = self._largest(em)
@@ -105,15 +120,17 @@ class CaptionPainter:
             centre = (left + right) / 2
             for start in (
                 bottom - high,
-                _chin(portrait) + 0.3 * em,
+                _chin(portrait) + CLEAR * em,
                 top,
-                label.top_px + label.rgba.shape[0] + 0.3 * em,
+                label.top_px + label.rgba.shape[0] + CLEAR * em,
             ):
                 block = (centre - wide / 2, start, centre + wide / 2, start + high)
                 inside = top <= start and start + high <= bottom + 1
                 if inside and not any(_meet(block, box) for box in forbidden):
+                    if start < _chin(portrait):
+                        on_notice(ABOVE)
                     return (width, height), em, centre, int(start)
-        on_notice("there is no room for captions beside mouth and label; they are drawn small, at the lower edge")
+        on_notice("there is no room for captions beside mouth, eyes and label; they are drawn small, at the lower edge")
         em = max(10, round(0.75 * SIZES[-1] * min(width, height)))
         return (width, height), em, width / 2, int(height - self._largest(em)[1])
 
@@ -201,6 +218,11 @@ def _mouth_box(portrait: Portrait) -> Box:
     room = 0.10 * float(points[_CHIN, 1] - points[10, 1])
     (left, top), (right, bottom) = around.min(0), around.max(0)
     return float(left) - room, float(top) - room, float(right) + room, float(bottom) + room
+
+
+def _eyes_box(portrait: Portrait) -> Box:
+    (left, top), (right, bottom) = (edge(portrait.face.points_px[list(_EYES), :2], 0) for edge in (np.min, np.max))
+    return float(left), float(top), float(right), float(bottom)
 
 
 def _chin(portrait: Portrait) -> float:

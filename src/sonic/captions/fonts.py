@@ -1,26 +1,31 @@
-"""Fonts for captions: the user's, or one of this machine that has the letters; shaped by Raqm, which Pillow brings.
+"""Fonts for captions: the user's, else Sonic's, else one of this machine; shaped by Raqm, which Pillow brings.
 
-Pillow's own font has Latin letters; for other scripts a font of the system is looked for. Sonic brings none of its own:
-one for all scripts weighs more than Sonic.
+Sonic's are subsets of Noto Sans, made by recipes/fonts: one for Latin, Greek, Cyrillic, Arabic, Devanagari and Thai,
+and one each for simplified and traditional Chinese, Japanese and Korean, in the shapes that are read there.
 """
 
+import itertools
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
+from importlib import resources
 from pathlib import Path
 
 from PIL import ImageFont, features
 
 from sonic.captions.script import is_rtl
 from sonic.errors import InstallError, SettingError
+from sonic.files import open_regular
 
 _PREFERRED = ("notosans", "noto sans", "sourcehan", "dejavusans")
 _BOLD = ("bold", "semibold", "medium")
 _SLANTED = ("italic", "oblique", "serif", "mono", "condensed", "black", "thin", "light")
 _LETTERS = 4000
 """Of a text, as many as are looked up in a font."""
-PILLOWS = ""
-"""Instead of a path: the font inside Pillow."""
+MAX_FONT_BYTES = 256 * 1024 * 1024
+"""Of a font file; collections with all of Chinese, Japanese and Korean have some 120 MB."""
+_OWN = tuple(f"sonic-captions-{name}" for name in ("west.ttf", "sc.otf", "tc.otf", "ja.otf", "ko.otf"))
 _IN_NO_FONT = "\U0010fffe"
 _JOINERS = "\u200c\u200d"
 _COMPLEX = ((0x0590, 0x109F), (0x1780, 0x17FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
@@ -30,7 +35,7 @@ _COMPLEX = ((0x0590, 0x109F), (0x1780, 0x17FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEF
 def font_for(text: str, wanted: str | None) -> str:
     """The path of a font with all the letters of ``text``.
 
-    Raises SettingError for a font that cannot be used, InstallError where no font of this machine has the letters.
+    Raises SettingError for a font that cannot be used, InstallError where no font has the letters.
     """
     letters = frozenset(c for c in text[: _LETTERS * 10] if c.isprintable() and not c.isspace())
     if any(low <= ord(c) <= high for c in letters for low, high in _COMPLEX) and not features.check("raqm"):
@@ -38,13 +43,13 @@ def font_for(text: str, wanted: str | None) -> str:
     if wanted is not None:
         return _checked(wanted, letters)
     lacking = letters
-    for path in (*_installed(), PILLOWS):
+    for path in itertools.chain(_own(), _installed()):
         if not (missing := _missing(path, letters)):
             return path
         lacking = min(lacking, missing, key=len)
     shown = "".join(sorted(lacking)[:5])
     raise InstallError(
-        f"no font on this machine has {shown}; install one, such as Noto Sans, or give a file: --caption-font"
+        f"no font here has {shown}; install one, such as Noto Sans of this script, or give a file: --caption-font"
     )
 
 
@@ -52,7 +57,7 @@ def font_for(text: str, wanted: str | None) -> str:
 def opened(path: str, size_px: int) -> ImageFont.FreeTypeFont:
     """The font at this size, shaped by Raqm where that is there."""
     engine = ImageFont.Layout.RAQM if features.check("raqm") else ImageFont.Layout.BASIC
-    return _open(path, size_px, engine)
+    return ImageFont.truetype(path, size_px, layout_engine=engine)
 
 
 def direction(text: str) -> str | None:
@@ -64,6 +69,7 @@ def direction(text: str) -> str | None:
 
 def _checked(path: str, letters: frozenset[str]) -> str:
     try:
+        open_regular(path, MAX_FONT_BYTES).close()  # FreeType would wait for a pipe
         ImageFont.truetype(path, 12)
         missing = _missing(path, letters)
     except (OSError, ValueError) as error:
@@ -74,8 +80,19 @@ def _checked(path: str, letters: frozenset[str]) -> str:
     return path
 
 
+def _own() -> Iterator[str]:
+    """Sonic's own fonts."""
+    for name in _OWN:
+        yield str(resources.files("sonic").joinpath("assets", "fonts", name))
+
+
+def _installed() -> Iterator[str]:
+    """Those of the system, which are looked for only when they are needed."""
+    yield from _found()
+
+
 @cache
-def _installed() -> tuple[str, ...]:
+def _found() -> tuple[str, ...]:
     """Fonts of the system, those first that captions are usually set in."""
     found = {
         str(path)
@@ -118,18 +135,9 @@ def _missing(path: str, letters: frozenset[str]) -> frozenset[str]:
 
 @cache
 def _sample(path: str) -> ImageFont.FreeTypeFont:
-    return _open(path, 24, ImageFont.Layout.BASIC)
+    return ImageFont.truetype(path, 24, layout_engine=ImageFont.Layout.BASIC)
 
 
 def _drawn(font: ImageFont.FreeTypeFont, letter: str) -> tuple[tuple[int, int], bytes]:
     mask = font.getmask(letter)
     return mask.size, bytes(mask)
-
-
-def _open(path: str, size_px: int, engine: ImageFont.Layout) -> ImageFont.FreeTypeFont:
-    if path != PILLOWS:
-        return ImageFont.truetype(path, size_px, layout_engine=engine)
-    own = ImageFont.load_default(size_px)
-    if not isinstance(own, ImageFont.FreeTypeFont):
-        raise InstallError("this Pillow draws no text of any size; pip install --force-reinstall pillow")
-    return own

@@ -9,7 +9,8 @@ NOTE = "NOTE Made with Sonic"
 
 def to_vtt(captions: Captions, *, words: bool = False) -> str:
     """WebVTT; ``words``: with the time of each word, which players colour as they are said."""
-    parts = [f"WEBVTT\n\n{NOTE}: times {captions.method}\n"]
+    words_by = f"words recognised by {captions.recogniser}, to be read and corrected; " if captions.recogniser else ""
+    parts = [f"WEBVTT\n\n{NOTE}: {words_by}times {captions.method}\n"]
     for cue in captions.cues:
         lines = [_timed_line(line, cue) for line in cue.lines] if words else [_escaped(t) for t in cue.texts()]
         parts.append(f"{_clock(cue.begin_s, '.')} --> {_clock(cue.end_s, '.')}\n" + "\n".join(lines) + "\n")

@@ -69,19 +69,24 @@ def cues_of(words: Sequence[Word], length_s: float) -> tuple[Cue, ...]:
 
 
 def kept_cues(subtitles: Iterable[TimedText], length_s: float) -> tuple[Cue, ...]:
-    """An author's subtitles with their own times and lines; a word's time is its share of the letters."""
+    """An author's subtitles with their own times and lines; a word's time is its share of the letters.
+
+    Of a subtitle that begins before 0 or ends after ``length_s`` the words in between are kept.
+    """
     cues = []
     for one in subtitles:
-        end_s = min(one.end_s, length_s)
         lines, begin_s, total = [], one.begin_s, max(to_read(one.text), 1)
         for text in one.text.split("\n"):
             line = []
             for unit in units_of(text):
-                upto = begin_s + (end_s - one.begin_s) * to_read(unit.text + " " * unit.spaced) / total
-                line.append(Word(unit, begin_s, min(upto, end_s)))
-                begin_s = min(upto, end_s)
+                upto = min(
+                    begin_s + (one.end_s - one.begin_s) * to_read(unit.text + " " * unit.spaced) / total, one.end_s
+                )
+                if upto > 0 and begin_s < length_s:
+                    line.append(Word(unit, max(begin_s, 0.0), min(upto, length_s)))
+                begin_s = upto
             lines.append(tuple(line))
-        cues.append(Cue(one.begin_s, end_s, tuple(filter(None, lines))))
+        cues.append(Cue(max(one.begin_s, 0.0), min(one.end_s, length_s), tuple(filter(None, lines))))
     return tuple(cue for cue in cues if cue.lines and cue.end_s > cue.begin_s)
 
 

@@ -18,7 +18,9 @@ MAX_BYTES = 4 * 1024 * 1024
 MAX_UNITS = 60_000
 """Ten hours of fast speech."""
 SUFFIXES = (".txt", ".srt", ".vtt")
-_TIMES = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})\s*-->\s*(?:(\d+):)?(\d{1,2}):(\d{2})[.,](\d{1,3})")
+_TIME = r"(?:([0-9]{1,4}):)?([0-9]{1,2}):([0-9]{2})[.,]([0-9]{1,3})"
+_TIMES = re.compile(rf"{_TIME}\s{{0,20}}-->\s{{0,20}}{_TIME}")
+"""Everything in it has an end: a line of a million digits or spaces must not be tried from each of them."""
 _TAGS = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "BOPOMOFO", "IDEOGRAPHIC", "THAI", "LAO", "KHMER", "MYANMAR")
 _OPENING = ("Ps", "Pi")
@@ -134,8 +136,8 @@ def _unspaced(character: str) -> bool:
 
 def _ends_unspaced(part: str) -> bool:
     """Whether punctuation at the end of a part follows a character of such a script."""
-    letters = [c for c in part if unicodedata.category(c)[0] in "LN"]
-    return bool(letters) and _unspaced(letters[-1])
+    letter = next((c for c in reversed(part) if unicodedata.category(c)[0] in "LN"), "")
+    return letter != "" and _unspaced(letter)
 
 
 def _subtitles(text: str) -> Iterable[TimedText]:

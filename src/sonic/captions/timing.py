@@ -1,7 +1,7 @@
 """When each word is said: by alignment where espeak-ng has a voice, else by length over what is voiced."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from sonic.captions import espeak
 from sonic.captions.align import align
 from sonic.captions.lines import Cue, Word, cues_of, kept_cues
+from sonic.captions.recogniser import Recognised
 from sonic.captions.script import Script, Unit, is_wide
 from sonic.speech.prosody import prosody
 from sonic.types import OnNotice, Opening, Samples
@@ -25,20 +26,25 @@ class Captions:
     """How their times were found: aligned, estimated, or the author's own."""
     source: str = ""
     """Name of the file that they are from."""
+    recogniser: str = ""
+    """Which model recognised their words; empty for words of an author."""
 
 
-def timed(script: Script, samples: Samples, on_notice: OnNotice, *, language: str | None = None) -> Captions:
+def timed(
+    script: Script, samples: Samples, on_notice: OnNotice, *, language: str | None = None, begin_s: float = 0.0
+) -> Captions:
     """Captions of a recording at 16 kHz.
 
-    Subtitles that have times keep them. A text is aligned where espeak-ng is installed and says its language; else its
-    times are estimated from what is voiced, with a notice.
+    Subtitles that have times keep them; ``begin_s`` is where on their clock the recording begins. A text is aligned
+    where espeak-ng is installed and says its language; else its times are estimated from what is voiced, with a notice.
     """
     length_s = len(samples) / 16_000
     if script.subtitles:
-        inside = tuple(one for one in script.subtitles if one.begin_s < length_s)
+        moved = (replace(one, begin_s=one.begin_s - begin_s, end_s=one.end_s - begin_s) for one in script.subtitles)
+        inside = tuple(one for one in moved if one.begin_s < length_s and one.end_s > 0)
         if len(inside) < len(script.subtitles):
             n = len(script.subtitles) - len(inside)
-            on_notice(f"{n} of {len(script.subtitles)} subtitles of {script.name!r} begin after the video's end")
+            on_notice(f"{n} of {len(script.subtitles)} subtitles of {script.name!r} lie outside of the video")
         return Captions(kept_cues(inside, length_s), "the author's own", script.name)
     spoken = language or espeak.language_by_script(script.units)
     times, method = _aligned(script.units, samples, spoken), "aligned"
@@ -50,10 +56,23 @@ def timed(script: Script, samples: Samples, on_notice: OnNotice, *, language: st
     return Captions(cues_of(words, length_s), method, script.name)
 
 
+def recognised(found: Recognised, samples: Samples) -> Captions:
+    """Captions of what a machine has heard in a recording at 16 kHz.
+
+    Times are found by alignment, as those of a text are, where espeak-ng says the language; else they are its own.
+    """
+    length_s = len(samples) / 16_000
+    times, method = _aligned(found.units, samples, found.language.tag), "aligned"
+    if times is None:
+        times, method = list(found.times), "the recogniser's"
+    words = tuple(Word(unit, *_clipped(time, length_s)) for unit, time in zip(found.units, times, strict=True))
+    return Captions(cues_of(words, length_s), method, recogniser=found.model)
+
+
 def opening(captions: Captions, length_s: float) -> Captions:
     """What of the captions lies in the first seconds."""
     kept = tuple(cue for cue in captions.cues if cue.begin_s < length_s)
-    return Captions(kept, captions.method, captions.source)
+    return replace(captions, cues=kept)
 
 
 def _aligned(units: Sequence[Unit], samples: Samples, language: str) -> list[tuple[float, float]] | None:

@@ -35,10 +35,12 @@ class _Candidate:
 def save_cover(video: Path, rules: Platform, out: Path) -> Path:
     """Write the cover of ``video`` to ``out`` (PNG or JPEG) at the size of the platform's covers.
 
-    Raises MediaError for what is no video, FaceError where no face is seen, OutputError where it cannot be written.
+    A JPEG is as fine as the platform's limit of bytes allows. Raises MediaError for what is no video, FaceError where
+    no face is seen, OutputError where it cannot be written or be that small.
     """
     check_picture_name(out)
-    save_picture(fitted(cover_of(video), round(rules.cover["width"]), round(rules.cover["height"])), out)
+    picture = fitted(cover_of(video), round(rules.cover["width"]), round(rules.cover["height"]))
+    save_picture(picture, out, max_bytes=1e6 * rules.cover["max_mb"])
     return out
 
 

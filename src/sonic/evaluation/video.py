@@ -22,7 +22,9 @@ from sonic.evaluation.metrics import (
     best_lag,
     clip_offset,
     closeness,
+    closures_shown,
     correlation,
+    heard_closures,
     identity,
     lag_curve,
     lip_opening,
@@ -68,12 +70,16 @@ class Evaluation:
     """(T, 478, 3) landmarks in px of the video."""
     offset: ClipOffset | None = None
     """How far picture and sound are apart; None where that was not measured."""
+    closures: float | None = None
+    """Share of p b m, as engine light's networks hear them, at which the lips shut; None where there are few."""
 
     def to_dict(self) -> dict[str, Any]:
         """For --json: the measures, rounded."""
         measures = {name: None if v is None else round(v, 5) for name, v in self.report.to_dict().items()}
         offset_ms = round(self.offset.ms, 1) if self.offset and self.offset.clear else None
-        return {**measures, "picture_offset_ms": offset_ms, "fps": self.fps, "lost_frames": self.lost_frames}
+        closures = None if self.closures is None else round(self.closures, 3)
+        measures |= {"picture_offset_ms": offset_ms, "closures_shown": closures}
+        return {**measures, "fps": self.fps, "lost_frames": self.lost_frames}
 
     def to_text(self) -> str:
         """For a person: one measure a line."""
@@ -84,6 +90,8 @@ class Evaluation:
             lines.append(f"{name:<30} {number}")
         if self.offset:
             lines.append(f"{'picture after sound':<30} {_told(self.offset)}")
+        if self.closures is not None:
+            lines.append(f"{'p b m with lips shut':<30} {self.closures:.0%}")
         if self.lost_frames:
             lines.append(f"{'frames without a face':<30} {self.lost_frames}")
         return "\n".join(lines)
@@ -196,11 +204,11 @@ def evaluate_video(video: Path, plot: Path | None, *, on_progress: OnProgress) -
         background_difference=background_change(watched.stills, watched.still_points),
         identity=identity(watched.stills, watched.still_points),
     )
-    offset = clip_offset(
-        speech.samples, _at(points, np.arange(int(n / fps * MOTION_FPS), dtype=np.float64) * float(fps / MOTION_FPS))
-    )
+    at_rate = _at(points, np.arange(int(n / fps * MOTION_FPS), dtype=np.float64) * float(fps / MOTION_FPS))
+    offset = clip_offset(speech.samples, at_rate)
+    closures = closures_shown(lip_opening(at_rate), heard_closures(speech.samples, len(at_rate)))
     opening = lip_opening(points.astype(np.float64))
-    evaluation = Evaluation(report, watched.lost, float(fps), opening, loudness, points, offset)
+    evaluation = Evaluation(report, watched.lost, float(fps), opening, loudness, points, offset, closures)
     if plot is not None:
         save_picture(draw_curves(evaluation, video.name), plot)
     return evaluation

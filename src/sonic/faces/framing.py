@@ -20,8 +20,11 @@ HEAD = (-0.62, -0.88, 0.62, 0.56)
 """(left, top, right, bottom) of a head with hair, ears and chin, in face heights from the centre of the face."""
 SHOULDERS = 0.45
 """Fixed formats show this much more below the chin, in face heights."""
+MAX_BEYOND = 0.2
+"""Share of the picture that may lie below the photo's end, where the chin has to be high."""
 ABOVE = 0.3
 """Share of a tall format's spare height that goes above the head."""
+_CHIN = 152
 _ASPECTS = {"face": 1.0, "1:1": 1.0, "9:16": 9 / 16, "16:9": 16 / 9}
 
 
@@ -44,11 +47,14 @@ class CropRect:
         return np.array([[sx, 0, (0.5 - self.left) * sx - 0.5], [0, sy, (0.5 - self.top) * sy - 0.5]])
 
 
-def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice) -> CropRect:
+def frame_for(
+    photo: Photo, points: F32, settings: Settings, on_notice: OnNotice, *, chin_at: float | None = None
+) -> CropRect:
     """The rectangle that settings.framing and settings.expand_ratio ask for, around this face of the photo.
 
     It keeps its aspect. Where the photo ends it is shifted, then shrunk; only where the face would not fit it leaves
-    the photo, with a notice.
+    the photo, with a notice. ``chin_at``: the chin lies no lower than this share of the picture's height, where that is
+    possible; what is missing below the photo is then its blurred continuation.
     """
     width, height = photo.size_px
     if settings.framing == "full":
@@ -56,6 +62,8 @@ def frame_for(photo: Photo, points: F32, settings: Settings, on_notice: OnNotice
     else:
         wanted = _wanted(points, settings)
         left, top, width, height = _placed(wanted, _moving_box(points), photo.size_px)
+        if chin_at is not None:
+            left, top, width, height = _raised((left, top, width, height), points, photo.size_px, chin_at)
         if width > photo.size_px[0] or height > photo.size_px[1]:
             on_notice(
                 f"the face fills too much of the photo for {settings.framing}: the edges are filled with a blur; "
@@ -150,6 +158,22 @@ def _placed(
         start = min(max(start, low), high)
         starts.append(round(min(max(start, 0), photo[k] - side)))
     return starts[0], starts[1], sides[0], sides[1]
+
+
+def _raised(
+    rect: tuple[int, int, int, int], points: F32, photo: tuple[int, int], chin_at: float
+) -> tuple[int, int, int, int]:
+    """The rectangle grown downwards, until the chin lies no lower than this share of its height.
+
+    As it was where that would ask for more than MAX_BEYOND below the photo, or for more than the photo at its sides.
+    """
+    left, top, width, height = rect
+    tall = (float(points[_CHIN, 1]) - top) / chin_at
+    wide = tall * width / height
+    if tall <= height or wide > photo[0] or top + tall - photo[1] > MAX_BEYOND * tall:
+        return rect
+    start = min(max(left - (wide - width) / 2, 0), photo[0] - wide)
+    return round(start), top, round(wide), round(tall)
 
 
 def _fits(low: float, high: float, side: float, photo_side: int) -> bool:

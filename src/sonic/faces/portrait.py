@@ -22,16 +22,19 @@ def find_face(photo: Photo, face: int | None = None) -> Face:
     return _measured(photo, one_face(photo, face)[0])
 
 
-def analyse_portrait(photo: Photo, settings: Settings, on_notice: OnNotice) -> Portrait:
+def analyse_portrait(
+    photo: Photo, settings: Settings, on_notice: OnNotice, *, chin_at: float | None = None
+) -> Portrait:
     """The portrait that settings ask for: which face, which framing, which size.
 
-    ``on_notice`` hears what is not ideal about the photo and what would be better. Raises FaceError as find_face.
+    ``on_notice`` hears what is not ideal about the photo and what would be better. ``chin_at`` as for frame_for. Raises
+    FaceError as find_face.
     """
     found, others = one_face(photo, settings.face)
     face = _measured(photo, found)
     for line in face.quality.notices:
         on_notice(line)
-    frame = frame_for(photo, face.points_px, settings, on_notice)
+    frame = frame_for(photo, face.points_px, settings, on_notice, chin_at=chin_at)
     crop = cut(photo, frame)
     points, *around = (_mapped(each, frame.crop_from_photo) for each in (face.points_px, *others))
     shown = Face(points, face_box(points), face.pose_deg, face.quality)

@@ -7,7 +7,7 @@ claims are not believed.
 
 import gc
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -107,11 +107,15 @@ def frames_of(
     stream: av.AudioStream | av.VideoStream,
     source: Path,
     error: type[MediaError],
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Iterator[Any]:
-    """Decoded frames of one stream. A damaged packet is skipped; a file that yields nothing for long is refused."""
+    """Decoded frames of one stream. A damaged packet is skipped; a file that yields nothing for long is refused.
+
+    ``is_over`` is asked before every packet, for a second of video may hold a thousand frames: the frames end there.
+    """
     barren = 0
     packets = container.demux(stream)
-    while True:
+    while not is_over():
         try:
             packet = next(packets, None)
         except FAILURES:

@@ -1,6 +1,7 @@
 """The sound of a file, decoded in process with PyAV, one chunk at a time, gaps filled with silence."""
 
 import re
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ MAX_SOUND_S = 36_000
 """Ten hours of decoded sound, whatever the header says."""
 MAX_CHANNELS = 32
 RATES_HZ = (4_000, 768_000)
+SLOW_S, SLOW_SHARE = 20.0, 0.1
+"""Decoding may take so long, and so much of what it gives: every usual codec needs less than a hundredth."""
 
 MANY_FRAMES, SMALLEST_FRAME = 100_000, 16
 """So many frames must hold this many samples each: AMR has 160, and only a damaged header makes a frame of one."""
@@ -92,7 +95,8 @@ def decode_sound(
     None keeps the file's own rate or channels; ``channels`` 1 or 2 asks for a mix of them. ``track`` counts from 1;
     None is the one that players take. Gaps in the file's time stamps are silence, and ``on_gap`` hears their seconds.
     Samples may be NaN or exceed the range where the file says so. Closing the generator closes the file. Raises
-    SpeechError if the file is not an accepted kind, has no such sound, is damaged, or decodes to more than ten hours.
+    SpeechError if the file is not an accepted kind, has no such sound, is damaged, decodes to more than ten hours, or
+    is slow to decode: beyond SLOW_S seconds of processor time and a SLOW_SHARE of what was decoded.
     """
     with open_media(source, SpeechError) as container:
         stream = _sound_stream(container, source, track)
@@ -100,10 +104,15 @@ def decode_sound(
         layout, mixed = _target(stream, channels)
         frames = frames_of(container, stream, source, SpeechError)
         n_samples = 0
-        for chunk in _resampled(_with_gaps(frames, _clock(stream), on_gap), layout, rate):
+        for chunk, spent_s in _timed(_resampled(_with_gaps(frames, _clock(stream), on_gap), layout, rate)):
             n_samples += len(chunk)
             if n_samples > MAX_SOUND_S * rate:
                 raise SpeechError(f"recording {source.name!r} is longer than {MAX_SOUND_S // 3600} h; cut it")
+            if spent_s > SLOW_S + SLOW_SHARE * n_samples / rate:
+                raise SpeechError(
+                    f"recording {source.name!r} took {spent_s:.0f} s to decode to {n_samples / rate:.0f} s of sound; "
+                    "export it again, as WAV or MP3 of at most 48 kHz"
+                )
             yield chunk if mixed is None else np.repeat(chunk.mean(1, keepdims=True), mixed, axis=1)
 
 
@@ -202,6 +211,18 @@ def _converted(resampler: av.AudioResampler | None, frame: av.AudioFrame | None)
             pieces = resampler.resample(frame)
     for piece in pieces:
         yield piece.to_ndarray().reshape(piece.samples, -1).astype(np.float32, copy=False)
+
+
+def _timed(chunks: Iterator[F32]) -> Iterator[tuple[F32, float]]:
+    """Each chunk, and the processor time in s that all of them took to come; whoever uses them is not counted."""
+    spent_s = 0.0
+    while True:
+        began_s = time.thread_time()
+        chunk = next(chunks, None)
+        spent_s += time.thread_time() - began_s
+        if chunk is None:
+            return
+        yield chunk, spent_s
 
 
 def _silence(n: int, channels: int) -> Iterator[F32]:

@@ -1,5 +1,6 @@
 """Still pictures that commands write: contact sheets, plots, inspections."""
 
+import math
 import os
 import struct
 import zlib
@@ -17,6 +18,8 @@ from sonic.unfinished import unfinished
 GAP_PX = 6
 MADE_BY = b"Software\0Sonic"
 """In the head of every picture, by which an earlier one is known."""
+JPEG_QUALITIES = (95, 90, 85, 80, 70, 60, 50, 40)
+"""Tried in this order, where a picture must not be larger than so many bytes."""
 _HEAD_BYTES = 256
 _PNG_HEAD = 33
 
@@ -52,22 +55,34 @@ def is_foreign(out: Path) -> bool:
         return False
 
 
-def save_picture(rgb: U8, out: Path) -> None:
-    """Write (h, w, 3) sRGB as PNG or JPEG, marked as ours. Raises OutputError if folder or suffix do not allow it.
+def save_picture(rgb: U8, out: Path, *, max_bytes: float = math.inf) -> None:
+    """Write (h, w, 3) sRGB as PNG or JPEG, marked as ours; a JPEG as fine as ``max_bytes`` allow.
 
-    The file appears under its name only when it is complete.
+    The file appears under its name only when it is complete. Raises OutputError if folder or suffix do not allow it, or
+    it cannot be that small.
     """
     check_picture_name(out)
     suffix = out.suffix.lower()
-    encoded = cv2.imencode(suffix, cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))[1].tobytes()
     try:
         with unfinished(out.parent) as place, place.file(suffix) as part:
-            part.write_bytes(_marked(encoded, suffix))
+            part.write_bytes(_encoded(rgb, out, max_bytes))
             rename_over(part, out)
     except OSError as error:
         raise OutputError(
             f"{str(out)!r} cannot be written ({error.strerror}); choose another folder with -o"
         ) from error
+
+
+def _encoded(rgb: U8, out: Path, max_bytes: float) -> bytes:
+    suffix, bgr = out.suffix.lower(), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+    found = b""
+    for quality in JPEG_QUALITIES if suffix != ".png" else (0,):
+        options = [cv2.IMWRITE_JPEG_QUALITY, quality] if quality else []
+        found = _marked(cv2.imencode(suffix, bgr, options)[1].tobytes(), suffix)
+        if len(found) <= max_bytes:
+            return found
+    better = "call it .jpg, which is smaller" if suffix == ".png" else "it does not get smaller; use another picture"
+    raise OutputError(f"{out.name!r} has {len(found) / 1e6:.2f} MB and may have {max_bytes / 1e6:g} MB; {better}")
 
 
 def _marked(encoded: bytes, suffix: str) -> bytes:

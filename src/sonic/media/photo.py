@@ -3,9 +3,6 @@
 import hashlib
 import io
 import logging
-import struct
-import warnings
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +10,9 @@ from PIL import Image, ImageCms
 
 from sonic.errors import PhotoError
 from sonic.media.container import read_file
-from sonic.media.jpeg import count_scans
+from sonic.media.jpeg import work_of
 from sonic.media.kinds import named
+from sonic.media.pillow import is_bounded, open_picture, reading
 from sonic.media.sniff import HEAD_BYTES, sniff
 from sonic.types import U8, Photo
 
@@ -38,10 +36,6 @@ _REMEDIES = {
     "SVG": "export it as PNG",
     "PDF": "export its page as PNG",
 }
-_DAMAGE = (
-    OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, RuntimeError, struct.error, zlib.error,
-)  # fmt: skip
-"""What Pillow raises for files that are damaged."""
 _STRIP_PX = 512
 _ORIENTATION_TAG = 0x0112
 
@@ -65,26 +59,15 @@ def load_photo(path: Path) -> Photo:
 
 
 def _decode(data: bytes, format_name: str, name: str) -> U8:
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns about odd metadata; a person can do nothing about it. Its limit on pixels is an error here.
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=[format_name])
-            _check_size(image.size, name)
-            if format_name == "JPEG":
-                _check_scans(count_scans(data), image.size, name)
-            # A TIFF is turned while it is decoded and then forgets its orientation; the others keep it.
-            image.load()
-            orientation = _orientation(image)
-            rgb = _on_white(image)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PhotoError(f"photo {name!r} claims more than 90 MP; at most 64 MP are read, scale it down") from error
-    except _DAMAGE as error:
-        _log.info("photo %r: %s", name, error)
-        raise PhotoError(f"photo {name!r} is damaged or cut off; save or export it again as {_ACCEPTED}") from error
-    except (MemoryError, OverflowError) as error:
-        raise PhotoError(f"photo {name!r} needs more memory than there is; scale it down") from error
+    with reading(name):
+        image = open_picture(data, format_name, name)
+        _check_size(image.size, name)
+        if format_name == "JPEG":
+            _check_scans(work_of(data).scans, image.size, name)
+        # A TIFF is turned while it is decoded and then forgets its orientation; the others keep it.
+        image.load()
+        orientation = _orientation(image)
+        rgb = _on_white(image)
     return np.ascontiguousarray(_upright(rgb, orientation))
 
 
@@ -176,7 +159,9 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """RGB in sRGB, through the picture's ICC profile if it has one that fits its mode."""
     if image.mode == "1":
         image = image.convert("L")
-    if profile and image.mode in ("RGB", "L", "CMYK"):
+    if profile and not is_bounded(profile):
+        _log.warning("the photo's colour profile is larger or of more parts than any that is in use, and is not used")
+    elif profile and image.mode in ("RGB", "L", "CMYK"):
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             if "sRGB" not in (source.profile.profile_description or ""):

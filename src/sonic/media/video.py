@@ -1,11 +1,13 @@
 """The pictures of a video, decoded in process with PyAV, one frame at a time."""
 
 import itertools
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import av.container
@@ -21,6 +23,9 @@ READ_THROUGH_S = 20.0
 """Of longer videos sample_video looks at keyframes."""
 BEHIND_KEYFRAME = 50
 """Frames that sample_video decodes at most after a keyframe to find one that it has not given yet."""
+
+_Frames = Callable[[], Iterator[Any]]
+"""The frames of a video from where its container stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,26 +63,32 @@ def decode_video(source: Path) -> Iterator[tuple[float, U8]]:
             yield time_s, _picture(frame)
 
 
-def sample_video(source: Path, n_pictures: int) -> Generator[U8, None, None]:
+def sample_video(
+    source: Path, n_pictures: int, is_over: Callable[[], bool] = lambda: False
+) -> Generator[U8, None, None]:
     """At most ``n_pictures`` of a video, (H, W, 3) as decode_video gives them, spread over all of it, the first first.
 
     A long video is read at its keyframes, so an hour takes no longer than a minute; a short one from its beginning.
-    Raises MediaError as decode_video.
+    No more is decoded once ``is_over`` says so. Raises MediaError as decode_video.
     """
     with open_media(source, MediaError) as container:
         stream = _video_stream(container, source)
         stream.thread_type = "AUTO"
         duration_s = (container.duration or 0) / av.time_base
         pick = _at_keyframes if duration_s > READ_THROUGH_S else _every_few
-        for frame in pick(container, stream, source, n_pictures, duration_s):
+        frames = partial(frames_of, container, stream, source, MediaError, is_over)
+        for frame in pick(container, stream, frames, n_pictures, duration_s):
             _check_pixels(frame.width, frame.height, source)
             yield _picture(frame)
 
 
-def spread_keyframes(source: Path, most: int) -> Generator[tuple[float, U8], None, None]:
+def spread_keyframes(
+    source: Path, most: int, is_over: Callable[[], bool] = lambda: False
+) -> Generator[tuple[float, U8], None, None]:
     """At most ``most`` keyframes of a video, spread over it, the first first: (time_s, rgb) as decode_video gives them.
 
-    Nothing between them is decoded, so it takes some milliseconds each. Raises MediaError as decode_video.
+    Nothing between them is decoded, so it takes some milliseconds each. ``is_over`` as of sample_video. Raises
+    MediaError as decode_video.
     """
     with open_media(source, MediaError) as container:
         stream = _video_stream(container, source)
@@ -85,7 +96,7 @@ def spread_keyframes(source: Path, most: int) -> Generator[tuple[float, U8], Non
         for index in range(most):
             with suppress(*FAILURES):
                 container.seek(round(index * duration_s / most * av.time_base))
-            frame = next(frames_of(container, stream, source, MediaError), None)
+            frame = next(frames_of(container, stream, source, MediaError, is_over), None)
             if frame is not None and frame.time is not None and frame.time > last_s:
                 last_s = frame.time
                 _check_pixels(frame.width, frame.height, source)
@@ -118,22 +129,22 @@ def _check_pixels(width: int, height: int, source: Path) -> None:
 
 
 def _every_few(
-    container: av.container.InputContainer, stream: av.VideoStream, source: Path, n: int, duration_s: float
+    container: av.container.InputContainer, stream: av.VideoStream, frames: _Frames, n: int, duration_s: float
 ) -> Iterator[av.VideoFrame]:
     """``n`` frames from the beginning, so many apart as ``duration_s`` needs at the stream's rate."""
     step = max(1, round(duration_s * float(stream.average_rate or 25) / n))
-    yield from itertools.islice(frames_of(container, stream, source, MediaError), 0, n * step, step)
+    yield from itertools.islice(frames(), 0, n * step, step)
 
 
 def _at_keyframes(
-    container: av.container.InputContainer, stream: av.VideoStream, source: Path, n: int, duration_s: float
+    container: av.container.InputContainer, stream: av.VideoStream, frames: _Frames, n: int, duration_s: float
 ) -> Iterator[av.VideoFrame]:
     """The keyframe before each of ``n`` times, or where that was given already, one of the frames behind it."""
     last_s = -1.0
     for index in range(n):
         with suppress(*FAILURES):
             container.seek(round(index * duration_s / n * av.time_base))
-        for frame in itertools.islice(frames_of(container, stream, source, MediaError), BEHIND_KEYFRAME):
+        for frame in itertools.islice(frames(), BEHIND_KEYFRAME):
             if frame.time is not None and frame.time > last_s:
                 last_s = frame.time
                 yield frame

@@ -48,8 +48,13 @@ class LatestAnalysis:
         self._speech: _Latest[Speech] = _Latest()
         self._portrait: _Latest[Portrait] = _Latest()
 
-    def prepared(self, job: Job, portrait: Path, speech: Path, permit: Permit) -> tuple[Prepared, Permit]:
-        """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo."""
+    def prepared(
+        self, job: Job, portrait: Path, speech: Path, permit: Permit, *, chin_at: float | None = None
+    ) -> tuple[Prepared, Permit]:
+        """Steps 1 and 2, refused as soon as it is known that there will be no video; and the permit for this photo.
+
+        ``chin_at`` as for framing.frame_for: where captions will lie below the face.
+        """
         settings, observer = job.settings, job.observer
         report_opening(observer, 0)
         photo = self._photo.get(_key(portrait), observer.notice, lambda _: load_photo(portrait))
@@ -61,7 +66,7 @@ class LatestAnalysis:
         )
         report_opening(observer, 2)
         check_photo(permit, photo, settings)
-        framed = self._portrait_of(_key(portrait, *_framing(settings)))
+        framed = self._portrait_of(_key(portrait, *_framing(settings), chin_at), chin_at)
         prepared = analyse(portrait, photo, recording, settings, observer, portrait_of=framed)
         return prepared, require_consent(permit, prepared.portrait, settings)
 
@@ -70,9 +75,9 @@ class LatestAnalysis:
         for kept in (self._photo, self._speech, self._portrait):
             kept.forget()
 
-    def _portrait_of(self, key: Key | None) -> PortraitOf:
+    def _portrait_of(self, key: Key | None, chin_at: float | None) -> PortraitOf:
         return lambda photo, settings, on_notice: self._portrait.get(
-            key, on_notice, lambda said: analyse_portrait(photo, settings, said)
+            key, on_notice, lambda said: analyse_portrait(photo, settings, said, chin_at=chin_at)
         )
 
 

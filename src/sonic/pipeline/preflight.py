@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sonic.errors import ConsentError
+from sonic.errors import ConsentError, SettingError
 from sonic.pipeline.write import check_output, try_folder
 from sonic.provenance import audit
 from sonic.provenance.aigc import content_producer
@@ -15,6 +15,7 @@ from sonic.provenance.likeness import Box
 from sonic.provenance.policy import Policy, active
 from sonic.provenance.signer import identity
 from sonic.settings import Settings
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.types import Photo, Portrait
 
 
@@ -44,9 +45,11 @@ def request_permit(
     a label that it forbids or a certificate that cannot sign, OutputError where ``out`` or the audit log cannot be
     written.
     """
+    if settings.language == AUTO_LANGUAGE:
+        raise SettingError("language is auto, and nothing listens at this step; give a tag such as en")
     if out is not None:
         check_output(out, *inputs, overwrite=overwrite)
-    if not isinstance(consent, Consent):
+    if type(consent) is not Consent:
         raise ConsentError(f"consent is {consent!r}; every video needs one, give a sonic.Consent")
     signer = identity()
     policy = active()

@@ -212,13 +212,15 @@ def save(
     return Result(video, record_path(video), clip.duration_s, clip.n_frames, clip.size_px, tuple(job.notices))
 
 
-def stream_clip(take: MotionTake, *, permit: Permit, job: Job) -> Clip:
+def stream_clip(
+    take: MotionTake, *, permit: Permit, job: Job, captions: Captions | None = None, style: CaptionStyle | None = None
+) -> Clip:
     """Steps 4 and 5 for a program that takes the frames itself; closing clip.frames stops all work.
 
     The audit log has an entry; metadata, signature and sound are lost where no file is written.
     """
     permit = require_consent(permit, take.prepared.portrait, take.settings)
-    clip = _clip_of(take, job)
+    clip = _clip_of(take, job, captions, style)
     _say_what_is_weak(clip, job)
     audit.append("stream", audit.facts_of(_record(take, permit, clip, job)))
     return clip

@@ -30,7 +30,7 @@ GRID = 48
 FACE_GRID = 24
 """Cells along each side of the part that shows a face."""
 MAX_FACE = 0.15
-"""A copy of a face disagrees in no more than this share of its changes; another face in a third or more."""
+"""A copy of a face disagrees in no more than this share of its changes; another face in a quarter or more."""
 FACE_ROOM = 0.04
 """Share of a face's sides by which it may lie elsewhere than the whole picture says."""
 STEP = 6.0

@@ -5,6 +5,9 @@ from fractions import Fraction
 
 from sonic.settings.table import setting
 
+AUTO_LANGUAGE = "auto"
+"""Instead of a tag: found in the recording."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CommonSettings:
@@ -103,7 +106,8 @@ class CommonSettings:
         choices=("throughout", "opening"), phase="mark",
     )  # fmt: skip
     language: str | None = setting(
-        None, "What the speech is in, a tag such as en or pt-BR: recorded, and asked for by some consents.", str,
+        None, "What the speech is in, a tag such as en or pt-BR, or auto: found by machine (extra captions). Recorded, "
+        "and asked for by some consents.", str,
         unset="not stated", phase="mark",
     )  # fmt: skip
     purpose: str | None = setting(

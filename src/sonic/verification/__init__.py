@@ -131,15 +131,15 @@ def _with_pixels(
     mark = _or_skipped(skipped, "watermark", lambda: pixels.look_for_watermark(file, found.kind, clock))
     if done:
         on_progress(Progress("pictures", total, total))
-    if clock.rang and mark is None:
-        skipped.setdefault("watermark", f"the time of {longest_s:g} s was over; it may be there")
     if label is not None and not label.n_frames and label.best is None and clock.rang:
         skipped.setdefault("label", f"the time of {longest_s:g} s was over; it may be there")
     found = replace(found, label=label, watermark=mark)
     if mark is None and found.promised.get("watermark") and found.kind in pixels.VIDEOS and is_id(found.signed_id):
         id_, seen = content_id_of(found.signed_id), found.label is not None and found.label.n_frames > 0
-        faint = seen and _or_skipped(skipped, "watermark", lambda: pixels.knows_watermark(file, id_))
+        faint = seen and _or_skipped(skipped, "watermark", lambda: pixels.knows_watermark(file, id_, clock))
         found = replace(found, faint=bool(faint))
+    if clock.rang and mark is None and not found.faint:
+        skipped.setdefault("watermark", f"the time of {longest_s:g} s was over; it may be there")
     return found
 
 

@@ -66,7 +66,7 @@ def find_logged(found: Findings) -> Logged | None:
     for entry in audit.entries():
         facts = entry.facts
         if entry.kind == "unpublished":
-            dropped.add(facts.get("produce_id"))
+            dropped.add(str(facts.get("produce_id")))  # a line may have been changed to hold anything
         if entry.kind not in ("video", "stream"):
             continue
         made = str(facts.get("produce_id", ""))
@@ -78,7 +78,7 @@ def find_logged(found: Findings) -> Logged | None:
             by_watermark = entry
     for by, match in (("sha256", by_hash), ("produce_id", by_id), ("watermark", by_watermark)):
         if match is not None:
-            return Logged(match, by, len(audit.verify().problems), match.facts.get("produce_id") in dropped)
+            return Logged(match, by, len(audit.verify().problems), str(match.facts.get("produce_id")) in dropped)
     return None
 
 

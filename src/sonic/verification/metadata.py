@@ -7,11 +7,12 @@ Places after TC260-PG-20257A as others report it: ``moov.udta.meta``, a Matroska
 import html
 import json
 import re
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-from sonic.media.container import container_tags
+from sonic.media.container import container_tags, read_file
+from sonic.media.photo import MAX_PHOTO_BYTES
+from sonic.media.pillow import open_picture, reading
 from sonic.verification.findings import Tag, text
 
 KEY = "AIGC"
@@ -54,24 +55,9 @@ def _chosen(tags: Mapping[str, str]) -> str | None:
 
 
 def _in_picture(path: Path, format_name: str) -> Tag | None:
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=[format_name]) as image:  # the header alone: no pixel is decoded
-                info = dict(image.info)
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        LookupError,
-        TypeError,
-        MemoryError,
-        Image.DecompressionBombError,
-    ):
-        return None
+    data = read_file(path, MAX_PHOTO_BYTES, "picture")
+    with reading(path.name), open_picture(data, format_name, path.name) as image:  # no pixel is decoded
+        info = dict(image.info)
     texts = {str(name): value for name, value in info.items() if isinstance(value, str)}
     if tag := _tag("text of the picture", _chosen(texts)):
         return tag

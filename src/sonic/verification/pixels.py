@@ -29,13 +29,17 @@ class Clock:
         self._until = time.monotonic() + longest_s
         self._on_picture = on_picture
         self.rang = False
-        """Whether pictures were left out because the time was over."""
+        """Whether pictures may have been left out because the time was over."""
+
+    def is_over(self) -> bool:
+        """Whether it is; from then on ``rang``."""
+        self.rang = self.rang or time.monotonic() > self._until
+        return self.rang
 
     def passed(self, pictures: Iterable[U8]) -> Iterator[U8]:
         """The pictures, until the time is over."""
         for rgb in pictures:
-            if time.monotonic() > self._until:
-                self.rang = True
+            if self.is_over():
                 return
             self._on_picture()
             yield rgb
@@ -44,7 +48,7 @@ class Clock:
 def look_for_label(path: Path, kind: str, clock: Clock) -> LabelSeen:
     """The visible label in some pictures of the file. Raises MediaError if none can be decoded."""
     seen: list[LabelFound | None] = []
-    with closing(_pictures(path, kind, LABEL_FRAMES)) as pictures:
+    with closing(_pictures(path, kind, LABEL_FRAMES, clock)) as pictures:
         for rgb in clock.passed(pictures):
             seen.append(find_label(rgb))
     found = [one for one in seen if one is not None]
@@ -54,18 +58,20 @@ def look_for_label(path: Path, kind: str, clock: Clock) -> LabelSeen:
 
 def look_for_watermark(path: Path, kind: str, clock: Clock) -> Found | None:
     """The watermark in pictures spread over the file. Raises MediaError if none can be decoded."""
-    with closing(_pictures(path, kind, WATERMARK_FRAMES)) as pictures:
+    with closing(_pictures(path, kind, WATERMARK_FRAMES, clock)) as pictures:
         return detect(clock.passed(pictures))
 
 
-def knows_watermark(path: Path, content_id: int) -> bool:
+def knows_watermark(path: Path, content_id: int, clock: Clock) -> bool:
     """Whether this id is in a whole, unchanged video; certain where ``look_for_watermark`` finds nothing too faint."""
-    with closing(spread_keyframes(path, MOST_PICTURES)) as frames:
+    with closing(spread_keyframes(path, MOST_PICTURES, clock.is_over)) as frames:
         return presence((rgb for _, rgb in frames), content_id) >= CERTAIN
 
 
-def _pictures(path: Path, kind: str, n: int) -> Generator[U8, None, None]:
+def _pictures(path: Path, kind: str, n: int, clock: Clock) -> Generator[U8, None, None]:
+    if clock.is_over():
+        return
     if kind in PICTURES:
         yield load_photo(path).rgb
     else:
-        yield from sample_video(path, n)
+        yield from sample_video(path, n, clock.is_over)

@@ -7,22 +7,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from small_videos import save_sound, tone
+from special_files import special
 
 from sonic import demo
+from sonic.apps.batch.desk import Desk
 from sonic.apps.batch.manifest import RawRow, language_of, read_manifest, rows_of
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome, Results
 from sonic.apps.batch.plan import Plan, check_rows
+from sonic.apps.batch.report import write_report
 from sonic.apps.batch.rows import Defaults, Row
 from sonic.apps.batch.run import Batch, run_batch
 from sonic.apps.batch.work import make
 from sonic.apps.batch.workers import Options, n_workers, run_rows
 from sonic.apps.cli.main import main
-from sonic.errors import SettingError
+from sonic.errors import OutputError, SettingError
 from sonic.session import Session
 
 QUICK = {"min_resolution": 128, "inference_steps": 1, "fps": 15, "duration": 0.4}
@@ -53,9 +57,9 @@ def plan_of(folder: Path, *rows: dict[str, Any]) -> Plan:
 
 def here(rows: Sequence[Row], options: Options, on_share: Any) -> Iterator[Outcome]:
     """A runner in this process."""
-    with Session() as session:
+    with Session() as session, Desk() as desk:
         for row in rows:
-            yield make(row, session, measure=options.measure, on_share=lambda share: None)
+            yield make(row, session, desk, measure=options.measure, on_share=lambda share: None)
 
 
 def run(folder: Path, plan: Plan, **options: Any) -> Batch:
@@ -153,6 +157,22 @@ def test_a_bad_row_harms_no_other_and_a_second_call_makes_what_is_missing(folder
     assert (third.made, third.kept, len(third.failed)) == (2, 0, 1), "one was gone, one has another seed"
 
 
+def test_a_row_has_its_cover_beside_its_video(folder: Path) -> None:
+    small = {"platform": "square", "min_resolution": 128, "cover": True}
+    plan = plan_of(folder, {"speech": "lesson0.wav", "out": "a.mp4"} | small, {"speech": "lesson1.wav", "cover": True})
+    assert "add platform" in plan.problems[0][1]
+    outcome = next(here(plan.rows, Options(), None))
+    assert outcome.state == DONE, outcome.message
+    assert (folder / "a.cover.jpg").is_file() or any("cover: no face" in line for line in outcome.checks)
+
+
+def test_recognised_captions_and_languages_are_known_beforehand(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sonic.captions.recogniser_weights.find_spec", lambda name: None)
+    plan = plan_of(folder, {"speech": "lesson0.wav", "captions": "auto"}, {"speech": "lesson1.wav"})
+    assert "pip install 'sonic-talk[captions]'" in plan.problems[0][1]
+    assert plan.rows[0].settings.language is None, "nothing could find it"
+
+
 def test_a_worker_that_dies_costs_no_row_and_twice_only_its_own(folder: Path) -> None:
     """Real processes: the worker at the first row is killed whenever it has that row."""
     import multiprocessing
@@ -213,7 +233,7 @@ def test_results_survive_torn_lines_and_a_full_disk(tmp_path: Path, monkeypatch:
         file.write(b'{"row": 2, "where"')
     torn = Results(path)
     with monkeypatch.context() as patch:
-        patch.setattr("sonic.apps.batch.outcome.os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr("sonic.apps.batch.folder.os.fsync", lambda file: (_ for _ in ()).throw(OSError(28, "full")))
         torn.add(outcome(3))
     assert set(Results(path).latest) == {"1.mp4"}
     torn.add(outcome(4))
@@ -231,10 +251,15 @@ def test_the_command_tells_problems_and_exits_by_what_came(folder: Path, capsys:
     assert main(["batch", str(path), "--portrait", "x.png"]) == 2
 
 
-def test_workers_are_as_many_as_pay() -> None:
-    assert n_workers(1) == 1
-    assert 1 <= n_workers(1000) <= (os.cpu_count() or 1)
-    assert n_workers(1000, engine="svd") == 1
+def test_workers_are_as_many_as_pay(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = plan_of(folder, *({"speech": "lesson0.wav", "out": f"out/{n}.mp4"} for n in range(9))).rows
+    assert n_workers(rows[:1]) == 1
+    assert 1 <= n_workers(rows) <= (os.cpu_count() or 1)
+    monkeypatch.setattr("sonic.apps.batch.workers.cores", lambda: 64)
+    monkeypatch.setattr("sonic.apps.batch.workers._free_bytes", lambda: 3 * 10**9)
+    large = [replace(row, settings=row.settings.replace(min_resolution=1080)) for row in rows]
+    assert 1 <= n_workers(large) < n_workers(rows) <= 9, "large pictures need more memory"
+    assert n_workers([replace(row, settings=row.settings.replace(engine="svd")) for row in rows]) == 1
 
 
 def test_rows_that_are_no_rows_say_so(tmp_path: Path) -> None:
@@ -244,3 +269,38 @@ def test_rows_that_are_no_rows_say_so(tmp_path: Path) -> None:
     assert [where for where, _ in plan.problems] == ["line 1", "line 2", "line 3", "line 4"]
     assert not plan.rows
     assert isinstance(read_manifest(path)[0], RawRow)
+
+
+def test_a_few_lines_that_stand_for_any_number_of_rows_are_refused(tmp_path: Path) -> None:
+    """A matrix of 9 million rows from 30 kB; and YAML whose aliases stand for a thousand million words."""
+    matrix = tmp_path / "matrix.jsonl"
+    matrix.write_text(json.dumps({"portrait": ["p.png"] * 3000, "speech": ["s.wav"] * 3000}))
+    assert "stands for 9000000 rows" in read_manifest(matrix)[0].problem
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 9))
+    laughs = tmp_path / "laughs.yaml"
+    laughs.write_text(f"a0: &a0 [{', '.join('x' * 10)}]\n{levels}rows: [*a8]\n")
+    assert read_manifest(laughs)[0].problem == "is list; write an object with portrait and speech"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "loop"])
+def test_what_lies_where_the_results_go_is_looked_at_first(kind: str, tmp_path: Path) -> None:
+    special(kind, tmp_path).rename(tmp_path / "results.jsonl") if kind != "loop" else (
+        tmp_path / "results.jsonl"
+    ).symlink_to("results.jsonl")
+    with pytest.raises(OutputError, match="cannot be"):
+        Results(tmp_path / "results.jsonl")
+
+
+def test_the_report_has_a_line_a_language_and_says_where_lips_stay_open(folder: Path) -> None:
+    rows = plan_of(
+        folder, {"speech": "lesson0.wav", "language": "en"}, {"speech": "lesson1.wav", "language": "ar"}
+    ).rows
+    results = Results(folder / "results.jsonl")
+    for row, shut in zip(rows, (0.95, 0.4), strict=True):
+        measures = {"lag_ms": 10.0, "lag_certainty": 9.0, "lip_gap_sd": 0.07, "closures_shown": shut}
+        results.add(Outcome.of(row, DONE, measures=measures))
+    write_report(rows, results, folder / "report.html", wall_s=1.0)
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<td>en<td>1<td>+10 ms<td>0.070<td>95%<td></tr>" in page
+    assert "<td>ar<td>1<td>+10 ms<td>0.070<td>40%<td><span" in page
+    assert "lips shut on 40% of p b m; look at it, and try articulation clear" in page

@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 import safetensors_files
 
+from sonic import downloads
 from sonic.apps.cli import main
+from sonic.captions import recogniser_weights
+from sonic.downloads import Wanted
 from sonic.engines import engine_spec
 from sonic.engines.svd.weights import catalogue, check, checkpoints, fetch
-from sonic.engines.svd.weights.catalogue import PARTS, Part
-from sonic.engines.svd.weights.fetch import Wanted
+from sonic.engines.svd.weights.catalogue import PARTS
 from sonic.errors import InstallError, OutputError, SettingError
+from sonic.published import Part, hub_cache
 from sonic.weights import TABLE
 
 ACTIONS = ("list", "check", "where", "fetch", "convert")
@@ -40,7 +43,7 @@ class Hub:
     def __call__(self, item: Wanted, folder: Path | None) -> Path:
         if item.file.path == self.breaks_at:
             raise KeyboardInterrupt
-        root = folder / fetch.FOLDERS[item.part.repository] if folder else cache_of(item.part)
+        root = folder / item.part.folder if folder else cache_of(item.part)
         file = root / item.file.path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(self.content)
@@ -50,7 +53,7 @@ class Hub:
 
 def cache_of(part: Part) -> Path:
     """A repository's snapshot in the cache."""
-    cache = checkpoints.hub_cache()
+    cache = hub_cache()
     assert cache is not None
     return cache / f"models--{part.repository.replace('/', '--')}" / "snapshots" / (part.revision or "main")
 
@@ -75,8 +78,8 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Hub:
         return replace(part, files=files, half=half)
 
     monkeypatch.setattr(fetch, "PARTS", {name: small(part) for name, part in PARTS.items()})
-    monkeypatch.setattr(fetch, "from_hub", made)
-    monkeypatch.setattr(fetch, "require_hub", lambda: None)
+    monkeypatch.setattr(downloads, "from_hub", made)
+    monkeypatch.setattr(downloads, "require_hub", lambda extra: None)
     return made
 
 
@@ -307,6 +310,30 @@ def test_without_the_extra_convert_says_what_to_install(
 def test_the_sizes_that_people_are_told() -> None:
     total = sum(part.n_bytes for part in catalogue.PARTS.values())
     assert round(total / 1e9, 1) == 9.7
+
+
+# captions
+
+
+def test_the_recogniser_is_fetched_only_where_it_is_asked_for(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = hashlib.sha256(CONTENT).hexdigest()
+    files = tuple(replace(f, n_bytes=len(CONTENT), sha256=digest) for f in recogniser_weights.PART.files)
+    monkeypatch.setattr(recogniser_weights, "PART", replace(recogniser_weights.PART, files=files))
+    folder = tmp_path / "weights"
+    assert main(["weights", "check", "--for", "captions"]) == InstallError.exit_code
+    assert "fetch --for captions" in capsys.readouterr().err
+    assert main(["weights", "fetch", "--for", "captions", "--yes", "--folder", str(folder)]) == 0
+    assert {name.rsplit("/", 1)[0] for name in hub.got} == {"Systran/faster-whisper-base"}
+    assert "--caption-weights" in capsys.readouterr().out
+    assert recogniser_weights.find(folder) == folder / "faster-whisper-base"
+    assert main(["weights", "check", "--for", "captions", str(folder)]) == 0
+    assert main(["weights", "where", "--for", "captions", str(folder)]) == 0
+    assert str(folder / "faster-whisper-base") in capsys.readouterr().out
+    (folder / "faster-whisper-base" / "model.bin").write_bytes(b"another")
+    assert main(["weights", "check", "--for", "captions", str(folder)]) == InstallError.exit_code
+    assert "model.bin is not the published one" in capsys.readouterr().out
 
 
 # doctor

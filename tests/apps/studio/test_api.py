@@ -251,6 +251,7 @@ def test_a_video_is_verified_and_measured(client: Client, made: dict[str, Any]) 
         ({"unknown": 1}, 422),
         ({"burn_in": True}, 422),
         ({"captions": "nothing"}, 404),
+        ({"captions": "auto"}, 422),
         ({"captions": "nothing", "karaoke": "yes"}, 422),
     ],
 )
@@ -354,7 +355,7 @@ def test_a_job_whose_captions_were_removed_says_so(client: Client, example: dict
     assert client.call("DELETE", f"media/{said['id']}").status == 204
     client.post(f"jobs/{before['id']}/cancel")
     error = client.finished(job["id"])["error"]
-    assert (error["kind"], error["message"][:35]) == ("MediaError", "there is no such captions any more;")
+    assert (error["kind"], error["message"][:38]) == ("MediaError", "the caption file of this job was delet")
 
 
 @pytest.mark.parametrize(

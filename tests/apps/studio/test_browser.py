@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("starlette", reason="needs the extra studio")
@@ -14,6 +15,7 @@ pytest.importorskip("playwright", reason="needs Playwright: make test-studio")
 
 from comfyui_canvas import browser_path
 from PIL import Image
+from small_videos import save_sound
 from studio_browser import Page, browser, visitor
 from studio_client import Client, running
 
@@ -66,6 +68,8 @@ def accessible(page: Page, axe: str) -> None:
     if axe:
         assert page.barriers(axe) == []
     assert not page.flows_over()
+    if page.page.evaluate("document.documentElement.lang") == "zh-CN":
+        assert page.english() == []
 
 
 @pytest.mark.usefixtures("home")
@@ -149,6 +153,78 @@ def test_measured_compared_used_again_and_deleted(chromium: Any, client: Client,
         assert page.locator(".job").count() == 1
         assert client.get(f"jobs/{jobs[0]['id']}").status == 404
         assert visit.errors == []
+
+
+CHINESE = {"locale": "zh-CN", "color_scheme": "light"}
+
+
+def test_what_is_said_of_bad_photos_and_recordings_is_chinese(
+    chromium: Any, client: Client, axe: str, tmp_path: Path
+) -> None:
+    one = Image.open(demo.PORTRAIT).convert("RGB")
+    one.resize((192, 240)).point(lambda value: value // 4).rotate(14).save(tmp_path / "poor.png")
+    Image.new("RGB", (400, 300), (90, 120, 150)).save(tmp_path / "wall.png")
+    one.crop((0, 0, 768, 420)).save(tmp_path / "part.png")
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    (tmp_path / "notes.mid").write_bytes(b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk")
+    save_sound(tmp_path / "silent.wav", np.zeros(32_000), 16_000)
+    photo, sound = (f".card[data-step='{step}'] .button >> nth=0" for step in (1, 2))
+    with visitor(chromium, client.port, **CHINESE) as visit:
+        page = visit.page
+        visit.go()
+        _choose(visit, ".stage .button.primary", tmp_path / "poor.png")
+        page.wait_for_selector(".notice.warn li")
+        visit.picture("zh-light-notices")
+        accessible(visit, axe)
+        for name in ("wall.png", "part.png"):
+            _choose(visit, photo, tmp_path / name)
+            page.get_by_text(name).first.wait_for()
+            page.wait_for_selector(".card[data-step='1'] .notice.error")
+            assert visit.english() == []
+        for n_told, (place, name) in enumerate(((photo, "broken.png"), (sound, "notes.mid")), 1):
+            _choose(visit, place, tmp_path / name)
+            visit.until(f"document.querySelectorAll('.toast.error').length >= {n_told}")
+        visit.picture("zh-light-errors")
+        accessible(visit, axe)
+        _choose(visit, sound, tmp_path / "silent.wav")
+        page.wait_for_selector(".waveform .notice.warn")
+        accessible(visit, axe)
+
+
+def test_what_is_said_of_jobs_and_files_is_chinese(chromium: Any, client: Client, axe: str, tmp_path: Path) -> None:
+    example = client.post("demo").json
+    gone = client.upload("speech", demo.SPEECH).json
+    odd = {"duration": 2, "min_resolution": 130, "dynamic_scale": 1.9, "platform": "douyin"}
+    made = client.order(example, settings=odd, title="made")
+    failing = client.order(example | {"speech": gone}, title="failing")
+    client.call("DELETE", f"media/{gone['id']}")
+    client.finished(failing["id"])
+    video = client.get(f"jobs/{made['id']}/video").body
+    (tmp_path / "made.mp4").write_bytes(video)
+    (tmp_path / "changed.mp4").write_bytes(video[:-900] + bytes(900))
+    (tmp_path / "cover.jpg").write_bytes(client.get(f"jobs/{made['id']}/cover").body)
+    (tmp_path / "words.srt").write_text("no times", "utf-8")
+    with visitor(chromium, client.port, **CHINESE) as visit:
+        page = visit.page
+        for job in (failing, made):
+            visit.go(f"videos/{job['id']}")
+            page.wait_for_selector(".one .notice")
+            accessible(visit, axe)
+            visit.picture(f"zh-light-{job['title']}")
+        visit.press(WORDS["zh-CN"]["report"])
+        page.wait_for_selector(".curve .opening", timeout=60_000)
+        page.locator(".report summary").click()
+        accessible(visit, axe)
+        visit.picture("zh-light-report", whole=True)
+        for name in ("made.mp4", "changed.mp4", "cover.jpg", "words.srt"):
+            visit.go("verify")
+            _choose(visit, ".drop .button.primary", tmp_path / name)
+            page.wait_for_selector(".verdict, .page .notice.error", timeout=60_000)
+            visit.picture(f"zh-light-verify-{name.partition('.')[0]}", whole=True)
+            assert visit.english() == [], name
+            visit.go("videos")
+            page.wait_for_selector(".job")
+        accessible(visit, axe)
 
 
 def test_every_setting_can_be_reached_and_what_is_too_much_is_said(chromium: Any, client: Client, axe: str) -> None:

@@ -13,8 +13,10 @@ from studio_client import started
 
 from sonic.apps.cli import main
 from sonic.apps.studio.config import Config
+from sonic.apps.studio.library import Library
+from sonic.apps.studio.store import Store
 from sonic.apps.studio.studio import Studio
-from sonic.errors import SettingError
+from sonic.errors import OutputError, SettingError
 
 
 @pytest.mark.slow
@@ -89,6 +91,40 @@ def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path: Path, monkeypatc
             time.sleep(0.01)
     assert now["state"] == "failed" and "full" in now["error"]["message"]
     assert not (tmp_path / "jobs" / row["id"]).exists()
+
+
+def test_full_notes_lose_nothing_and_deleting_makes_room(tmp_path: Path) -> None:
+    """As on a full disk: SQLite may use no more pages than it has."""
+    library, store = _library(tmp_path)
+    row = library.begin("local", "evidence", "a.txt", 9)
+    pages = int(store.rows("PRAGMA page_count")[0]["page_count"])
+    store.rows(f"PRAGMA max_page_count = {pages}")
+    kept = 0
+    with pytest.raises(OutputError, match="make room"):
+        while True:
+            library.begin("local", "evidence", f"{'x' * 99}.txt", 9)
+            kept += 1
+    assert len(list((tmp_path / "media").iterdir())) == len(store.rows("SELECT id FROM media")) == kept + 1
+    library.remove(row)
+    assert not (tmp_path / "media" / row["id"]).exists()
+    store.rows("PRAGMA max_page_count = 100000")
+    assert library.begin("local", "evidence", "b.txt", 9)
+    store.close()
+
+
+def test_media_whose_files_are_gone_are_forgotten_at_the_next_start(tmp_path: Path) -> None:
+    library, store = _library(tmp_path)
+    (tmp_path / "proof.txt").write_text("proof")
+    row = library.keep("local", "evidence", "proof.txt", tmp_path / "proof.txt")
+    library.path(row).unlink()
+    library.sweep()
+    assert store.rows("SELECT id FROM media") == [] and list((tmp_path / "media").iterdir()) == []
+    store.close()
+
+
+def _library(folder: Path) -> tuple[Library, Store]:
+    store = Store(folder / "notes.sqlite3")
+    return Library(Config(folder, spare_bytes=-(10**12)), store), store
 
 
 def test_the_network_is_not_served_without_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,8 @@
 """What keeps others out of a studio: hosts and origins, tokens, uploads, ranges, names."""
 
 import http.client
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from studio_client import Client, running
 from sonic import demo
 from sonic.apps.studio.config import Config
 from sonic.apps.studio.library import safe_name
+from sonic.apps.studio.routes import ROUTES
 from sonic.apps.studio.tokens import add_token, remove_token
 from sonic.errors import SettingError
 
@@ -83,6 +85,47 @@ def test_users_see_only_their_own(tmp_path: Path) -> None:
         assert bob.post("jobs", **stolen | {"consent": private["id"]}).status == 403
         assert bob.post(f"consents/{private['id']}/revoke").status == 404
         assert ada.get(f"jobs/{job['id']}/video").status == 200
+
+
+def test_no_address_gives_what_belongs_to_another(tmp_path: Path) -> None:
+    """Every address that names a thing, with the id of a thing of somebody else's."""
+    with running(Config(tmp_path)) as (anybody, studio):
+        ada, bob = (Client(anybody.port, add_token(studio.store, name)) for name in ("ada", "bob"))
+        example = ada.post("demo").json
+        job = ada.finished(ada.order(example)["id"])
+        ids = {"media": example["photo"]["id"], "uploads": example["photo"]["id"], "jobs": job["id"],
+               "consents": example["consent"]["id"]}  # fmt: skip
+        asked = [(route.method, route.path) for route in ROUTES if "{id}" in route.path]
+        assert len(asked) > 15
+        for method, path in asked:
+            address = path.strip("/").replace("{id}", ids[path.split("/")[1]])
+            answer = bob.call(method, address, {"start_s": 0, "end_s": 1} if method == "POST" else None)
+            assert answer.status == 404, (method, address, answer.body)
+        with pytest.raises(TimeoutError):
+            _heard(bob, "ada's", lambda: ada.order(example, title="ada's"))
+        assert ada.get(f"jobs/{job['id']}/video").status == 200
+
+
+def _heard(client: Client, text: str, during: Callable[[], object]) -> None:
+    """Wait until a stream of events holds this text. Raises TimeoutError after a second."""
+    request = f"GET /api/v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {client.token}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", client.port), timeout=1) as stream:
+        stream.sendall(request.encode())
+        got = stream.recv(4096)
+        during()
+        while text.encode() not in got:
+            got += stream.recv(4096)
+
+
+@pytest.mark.parametrize("title", ["../../../x", "/etc/x", "a\x00b\r\nX: y", "<b>", "." * 50, "CON", "名" * 200])
+def test_hostile_titles_do_no_harm(studio: tuple[Client, Any], title: str) -> None:
+    client, opened = studio
+    job = client.finished(client.order(client.post("demo").json, title=title)["id"])
+    assert job["state"] == "done"
+    folder = opened.config.folder / "jobs" / job["id"]
+    assert (folder / job["result"]["file"]).resolve().parent == folder.resolve()
+    saved = client.get(f"jobs/{job['id']}/video?download=1")
+    assert saved.status == 200 and "x" not in saved.headers.get("x", "")
 
 
 def test_a_token_comes_as_a_header_or_a_cookie_and_ends_when_it_is_removed(tmp_path: Path) -> None:
@@ -229,3 +272,20 @@ def test_any_path_stays_inside(client: Client, path: str) -> None:
     for root in ("/static/", "/api/v1/media/", "/"):
         answer = client.get(root + path.replace("#", ""))
         assert answer.status in (200, 400, 404, 405, 307) and b"root:" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"settings": {"fps": NaN}}',
+        '{"settings": {"duration": -Infinity}}',
+        '{"settings": {"language": "\\ud800"}}',
+        '{"title": "\\udfff"}',
+        '{"photo": ' + "[" * 50_000,
+        '{"seed": ' + "9" * 10_000 + "}",
+    ],
+    ids=["NaN", "Infinity", "half a character", "the other half", "deep", "a number of ten thousand digits"],
+)
+def test_json_that_nobody_can_keep_is_refused(text: str, client: Client) -> None:
+    answer = client.call("POST", "jobs", text.encode(), Content_Type="application/json")
+    assert (answer.status, answer.error) == (422, "the body is not JSON")

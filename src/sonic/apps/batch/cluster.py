@@ -2,7 +2,7 @@
 
 One row is one task of an actor that stays warm; failures come back as outcomes, so that Ray never loses a good row with
 a bad one. An actor that dies is started again, and its row is tried once more. Inputs and outputs lie on paths that all
-nodes see; what is done is written down by the process that called.
+nodes see, or in object stores; what is done is written down by the process that called.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -52,6 +52,8 @@ def _join(ray: Any, address: str, workers: int | None) -> None:
         )  # fmt: skip
     except Exception as error:  # ray raises its own, ConnectionError and others
         reason = " ".join(str(error).split())[:200]
+        if address == LOCAL:
+            raise SonicError(f"Ray does not start on this machine ({reason}); try when it has less to do") from error
         raise SonicError(f"no Ray cluster answers at {address!r} ({reason}); start one, or use --ray local") from error
 
 
@@ -59,17 +61,24 @@ class _RowActor:
     """A process on some node, with a warm session."""
 
     def __init__(self) -> None:
+        from sonic.apps.batch.desk import Desk
         from sonic.session import Session
 
-        self._session = Session()
+        self._session, self._desk = Session(), Desk()
 
     def make(self, row: Row, options: Options) -> Outcome:
         """One row; raises nothing."""
         from sonic.apps.batch.work import make
 
         return make(
-            row, self._session, measure=options.measure, overwrite=options.overwrite, on_share=lambda share: None
-        )
+            row, self._session, self._desk, measure=options.measure, overwrite=options.overwrite,
+            on_share=lambda share: None,
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Leave nothing on its node: what ends an actor of Ray is a kill."""
+        self._session.close()
+        self._desk.close()
 
 
 class _Crew:
@@ -80,6 +89,8 @@ class _Crew:
         self._waiting = sorted(rows, key=lambda row: str(row.portrait))
         self._tries: dict[int, int] = {}
         self._on_gpu = any(row.settings.engine != "light" for row in rows)
+        if self._on_gpu and not ray.cluster_resources().get("GPU"):
+            raise SonicError("the Ray cluster has no GPU, and the engine of these rows needs one; use --engine light")
         self._actors = [self._new() for _ in range(self._n_actors(workers))]
         self._busy: dict[Any, tuple[int, Row]] = {}
 
@@ -100,9 +111,16 @@ class _Crew:
                     if outcome is not None:
                         yield outcome
         finally:
-            for actor in self._actors:
-                with suppress(Exception):
-                    self._ray.kill(actor)
+            self._end(idle)
+
+    def _end(self, idle: Sequence[int]) -> None:
+        """All actors, those without a row in peace."""
+        with suppress(Exception):
+            closing = [self._actors[place].close.remote() for place in idle]
+            self._ray.wait(closing, num_returns=len(closing), timeout=_WAIT_S)
+        for actor in self._actors:
+            with suppress(Exception):
+                self._ray.kill(actor)
 
     def _outcome(self, reference: Any, place: int, row: Row) -> Outcome | None:
         """What came of a row; None if its actor died and the row is to be tried again."""

@@ -9,18 +9,21 @@ import csv
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sonic.errors import SettingError, SonicError, import_failure
+from sonic.apps.batch import stores
+from sonic.apps.batch.places import Place, Url, place_of
+from sonic.errors import MediaError, SettingError, SonicError, import_failure
 from sonic.files import read_small_text
 
 FIELDS = (
     "portrait", "speech", "out", "consent", "subject", "evidence", "settings", "preset", "platform", "captions",
-    "burn_in", "karaoke",
+    "burn_in", "karaoke", "cover",
 )  # fmt: skip
 KINDS = (".jsonl", ".csv", ".yaml", ".yml")
 RECORDINGS = frozenset(re.findall(r"\S+", """
@@ -44,13 +47,13 @@ class RawRow:
     where: str
     """For messages: ``line 3``, ``row 3``."""
     values: Mapping[str, Any]
-    base: Path
+    base: Place
     """What relative paths are relative to."""
     problem: str = ""
     """Why it cannot be understood; empty if it can."""
 
 
-def read_manifest(path: Path) -> list[RawRow]:
+def read_manifest(path: Place) -> list[RawRow]:
     """The rows of a manifest, those that cannot be understood with their problem.
 
     Raises SettingError for a file that is no manifest, and InstallError for YAML without a reader of it.
@@ -59,12 +62,8 @@ def read_manifest(path: Path) -> list[RawRow]:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise SettingError(f"manifest {path.name!r} ends in none of {', '.join(KINDS)}; name it by what it is")
-    try:
-        text = read_small_text(path, MAX_BYTES)
-    except OSError as error:
-        raise SettingError(f"manifest {str(path)!r} cannot be read ({error.strerror}); give another file") from error
     rows: list[RawRow] = []
-    for where, values in reader(text, path.name):
+    for where, values in reader(_text(path), path.name):
         rows += _rows(where, values, path.parent)
         if len(rows) > MAX_ROWS:
             raise SettingError(f"manifest {path.name!r} has more than {MAX_ROWS} rows; split it")
@@ -73,51 +72,72 @@ def read_manifest(path: Path) -> list[RawRow]:
     return rows
 
 
-def rows_of(portraits: Sequence[str], inputs: Sequence[str], values: Mapping[str, Any], out: Path) -> list[RawRow]:
+def rows_of(portraits: Sequence[str], inputs: Sequence[str], values: Mapping[str, Any], out: Place) -> list[RawRow]:
     """Each portrait with each recording; a folder stands for the recordings in it.
 
     Raises SettingError where a folder holds none.
     """
     rows: list[RawRow] = []
     for portrait, (speech, name) in itertools.product(portraits, _recordings(inputs)):
-        stem = f"{Path(portrait).stem}-{name}" if len(portraits) > 1 else name
+        stem = f"{place_of(portrait).stem}-{name}" if len(portraits) > 1 else name
         made = {"portrait": portrait, "speech": str(speech), "out": str(out / f"{stem}.mp4"), **values}
         rows.append(RawRow(f"row {len(rows) + 1}", made, Path()))
     return rows
 
 
-def language_of(speech: Path) -> str | None:
+def language_of(speech: Place) -> str | None:
     """The language that a file's name states, as in lesson.zh.mp3; None where it states none."""
     tag = Path(speech.stem).suffix.removeprefix(".")
     match = _TAG.fullmatch(tag)
     return tag if match and match[1] in _LANGUAGES else None
 
 
-def _recordings(inputs: Sequence[str]) -> Iterator[tuple[Path, str]]:
+def _text(place: Place) -> str:
+    try:
+        if isinstance(place, Url):
+            return stores.read(place, MAX_BYTES, SettingError).decode("utf-8-sig")
+        return read_small_text(place, MAX_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise SettingError(f"manifest {str(place)!r} cannot be read ({reason}); give another file") from error
+
+
+def _recordings(inputs: Sequence[str]) -> Iterator[tuple[Place, str]]:
     """(file, name of what is made from it)."""
     for given in inputs:
-        path = Path(given)
-        if not path.is_dir():
-            yield path, path.stem
+        place = place_of(given)
+        inside = _inside(place)
+        if inside is None:
+            yield place, place.stem
             continue
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in RECORDINGS and not p.name.startswith("."))
+        found = [name for name in sorted(inside) if Path(name).suffix.lower() in RECORDINGS and name[0] != "."]
         if not found:
             raise SettingError(f"folder {given!r} holds no recordings; leave it out")
-        for one in found:
-            yield one, f"{path.resolve().name}-{one.stem}"
+        folder = place.name if isinstance(place, Url) else place.resolve().name
+        for name in found:
+            yield place / name, f"{folder}-{Path(name).stem}"
 
 
-def _rows(where: str, values: Any, base: Path) -> Iterable[RawRow]:
+def _inside(place: Place) -> Iterable[str] | None:
+    """The names in a folder; None for what is none."""
+    if isinstance(place, Url):
+        return stores.listing(place, MediaError) if stores.is_folder(place) else None
+    return [path.name for path in place.iterdir()] if place.is_dir() else None
+
+
+def _rows(where: str, values: Any, base: Place) -> Iterable[RawRow]:
     """One row, or each of the matrix that its lists stand for."""
     if isinstance(values, SonicError):
         return [RawRow(where, {}, base, str(values))]
     if not isinstance(values, Mapping):
-        return [RawRow(where, {}, base, f"is {values!r:.60}; write an object with portrait and speech")]
+        return [RawRow(where, {}, base, f"is {_shown(values)}; write an object with portrait and speech")]
     lists = {name: values[name] for name in ("portrait", "speech") if isinstance(values.get(name), list)}
     if not lists:
         return [RawRow(where, dict(values), base)]
     if values.get("out") is not None:
         return [RawRow(where, {}, base, "names one out for a list of inputs; leave out out, or write single rows")]
+    if (n := math.prod(map(len, lists.values()))) > MAX_ROWS:
+        return [RawRow(where, {}, base, f"stands for {n} rows; at most {MAX_ROWS} are made, split it")]
     choices = itertools.product(*(enumerate(given, 1) for given in lists.values()))
     return [
         RawRow(
@@ -127,6 +147,11 @@ def _rows(where: str, values: Any, base: Path) -> Iterable[RawRow]:
         )
         for choice in choices
     ]
+
+
+def _shown(value: Any) -> str:
+    """A value for a message; what holds others by its kind alone, for YAML lets a few lines stand for any number."""
+    return type(value).__name__ if isinstance(value, list | set) else f"{value!r:.60}"
 
 
 def _jsonl(text: str, name: str) -> Iterator[tuple[str, Any]]:

@@ -3,22 +3,27 @@
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
+from sonic.apps.batch import stores
+from sonic.apps.batch.inputs import LIMITS, Found, Inputs, hash_of, remote_folder
 from sonic.apps.batch.manifest import RawRow
-from sonic.apps.batch.rows import Defaults, Row, key_of, row_of
+from sonic.apps.batch.outcome import Outcome
+from sonic.apps.batch.places import Place, Url
+from sonic.apps.batch.publish import standing
+from sonic.apps.batch.rows import Defaults, Row, estimated_pixels, key_of, row_of
 from sonic.captions.fonts import font_for
 from sonic.engines import check_engine
 from sonic.errors import MediaError, OutputError, SonicError
-from sonic.hashing import sha256_of_file
 from sonic.media.decode import sound_format
+from sonic.media.images import is_foreign
 from sonic.media.photo import load_photo
-from sonic.pipeline.captioning import CaptionRequest, caption_paths
+from sonic.pipeline.captioning import SUFFIXES
 from sonic.pipeline.preflight import Permit, check_photo, request_permit
-from sonic.pipeline.write import record_path
+from sonic.settings.common import AUTO_LANGUAGE
 from sonic.settings.platforms import platform
 
 BYTES_PER_PIXEL_S = 0.35
@@ -29,7 +34,6 @@ SPARE_BYTES = 200_000_000
 PHOTOS_KEPT = 4
 """Decoded at a time: consents ask for the pixels, and a batch may have a thousand photos."""
 _UNKNOWN_S = 60.0
-_UNKNOWN_SIDE_PX = 1080
 
 Value = TypeVar("Value")
 
@@ -47,11 +51,12 @@ class Plan:
 class _Looks:
     """Files are looked at once, however many rows name them; a failure is kept as well, of photos the latest few."""
 
-    def __init__(self) -> None:
+    def __init__(self, inputs: Inputs, earlier: Mapping[str, Outcome]) -> None:
+        self.inputs, self.earlier = inputs, earlier
         self._kept: dict[Hashable, object] = {}
         self._photos: deque[Hashable] = deque()
 
-    def of(self, kind: str, path: Path, look: Callable[[], Value]) -> Value:
+    def of(self, kind: str, path: Place, look: Callable[[], Value]) -> Value:
         """What ``look`` gave or raised."""
         key = (kind, path)
         if key not in self._kept:
@@ -73,14 +78,18 @@ def check_rows(
     raw_rows: Sequence[RawRow],
     defaults: Defaults,
     *,
+    earlier: Mapping[str, Outcome] = {},
     overwrite: bool = False,
     on_checked: Callable[[int, int], None] = lambda done, total: None,
 ) -> Plan:
-    """All rows and all problems; raises nothing that concerns one row."""
-    plan, looks = Plan(), _Looks()
+    """All rows and all problems; raises nothing that concerns one row.
+
+    ``earlier`` is what is known of outputs by name: videos in stores that are as they were left need not be read.
+    """
+    plan, looks = Plan(), _Looks(Inputs(), earlier)
     for number, raw in enumerate(raw_rows, 1):
         try:
-            row = _looked_at(row_of(raw, number, defaults), looks, overwrite=overwrite)
+            row = _looked_at(row_of(raw, number, defaults, looks.inputs), looks, overwrite=overwrite)
             plan.rows.append(row)
         except SonicError as error:
             plan.problems.append((raw.where, str(error)))
@@ -94,27 +103,52 @@ def _looked_at(row: Row, looks: _Looks, *, overwrite: bool) -> Row:
     """The row with its length and key. Raises what making it would raise, as far as that is known without work."""
     settings = row.settings
     check_engine(settings.engine)
-    photo = looks.of("photo", row.portrait, lambda: load_photo(row.portrait))
-    seconds = looks.of("speech", row.speech, lambda: sound_format(row.speech, settings.audio_track).claimed_s) or 0.0
-    if row.captions is not None:
-        request = CaptionRequest(row.captions, row.style)
-        script = request.read(row.out, overwrite=overwrite)
-        if (style := row.style) is not None:
-            looks.of("font", row.captions, lambda: font_for("".join(u.text for u in script.units), style.font))
+    here = dict(zip(row.inputs(), (_near(row, looks, n) for n in range(len(row.inputs()))), strict=True))
+    photo = looks.of("photo", row.portrait, lambda: load_photo(here[row.portrait]))
+    speech = here[row.speech]
+    seconds = looks.of("speech", row.speech, lambda: sound_format(speech, settings.audio_track).claimed_s) or 0.0
+    _check_captions(row, here.get(row.captions) if row.captions else None, looks, overwrite=overwrite)
+    if isinstance(row.cover, Path) and not overwrite and is_foreign(row.cover):
+        raise OutputError(f"{str(row.cover)!r} exists and no earlier job made it; give the video another name")
     _check_length(row, seconds)
-    there = _there(row.out)
-    permit: Permit = request_permit(row.consent, settings, there, *row.inputs(), overwrite=overwrite)
+    there = None if isinstance(row.out, Url) else _there(row.out)
+    if settings.language == AUTO_LANGUAGE:  # found when the row is made; a consent that is limited wants it stated
+        settings = settings.replace(language=None)
+    permit: Permit = request_permit(row.consent, settings, there, *here.values(), overwrite=overwrite)
     check_photo(permit, photo, settings)
-    hashes = {path: looks.of("hash", path, lambda p=path: _hash(p)) for path in row.inputs()}  # type: ignore[misc]
-    row = replace(row, seconds=min(settings.duration or seconds, seconds or _UNKNOWN_S))
-    return replace(row, key=key_of(row, hashes))
+    if isinstance(row.out, Url):
+        row = replace(row, replaces=_standing(row.out, looks, overwrite=overwrite))
+    found = tuple(looks.of("found", place, lambda p=place: _found(p, here[p], looks)) for place in row.inputs())  # type: ignore[misc]
+    row = replace(row, seconds=min(settings.duration or seconds, seconds or _UNKNOWN_S), found=found)
+    return replace(row, key=key_of(row))
 
 
-def _hash(path: Path) -> str:
-    try:
-        return sha256_of_file(path)
-    except OSError as error:
-        raise MediaError(f"{str(path)!r} cannot be read ({error.strerror}); give a file") from error
+def _near(row: Row, looks: _Looks, n: int) -> Path:
+    """An input where it can be read now."""
+    place = row.inputs()[n]
+    return looks.inputs.path(place, LIMITS[n])
+
+
+def _found(place: Place, here: Path, looks: _Looks) -> Found:
+    return Found(hash_of(here, str(place)), looks.inputs.stamp(place) if isinstance(place, Url) else "")
+
+
+def _check_captions(row: Row, source: Path | None, looks: _Looks, *, overwrite: bool) -> None:
+    if (request := row.caption_request(source)) is None:
+        return
+    script = request.read(None if isinstance(row.out, Url) else row.out, overwrite=overwrite)
+    if script is not None and (style := row.style) is not None:
+        looks.of("font", source or row.speech, lambda: font_for("".join(u.text for u in script.units), style.font))
+
+
+def _standing(out: Url, looks: _Looks, *, overwrite: bool) -> str:
+    """The stamp of the earlier output in a store. Raises OutputError where it is none, or nothing can be written."""
+    if out.suffix.lower() != ".mp4":
+        raise OutputError(f"output {out.name!r} does not end in .mp4; only MP4 is written")
+    looks.of("writable", out.parent, lambda: stores.try_folder(out.parent))
+    found = looks.of("listing", out.parent, lambda: stores.listing(out.parent))
+    known = looks.earlier.get(str(out))
+    return standing(out, found, known.stamps if known else None, overwrite=overwrite)
 
 
 def _check_length(row: Row, seconds: float) -> None:
@@ -146,7 +180,7 @@ def _clashes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     writers: dict[str, Row] = {}
     inputs = {_name(path): row for row in rows for path in row.inputs()}
     for row in rows:
-        for path in (row.out, record_path(row.out), *(caption_paths(row.out) if row.captions else ())):
+        for path in _outputs(row):
             name = _name(path)
             if (other := writers.get(name)) is not None:
                 problems.append((row.where, f"writes {str(path)!r} like {other.where}; give one of them another out"))
@@ -158,15 +192,20 @@ def _clashes(rows: Sequence[Row]) -> list[tuple[str, str]]:
     return problems
 
 
-def _name(path: Path) -> str:
+def _outputs(row: Row) -> tuple[Place, ...]:
+    captions = SUFFIXES if row.captions or row.recognise else ()
+    beside = tuple(row.out.with_suffix(suffix) for suffix in (".json", *captions))
+    return row.out, *beside, *((row.cover,) if row.cover else ())
+
+
+def _name(place: Place) -> str:
     """One name for one file, also where case does not count: a batch that is moved must not lose videos."""
-    return os.path.realpath(path).casefold()
+    return (str(place) if isinstance(place, Url) else os.path.realpath(place)).casefold()
 
 
 def estimated_bytes(row: Row) -> float:
     """Of the finished files of a row."""
-    short = row.settings.min_resolution or _UNKNOWN_SIDE_PX
-    pixels = short * short * (16 / 9 if row.settings.framing in ("9:16", "16:9", "full") else 1)
+    pixels = estimated_pixels(row.settings)
     finer = 2 ** ((18 - row.settings.crf) / 6)
     return BYTES_PER_VIDEO + pixels * BYTES_PER_PIXEL_S * finer * (row.seconds or _UNKNOWN_S) + 16_000 * row.seconds
 
@@ -176,10 +215,13 @@ def _short_of_room(rows: Sequence[Row]) -> list[tuple[str, str]]:
     needed: dict[int, float] = {}
     places: dict[int, Path] = {}
     for row in rows:
-        folder = next((p for p in (row.out.parent, *row.out.parent.parents) if p.is_dir()), Path())
+        parent = remote_folder() if isinstance(row.out, Url) else row.out.parent
+        folder = next((p for p in (parent, *parent.parents) if p.is_dir()), Path())
         device = os.stat(folder).st_dev
         places[device] = folder
-        if not row.out.exists():
+        if isinstance(row.out, Url):  # here until it is there, and then gone
+            needed[device] = max(needed.get(device, 0.0), estimated_bytes(row))
+        elif not row.out.exists():
             needed[device] = needed.get(device, 0.0) + estimated_bytes(row)
     problems = []
     for device, total in needed.items():

@@ -11,10 +11,11 @@ from statistics import median
 
 from PIL import Image
 
+from sonic.apps.batch.folder import save_if_possible
 from sonic.apps.batch.outcome import DONE, Outcome, Results
+from sonic.apps.batch.places import Place, Url
 from sonic.apps.batch.rows import Row
 from sonic.errors import SonicError
-from sonic.files import atomic_write
 from sonic.media.video import sample_video
 
 THUMBNAIL_PX = 132
@@ -25,6 +26,8 @@ LATE_MS = 80.0
 SURE = 4.0
 STILL_SD = 0.02
 """Lips that move less than this hardly show closures: half of what people show."""
+OPEN_LIPS = 0.7
+"""Lips that shut on less than this share of p b m are warned of: they cannot be read."""
 _CSS = """
 :root{color-scheme:light dark;--line:#8884;--bad:#c62828;--good:#2e7d32}
 body{font:15px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem}
@@ -35,16 +38,15 @@ td.out{overflow-wrap:anywhere}
 """
 
 
-def write_report(rows: Sequence[Row], results: Results, out: Path, *, wall_s: float) -> None:
+def write_report(rows: Sequence[Row], results: Results, out: Place, *, wall_s: float) -> None:
     """Write the report of these rows; a disk that is full loses the report alone, and it is made again next time."""
     known = [(row, results.latest.get(str(row.out))) for row in rows]
     known = [(row, found if found and found.key == row.key else None) for row, found in known]
     text = "\n".join(_page(known, out.parent, wall_s))
-    with suppress(OSError):
-        atomic_write(out, text.encode("utf-8", "xmlcharrefreplace"))
+    save_if_possible(out, text.encode("utf-8", "xmlcharrefreplace"))
 
 
-def _page(known: Sequence[tuple[Row, Outcome | None]], folder: Path, wall_s: float) -> Iterable[str]:
+def _page(known: Sequence[tuple[Row, Outcome | None]], folder: Place, wall_s: float) -> Iterable[str]:
     found = [outcome for _, outcome in known if outcome]
     done = [outcome for outcome in found if outcome.state == DONE]
     failed = len(found) - len(done)
@@ -62,18 +64,18 @@ def _page(known: Sequence[tuple[Row, Outcome | None]], folder: Path, wall_s: flo
     yield "</table></html>"
 
 
-def _row(row: Row, outcome: Outcome | None, folder: Path, *, with_picture: bool) -> str:
+def _row(row: Row, outcome: Outcome | None, folder: Place, *, with_picture: bool) -> str:
     if outcome is None:
         state, notes, picture = "not yet", "", ""
     elif outcome.state == DONE:
         size = "x".join(map(str, outcome.size_px))
         state = f'<span class="done">made</span><br><span class="small">{_clock(outcome.seconds)}, {size}</span>'
         notes = _list((*_warnings(outcome), *outcome.checks, *outcome.notices))
-        picture = _thumbnail(row.out) if with_picture else ""
+        picture = _picture(row.out, outcome) if with_picture else ""
     else:
         state, picture = f'<span class="failed">failed</span><br><span class="small">{outcome.kind}</span>', ""
         notes = _list((outcome.message, *outcome.notices))
-    link = os.path.relpath(row.out, folder).replace(os.sep, "/")
+    link = _link(row.out, folder)
     name = f'<a href="{escape(link)}">{escape(link)}</a>' if outcome and outcome.state == DONE else escape(link)
     inputs = f"{row.portrait.name}, {row.speech.name}" + (f", {row.settings.language}" if row.settings.language else "")
     return (
@@ -87,7 +89,8 @@ def _languages(done: Sequence[Outcome]) -> Iterable[str]:
     measured = [outcome for outcome in done if outcome.measures]
     if not measured:
         return
-    yield "<h2>Quality by language</h2><table><tr><th>language<th>videos<th>lips after sound<th>lip movement<th></tr>"
+    yield "<h2>Quality by language</h2><table><tr><th>language<th>videos<th>lips after sound<th>lip movement"
+    yield "<th>p b m with lips shut<th></tr>"
     for language in sorted({outcome.language or "" for outcome in measured}):
         of = [outcome for outcome in measured if (outcome.language or "") == language]
         lags = [v for one in of if (v := _sure_lag(one)) is not None]
@@ -96,7 +99,10 @@ def _languages(done: Sequence[Outcome]) -> Iterable[str]:
         weak = sum(bool(_warnings(one)) for one in of)
         warning = f'<span class="failed">{weak} weak: look at them</span>' if weak else ""
         move = f"{median(moves):.3f}" if moves else ""
-        yield f"<tr><td>{escape(language) or 'not stated'}<td>{len(of)}<td>{lag}<td>{move}<td>{warning}</tr>"
+        shut = [v for one in of if (v := one.measures.get("closures_shown")) is not None]
+        shown = f"{median(shut):.0%}" if shut else "too few"
+        row = (escape(language) or "not stated", len(of), lag, move, shown, warning)
+        yield "<tr>" + "".join(f"<td>{cell}" for cell in row) + "</tr>"
     yield "</table><h2>Videos</h2>"
 
 
@@ -113,6 +119,9 @@ def _warnings(outcome: Outcome) -> tuple[str, ...]:
         found.append(f"the lips are {lag:+.0f} ms off the sound; look at it, and try audio_offset_ms {-lag:.0f}")
     if moves is not None and moves < STILL_SD:
         found.append(f"the lips hardly move ({moves:.3f}); is the recording speech, and the mouth free?")
+    shut = outcome.measures.get("closures_shown")
+    if shut is not None and shut < OPEN_LIPS:
+        found.append(f"lips shut on {shut:.0%} of p b m; look at it, and try articulation clear")
     return tuple(found)
 
 
@@ -120,14 +129,26 @@ def _list(lines: Sequence[str]) -> str:
     return "<br>".join(escape(line) for line in lines)
 
 
-def _thumbnail(video: Path) -> str:
+def _link(out: Place, folder: Place) -> str:
+    """Relative to the report, so that both can be moved; what lies elsewhere as it is."""
+    if isinstance(out, Url) or isinstance(folder, Url):
+        return str(out).removeprefix(f"{folder}/")
+    return os.path.relpath(out, folder).replace(os.sep, "/")
+
+
+def _picture(out: Place, outcome: Outcome) -> str:
+    coded = outcome.thumbnail if isinstance(out, Url) else thumbnail(out)
+    return f'<img alt="" src="data:image/jpeg;base64,{escape(coded)}">' if coded else ""
+
+
+def thumbnail(video: Path) -> str:
+    """A small JPEG of the video's first picture in base64; empty if it cannot be read."""
     with suppress(SonicError, OSError, StopIteration), closing(sample_video(video, 1)) as pictures:
         image = Image.fromarray(next(pictures))
         image.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
         data = io.BytesIO()
         image.save(data, "JPEG", quality=80)
-        coded = base64.b64encode(data.getvalue()).decode("ascii")
-        return f'<img alt="" width="{image.width}" height="{image.height}" src="data:image/jpeg;base64,{coded}">'
+        return base64.b64encode(data.getvalue()).decode("ascii")
     return ""
 
 

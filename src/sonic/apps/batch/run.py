@@ -1,16 +1,19 @@
 """A batch from manifest to report: what is missing is made, everything is written down as it happens."""
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from sonic.apps.batch.claim import Claim, claimed
 from sonic.apps.batch.outcome import FAILED, RESULTS, Outcome, Results
+from sonic.apps.batch.places import Place, Url
 from sonic.apps.batch.report import write_report
 from sonic.apps.batch.rows import Row
 from sonic.apps.batch.workers import Options, n_workers, run_rows
 from sonic.errors import OutputError
+from sonic.files import open_regular
 
 REPORT = "report.html"
 REPORT_EVERY_S = 60.0
@@ -24,7 +27,7 @@ Runner = Callable[[Sequence[Row], Options, OnShare], Iterator[Outcome]]
 class Batch:
     """What came of one call."""
 
-    folder: Path
+    folder: Place
     made: int = 0
     kept: int = 0
     """Rows that were there already."""
@@ -33,11 +36,11 @@ class Batch:
     wall_s: float = 0.0
 
     @property
-    def report(self) -> Path:
+    def report(self) -> Place:
         return self.folder / REPORT
 
     @property
-    def results(self) -> Path:
+    def results(self) -> Place:
         return self.folder / RESULTS
 
 
@@ -67,7 +70,7 @@ OnTally = Callable[[Tally, Outcome | None], None]
 
 def run_batch(
     rows: Sequence[Row],
-    folder: Path,
+    folder: Place,
     *,
     options: Options,
     retry_failed: bool = False,
@@ -77,11 +80,25 @@ def run_batch(
 ) -> Batch:
     """Make the rows that are missing; results and the report go to ``folder``.
 
-    Raises OutputError where the folder or the results cannot be written, which is tried before any work.
+    Raises OutputError where the folder or the results cannot be written, which is tried before any work, and where
+    another batch is at work in it.
     """
-    folder = _made(folder)
+    with claimed(_made(folder)) as claim:
+        runner = runner or _local(workers)
+        return _run(rows, folder, options, runner, claim, retry_failed=retry_failed, on_tally=on_tally)
+
+
+def _run(
+    rows: Sequence[Row],
+    folder: Place,
+    options: Options,
+    runner: Runner,
+    claim: Claim,
+    *,
+    retry_failed: bool,
+    on_tally: OnTally,
+) -> Batch:
     results = Results(folder / RESULTS)
-    results.close()
     batch, todo = Batch(folder), list[Row]()
     for row in rows:
         earlier = None if retry_failed else results.failed_for_good(row)
@@ -93,7 +110,8 @@ def run_batch(
             todo.append(row)
     began_s = time.monotonic()
     try:
-        for outcome in _watched(todo, options, runner or _local(workers), on_tally):
+        for outcome in _watched(todo, options, runner, on_tally):
+            claim.check()
             results.add(outcome)
             if outcome.state == FAILED:
                 batch.failed.append(outcome)
@@ -134,16 +152,20 @@ def _generator(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
 
 def _local(workers: int | None) -> Runner:
     def run(rows: Sequence[Row], options: Options, on_share: OnShare) -> Iterator[Outcome]:
-        n = workers or n_workers(len(rows), engine=rows[0].settings.engine)
+        n = workers or n_workers(rows)
         return run_rows(rows, n, options, on_share)
 
     return run
 
 
-def _made(folder: Path) -> Path:
+def _made(folder: Place) -> Place:
+    if isinstance(folder, Url):
+        return folder  # nothing to make; the claim is written there
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / RESULTS, "ab"):
+        if os.path.lexists(results := folder / RESULTS):
+            open_regular(results).close()  # a pipe would be waited for
+        with open(results, "ab"):
             return folder
     except OSError as error:
         raise OutputError(f"{str(folder)!r} cannot be written ({error.strerror}); choose another folder: -o") from error

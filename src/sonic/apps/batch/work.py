@@ -3,21 +3,33 @@
 import time
 import traceback
 from collections.abc import Callable
+from typing import Any
 
+from sonic.apps.batch.desk import Desk
 from sonic.apps.batch.outcome import DONE, FAILED, Outcome
+from sonic.apps.batch.places import on_disk
 from sonic.apps.batch.rows import Row
 from sonic.errors import NO_MEMORY, OutputError, SonicError, lacks_memory
-from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.job import Job
 from sonic.pipeline.stages import Result
 from sonic.session import Session
 from sonic.types import Observer, Progress
 
-MEASURES = ("lag_ms", "lag_certainty", "opening_loudness_correlation", "silent_lip_deviation", "lip_gap_sd")
+MEASURES = (
+    "lag_ms",
+    "lag_certainty",
+    "opening_loudness_correlation",
+    "silent_lip_deviation",
+    "lip_gap_sd",
+    "picture_offset_ms",
+    "closures_shown",
+)
 OnShare = Callable[[float], None]
 
 
-def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool = False, on_share: OnShare) -> Outcome:
+def make(
+    row: Row, session: Session, desk: Desk, *, measure: bool = False, overwrite: bool = False, on_share: OnShare
+) -> Outcome:
     """Make one row's video. ``on_share`` hears how much of it is done, 0 to 1. Raises nothing but KeyboardInterrupt."""
     began_s = time.monotonic()
 
@@ -27,8 +39,11 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
 
     job = Job(row.settings, Observer(share))
     try:
-        result = _made(row, session, job, overwrite=overwrite)
-        rest = {"measures": _measures(row) if measure else {}, "checks": _checks(row)}
+        with desk.holding(row) as here:
+            result = _made(here, session, job, overwrite=overwrite)
+            measures = _measures(here) if measure else {}
+            rest: dict[str, Any] = {"measures": measures, "checks": (*_checks(here), *_cover(here))}
+            rest |= desk.deliver(row, here, overwrite=overwrite)
     except Exception as error:
         failure = _failure(error)
         return Outcome.of(
@@ -36,29 +51,27 @@ def make(row: Row, session: Session, *, measure: bool = False, overwrite: bool =
             wall_s=round(time.monotonic() - began_s, 2),
         )  # fmt: skip
     return Outcome.of(
-        row, DONE, notices=result.notices, seconds=round(result.duration_s, 3), size_px=result.size_px,
+        row, DONE, language=job.settings.language, notices=result.notices,
+        seconds=round(result.duration_s, 3), size_px=result.size_px,
         wall_s=round(time.monotonic() - began_s, 2), **rest,
     )  # fmt: skip
 
 
 def _made(row: Row, session: Session, job: Job, *, overwrite: bool) -> Result:
+    portrait, speech, out = on_disk(row.portrait), on_disk(row.speech), on_disk(row.out)
     try:
-        row.out.parent.mkdir(parents=True, exist_ok=True)
+        out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"{str(row.out.parent)!r} cannot be made ({error.strerror}); choose another folder"
-        ) from error
-    captions = CaptionRequest(row.captions, row.style) if row.captions else None
-    return session.generate(
-        row.portrait, row.speech, row.out, consent=row.consent, job=job, overwrite=overwrite, captions=captions
-    )
+        raise OutputError(f"{str(out.parent)!r} cannot be made ({error.strerror}); choose another folder") from error
+    captions = row.caption_request(on_disk(row.captions) if row.captions else None)
+    return session.generate(portrait, speech, out, consent=row.consent, job=job, overwrite=overwrite, captions=captions)
 
 
 def _measures(row: Row) -> dict[str, float | None]:
     from sonic.evaluation.video import evaluate_video
 
-    report = evaluate_video(row.out, None, on_progress=lambda report: None).to_dict()
-    return {name: report[name] for name in (*MEASURES, "picture_offset_ms")}
+    report = evaluate_video(on_disk(row.out), None, on_progress=lambda report: None).to_dict()
+    return {name: report[name] for name in MEASURES}
 
 
 def _checks(row: Row) -> tuple[str, ...]:
@@ -67,8 +80,22 @@ def _checks(row: Row) -> tuple[str, ...]:
     from sonic.evaluation.delivery import check_delivery
     from sonic.settings.platforms import platform
 
-    findings = check_delivery(row.out, platform(row.settings.platform)).findings
+    findings = check_delivery(on_disk(row.out), platform(row.settings.platform)).findings
     return tuple(f"{one.rule}: {one.found}; {one.remedy}" for one in findings if one.state != "ok")
+
+
+def _cover(row: Row) -> tuple[str, ...]:
+    """Write the cover picture, where one is wanted; why it could not be, else nothing: the video is there."""
+    if row.cover is None or row.settings.platform is None:
+        return ()
+    from sonic.evaluation.cover import save_cover
+    from sonic.settings.platforms import platform
+
+    try:
+        save_cover(on_disk(row.out), platform(row.settings.platform), on_disk(row.cover))
+    except SonicError as error:
+        return (f"cover: {error}",)
+    return ()
 
 
 def _failure(error: Exception) -> SonicError:

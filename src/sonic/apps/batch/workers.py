@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 
 from sonic.apps.batch.outcome import FAILED, Outcome
-from sonic.apps.batch.rows import Row
+from sonic.apps.batch.rows import Row, estimated_pixels
 
 TRIES = 2
 """A row whose worker dies is given to another once."""
-WORKER_BYTES = 900_000_000
-"""Memory that one worker of engine light needs at 1080p."""
+WORKER_BYTES, BYTES_PER_PIXEL = 350_000_000, 170
+"""Memory that one worker of engine light needs, and more for each pixel of the picture: `bench/bulk.py memory`, with a
+fifth on top for larger photos and longer recordings."""
 KILLED = "SonicError"
 
 
@@ -28,12 +29,16 @@ class Options:
     overwrite: bool = False
 
 
-def n_workers(n_rows: int, *, engine: str = "light") -> int:
+def n_workers(rows: Sequence[Row]) -> int:
     """As many as pay: one a core, as far as memory goes; an engine that holds a GPU gets one."""
-    if engine != "light":
+    if any(row.settings.engine != "light" for row in rows):
         return 1
-    memory = max(1, _free_bytes() // WORKER_BYTES)
-    return int(max(1, min(n_rows, cores(), memory)))
+    return int(max(1, min(len(rows), cores(), _free_bytes() // worker_bytes(rows))))
+
+
+def worker_bytes(rows: Sequence[Row]) -> int:
+    """Memory that one worker needs for the largest picture among these rows."""
+    return WORKER_BYTES + round(BYTES_PER_PIXEL * max(estimated_pixels(row.settings) for row in rows))
 
 
 def run_rows(
@@ -137,18 +142,20 @@ def _serve(connection: Connection, number: int, options: Options) -> None:
     """The far end: rows in, shares and outcomes out."""
     from dataclasses import replace
 
+    from sonic.apps.batch.desk import Desk
     from sonic.apps.batch.work import make
     from sonic.session import Session
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that started us
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _keep_quiet()
-    with suppress(EOFError, OSError), Session() as session:
+    with suppress(EOFError, OSError), Session() as session, Desk() as desk:
         while True:
             row = connection.recv()
             outcome = make(
-                row, session, measure=options.measure, overwrite=options.overwrite, on_share=_Shares(connection).send
-            )
+                row, session, desk, measure=options.measure, overwrite=options.overwrite,
+                on_share=_Shares(connection).send,
+            )  # fmt: skip
             connection.send(replace(outcome, worker=number))
 
 

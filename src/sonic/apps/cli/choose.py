@@ -44,10 +44,12 @@ def chosen_captions(arguments: argparse.Namespace) -> "CaptionRequest | None":
 
     if arguments.captions is None:
         if arguments.burn_in or arguments.karaoke:
-            raise SettingError("--burn-in and --karaoke draw captions, and there are none; add --captions with a text")
+            raise SettingError(
+                "--burn-in and --karaoke draw captions, and there are none; add --captions with a text, or auto"
+            )
         return None
     style = style_of(arguments.caption_font, burn_in=arguments.burn_in, karaoke=arguments.karaoke)
-    return CaptionRequest(Path(arguments.captions), style)
+    return CaptionRequest.of(arguments.captions, style, arguments.caption_weights)
 
 
 def chosen_consent(arguments: argparse.Namespace, portrait: str, reporter: Reporter) -> "Consent":

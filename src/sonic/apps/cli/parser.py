@@ -112,7 +112,10 @@ def _add_generate(parent: Any, engine: str) -> None:
     command.add_argument("--open", action="store_true", help="show the video when it is done")
     add_overwrite(command)
     captions = command.add_argument_group("captions", "written beside the video as .vtt and .srt")
-    captions.add_argument("--captions", metavar="TEXT|SRT|VTT", help="what is said; a text is timed by the recording")
+    captions.add_argument(
+        "--captions", metavar="TEXT|SRT|VTT|auto",
+        help="what is said; a text is timed by the recording; auto: what is recognised in it (extra captions)",
+    )  # fmt: skip
     add_caption_style(captions)
     _add_consent(command)
     _add_settings(command, engine)

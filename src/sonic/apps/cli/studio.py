@@ -38,6 +38,10 @@ def add_studio(parent: Any) -> None:
         "--allow-host", metavar="NAME", action="append", default=[], help="a name under which a proxy is reached"
     )
     command.add_argument("--workers", type=int, default=1, help="videos made at the same time (default: %(default)s)")
+    command.add_argument(
+        "--quota", metavar="GB", type=float, default=20.0,
+        help="what uploads and videos of one user with a token may take (default: %(default)g)",
+    )  # fmt: skip
     command.add_argument("--no-browser", action="store_true", help="do not open the page")
     command.add_argument("--add-token", metavar="NAME", help="make a token for a user, print it, and end")
     command.add_argument("--remove-token", metavar="NAME", help="end a user's token")
@@ -72,12 +76,15 @@ def _config(arguments: argparse.Namespace) -> "Config":
         raise SettingError(f"--port is {arguments.port}; it must be from 0 to 65535")
     if not 1 <= arguments.workers <= 64:
         raise SettingError(f"--workers is {arguments.workers}; it must be from 1 to 64")
+    if not 0 < arguments.quota <= 1_000_000:
+        raise SettingError(f"--quota is {arguments.quota:g} GB; it must be above 0 and at most 1000000")
     return Config(
         folder=(arguments.folder or default_folder()).absolute(),
         host=arguments.host,
         port=arguments.port,
         allowed_hosts=tuple(arguments.allow_host),
         workers=arguments.workers,
+        quota_bytes=round(arguments.quota * 1e9),
     )
 
 

@@ -6,18 +6,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sonic.apps.cli import weights_captions as captions
 from sonic.apps.cli.ask import agreed, can_ask
 from sonic.apps.cli.options import add_command, add_group
 from sonic.apps.cli.show import Reporter, put
 from sonic.errors import InstallError, SettingError
 
 if TYPE_CHECKING:
+    from sonic.downloads import Wanted
     from sonic.engines.svd.weights.check import Finding
-    from sonic.engines.svd.weights.fetch import Wanted
     from sonic.types import Stage
 
 ABOUT = """\
 Engine light ships its weights with Sonic; there is nothing to do for it.
+
+Captions that are recognised (--captions auto), and languages that are found, need Whisper base by OpenAI, 148 MB, MIT:
+  sonic weights fetch --for captions    into the Hugging Face cache
+A folder of yours with such a model (model.bin, config.json, tokenizer.json, as faster-whisper takes them) does as well:
+name it in SONIC_WEIGHTS or with --caption-weights.
 
 Engine svd uses weights that others publish. They are not part of Sonic, have licences of their own (those of Sonic's
 authors forbid commercial use), and are downloaded only by `sonic weights fetch`, which asks first. Get them once:
@@ -36,6 +42,7 @@ FETCH_ABOUT = """\
 examples:
   sonic weights fetch                                   ask, then download what is missing
   sonic weights fetch --folder /data/weights --half     half precision where it is published: 1.5 GB less
+  sonic weights fetch --for captions                    what recognises captions: Whisper base, 148 MB
   sonic weights fetch --yes --json                      for scripts: agrees to the licences without being asked
 
 After Ctrl-C or a network failure, what has been downloaded is kept; run the same command again to resume.
@@ -57,8 +64,13 @@ def add_weights(parent: Any) -> None:
         ("check", "Compare names, shapes and SHA-256 with the published ones; exit code 7 if one differs.", check),
         ("where", "Say which file of each part is used, and which folders are looked into.", where),
     ):
-        _add_folder(_action(actions, name, text, run))
-    command = _action(actions, "fetch", "Ask, then download what is missing (extra `gpu`).", fetch, FETCH_ABOUT)
+        command = _action(actions, name, text, run)
+        _add_folder(command)
+        if run is not list_:
+            _add_for(command)
+    text = "Ask, then download what is missing (extra `gpu` or `captions`)."
+    command = _action(actions, "fetch", text, fetch, FETCH_ABOUT)
+    _add_for(command)
     command.add_argument("--folder", metavar="FOLDER", type=Path, help="download to here (default: Hugging Face cache)")
     command.add_argument("--half", action="store_true", help="half precision where that is published")
     command.add_argument("--yes", action="store_true", help="agree to the licences and download without being asked")
@@ -78,10 +90,16 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_for(command: argparse.ArgumentParser) -> None:
+    help_ = "what they are for: engine svd, or captions that are recognised (default: %(default)s)"
+    command.add_argument("--for", dest="use", choices=("svd", "captions"), default="svd", help=help_)
+
+
 def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights list``"""
     from dataclasses import asdict
 
+    from sonic.captions.recogniser_weights import PART, find
     from sonic.engines.svd.weights.catalogue import PARTS
     from sonic.engines.svd.weights.checkpoints import search
     from sonic.weights import TABLE
@@ -96,16 +114,20 @@ def list_(arguments: argparse.Namespace, reporter: Reporter) -> None:
         for file in part.files:
             known = f"SHA-256 {file.sha256[:12]}" if file.sha256 else "SHA-256 not known"
             lines.append(f"  {'':14} {part.repository}/{file.path}  {known}")
-    lines += ["", *_licences(PARTS.values())]
+    lines += ["", *captions.lines(arguments.folder), "", *_licences([*PARTS.values(), PART])]
     reporter.result(
         "\n".join(lines),
         light={name: asdict(entry) for name, entry in TABLE.items()},
         svd={name: asdict(part) | {"found": _text(found.get(name))} for name, part in PARTS.items()},
+        captions={PART.name: asdict(PART) | {"found": _text(find(arguments.folder))}},
     )
 
 
 def where(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights where``"""
+    if arguments.use == "captions":
+        captions.where(arguments.folder, reporter)
+        return
     from sonic.engines.svd.weights.catalogue import PARTS
     from sonic.engines.svd.weights.checkpoints import roots, search
 
@@ -121,6 +143,9 @@ def where(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights check``"""
+    if arguments.use == "captions":
+        captions.check(arguments.folder, reporter)
+        return
     from sonic.engines.svd.weights.check import check as run
     from sonic.engines.svd.weights.checkpoints import search
 
@@ -133,13 +158,13 @@ def check(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
     """``sonic weights fetch``"""
-    from sonic.engines.svd.weights import fetch as run
+    from sonic import downloads as run
 
-    wanted = run.missing(arguments.folder, half=arguments.half)
+    wanted = _missing(arguments)
     if not wanted:
         reporter.result("nothing is missing; `sonic weights where` shows where all parts are", files=[])
         return
-    run.require_hub()
+    run.require_hub(wanted[0].part.extra)
     if not arguments.yes:
         if not can_ask(arguments):
             raise SettingError(
@@ -152,9 +177,21 @@ def fetch(arguments: argparse.Namespace, reporter: Reporter) -> None:
     observer = _watch(reporter, "download")
     files = run.fetch(wanted, arguments.folder, on_file=lambda item, done, total: observer(item.file.path, done, total))
     text = f"{len(files)} files in {run.destination(arguments.folder)}\nnow: sonic weights check"
+    text += " --for captions" if arguments.use == "captions" else ""
     if arguments.folder:
-        text += f" {arguments.folder}; and name this folder in SONIC_WEIGHTS or with --weights-folder"
+        option = "--caption-weights" if arguments.use == "captions" else "--weights-folder"
+        text += f" {arguments.folder}; and name this folder in SONIC_WEIGHTS or with {option}"
     reporter.result(text, files=[str(file) for file in files])
+
+
+def _missing(arguments: argparse.Namespace) -> "list[Wanted]":
+    if arguments.use == "captions":
+        from sonic.captions.recogniser_weights import missing as of_captions
+
+        return of_captions(arguments.folder)
+    from sonic.engines.svd.weights.fetch import missing
+
+    return missing(arguments.folder, half=arguments.half)
 
 
 def convert(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -171,7 +208,7 @@ def convert(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
 def _agreed(wanted: "list[Wanted]", folder: Path | None) -> bool:
     """What is to come and on which terms, then the question."""
-    from sonic.engines.svd.weights.fetch import destination, free_bytes
+    from sonic.downloads import destination, free_bytes
 
     place = destination(folder)
     lines = [

@@ -6,13 +6,15 @@ another host that was made to lead here (DNS rebinding), and no answer allows it
 
 from http.cookies import CookieError, SimpleCookie
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sonic.apps.studio.config import LOOPBACK, Config
 from sonic.apps.studio.problems import Refused
+from sonic.apps.studio.quota import OpenRequests
 from sonic.apps.studio.store import Store
 from sonic.apps.studio.tokens import LOCAL, has_users, user_of
+from sonic.apps.studio.words import language_of
 
 COOKIE = "sonic_studio"
 OPEN_PATHS = ("/", "/api/v1/session", "/api/v1/openapi.json", "/api", "/favicon.ico")
@@ -38,6 +40,7 @@ class Access:
 
     def __init__(self, app: ASGIApp, config: Config, store: Store) -> None:
         self._app, self._config, self._store = app, config, store
+        self._open = OpenRequests(config.max_open_each)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -53,15 +56,16 @@ class Access:
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
+        headers = Headers(scope=scope)
         try:
-            headers = Headers(scope=scope)
             self._check_host(headers)
             self._check_origin(scope["method"], headers)
             scope["user"] = self._user(scope["path"], headers)
-        except Refused as refused:
-            await refused.response()(scope, receive, with_headers)
-            return
-        await self._app(scope, receive, with_headers)
+            with self._open.one_of(scope["user"]):
+                await self._app(scope, receive, with_headers)
+        except Refused as refused:  # the application answers its own
+            language = language_of(headers, QueryParams(scope["query_string"]))
+            await refused.response(language)(scope, receive, with_headers)
 
     def _check_host(self, headers: Headers) -> None:
         if self._is_ours(headers.get("host", "")):

@@ -3,8 +3,8 @@
 from fractions import Fraction
 from typing import Any
 
-from sonic.engines import check_engine, runnable_names
-from sonic.errors import SettingError
+from sonic.engines import engine_spec, runnable_names
+from sonic.errors import InstallError, SettingError
 from sonic.settings import DEFAULTS, Setting, Settings, settings_table
 from sonic.settings.platforms import Platform, platform, platform_names
 from sonic.settings.presets import preset, preset_names
@@ -41,7 +41,10 @@ def catalogue(language: str) -> dict[str, Any]:
 
 
 def chosen(preset_name: object, values: object) -> Settings:
-    """The settings of a request: those of a preset, of a platform, and changes on top. Raises SettingError."""
+    """The settings of a request: those of a preset, of a platform, and changes on top.
+
+    Raises SettingError, and InstallError for an engine that lacks something here, with the remedy.
+    """
     if not isinstance(values, dict):
         raise SettingError("settings must be a JSON object of names and values")
     if hidden := [name for name in SERVER_ONLY if name in values]:
@@ -56,7 +59,8 @@ def chosen(preset_name: object, values: object) -> Settings:
             raise SettingError(f"platform is {wanted!r}; choose one of {', '.join(platform_names())}")
         base |= platform(wanted).settings
     settings = Settings().replace(**base | values)
-    check_engine(settings.engine)
+    if lacks := engine_spec(settings.engine).lacks():
+        raise InstallError(f"engine {settings.engine!r} cannot run here: {lacks}")
     return settings
 
 

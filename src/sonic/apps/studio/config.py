@@ -38,6 +38,12 @@ class Config:
     """Jobs that wait; more are answered 429."""
     max_queued_each: int = 100
     """Of one user."""
+    quota_bytes: int = 20_000_000_000
+    """What uploads and videos of one user with a token may take; more is answered 507."""
+    max_files_each: int = 5000
+    """Uploads of one user with a token."""
+    max_open_each: int = 96
+    """Requests of one user that are answered at once, streams of events and live videos among them."""
     chunk_bytes: int = 4 * MB
     """Size of the pieces in which the page uploads."""
     spare_bytes: int = 512 * MB

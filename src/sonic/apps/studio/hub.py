@@ -5,6 +5,8 @@ import threading
 from typing import Any
 
 MAX_WATCHERS = 200
+MAX_EACH = 50
+"""Of one user."""
 
 
 class Watcher:
@@ -46,7 +48,8 @@ class Hub:
         """A new watcher of one job, or of all of this owner; None where there are too many already."""
         watcher = Watcher(owner, job)
         with self._lock:
-            if len(self._watchers) >= MAX_WATCHERS:
+            own = sum(each.owner == owner for each in self._watchers)
+            if len(self._watchers) >= MAX_WATCHERS or own >= MAX_EACH:
                 return None
             self._watchers.add(watcher)
         return watcher

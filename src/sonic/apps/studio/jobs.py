@@ -12,7 +12,8 @@ from sonic.apps.studio import work
 from sonic.apps.studio.config import Config
 from sonic.apps.studio.hub import Hub
 from sonic.apps.studio.library import Library
-from sonic.apps.studio.problems import Refused, as_sonic, missing
+from sonic.apps.studio.problems import Missing, Refused, as_sonic
+from sonic.apps.studio.quota import check_room
 from sonic.apps.studio.store import ACTIVE, Row, Store, new_id, now
 from sonic.errors import Cancelled, SonicError
 from sonic.pipeline.job import Job, Pace
@@ -22,7 +23,7 @@ from sonic.types import Observer, Progress
 MAX_ATTEMPTS = 3
 """A job during which the server died so often is not begun again."""
 NEWS_EVERY_S = 0.2
-KEPT_PREVIEWS = 3
+KEPT = {"preview": 3, "verification": 100}
 """Of each user; they are no part of the history."""
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Queue:
 
     def add(self, owner: str, kind: str, title: str, request: dict[str, Any]) -> Row:
         """One job more. Raises Refused 429 where too many wait."""
+        check_room(self._store, self._config, owner)
         with self._store.transaction():
             self._check_length(owner)
             row: Row = {
@@ -85,7 +87,7 @@ class Queue:
         """A job of this user. Raises Refused 404."""
         row = self._store.row("SELECT * FROM jobs WHERE id = ? AND owner = ?", id_, owner)
         if row is None:
-            raise missing("job")
+            raise Missing("job")
         return row
 
     def list(self, owner: str, *, kind: str, state: str, text: str, before: int, limit: int) -> list[Row]:
@@ -114,8 +116,7 @@ class Queue:
         """A finished job and its files are gone; its line in the audit log stays. Raises Refused 409 for another."""
         if row["state"] in ACTIVE:
             raise Refused(409, "JobActive", "the job is not finished; cancel it first")
-        self._store.remove("jobs", row["id"])
-        shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+        self._store.remove("jobs", row["id"], self._folder / row["id"])
         self._hub.tell(row["owner"], row["id"], {"id": row["id"], "state": "deleted"})
 
     def shown(self, row: Row) -> dict[str, Any]:
@@ -157,12 +158,12 @@ class Queue:
         return int(found["n"]) if found else 0
 
     def _check_length(self, owner: str) -> None:
-        query = "SELECT count(*) AS n FROM jobs WHERE state = 'queued'"
-        everybody, own = self._store.row(query), self._store.row(f"{query} AND owner = ?", owner)
-        if (everybody and everybody["n"] >= self._config.max_queued) or (
-            own and own["n"] >= self._config.max_queued_each
-        ):
-            raise Refused(429, "QueueFull", f"{own['n'] if own else 0} of your jobs wait; try again when some are done")
+        query, own = "SELECT count(*) AS n FROM jobs WHERE state = 'queued' AND owner = ?", self._config.max_queued_each
+        found = self._store.row(query, owner)
+        if found and found["n"] >= own:
+            raise Refused(429, "QueueFull", f"{own} of your jobs wait, as many as may; order more when some are done")
+        if self.n_waiting >= (most := self._config.max_queued):
+            raise Refused(429, "QueueFull", f"{most} jobs wait, as many as may; try again when some are done")
 
     def _recover(self) -> None:
         """After a stop or a kill: what ran is queued again; what can only be half-made is gone."""
@@ -216,8 +217,8 @@ class Queue:
             self._unwanted.discard(row["id"])
             self._told(row["id"])
             _unlink(live)
-            if row["kind"] == "preview":
-                self._forget_previews(row["owner"])
+            if row["kind"] in KEPT:
+                self._forget(row["owner"], row["kind"])
 
     def _failed(self, row: Row, error: Exception) -> None:
         if isinstance(error, Cancelled):
@@ -257,15 +258,14 @@ class Queue:
     def _told(self, id_: str) -> Row:
         row = self._store.row("SELECT * FROM jobs WHERE id = ?", id_)
         if row is None:
-            raise missing("job")
+            raise Missing("job")
         self._hub.tell(row["owner"], id_, self.shown(row))
         return row
 
-    def _forget_previews(self, owner: str) -> None:
-        query = "SELECT * FROM jobs WHERE owner = ? AND kind = 'preview' AND state NOT IN ('queued', 'running') "
-        for row in self._store.rows(f"{query} ORDER BY number DESC LIMIT -1 OFFSET ?", owner, KEPT_PREVIEWS):
-            self._store.remove("jobs", row["id"])
-            shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+    def _forget(self, owner: str, kind: str) -> None:
+        query = "SELECT * FROM jobs WHERE owner = ? AND kind = ? AND state NOT IN ('queued', 'running') "
+        for row in self._store.rows(f"{query} ORDER BY number DESC LIMIT -1 OFFSET ?", owner, kind, KEPT[kind]):
+            self._store.remove("jobs", row["id"], self._folder / row["id"])
 
 
 def _unlink(path: Path) -> None:

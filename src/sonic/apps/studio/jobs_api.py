@@ -7,15 +7,27 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from sonic.apps.studio import consents
 from sonic.apps.studio.catalogue import chosen
 from sonic.apps.studio.hub import Hub, Watcher
-from sonic.apps.studio.problems import Refused, missing
-from sonic.apps.studio.requests import body_of, file_response, number_in, studio_of, text_in, user_of
+from sonic.apps.studio.problems import Refused
+from sonic.apps.studio.requests import (
+    answered,
+    body_of,
+    file_response,
+    language_in,
+    number_in,
+    studio_of,
+    text_in,
+    user_of,
+)  # fmt: skip
 from sonic.apps.studio.store import ACTIVE, Row
+from sonic.apps.studio.words import spoken
 from sonic.apps.studio.work import COVER, LANES, THUMBNAIL
+from sonic.captions.recogniser_weights import can_recognise
+from sonic.pipeline.captioning import AUTO
 from sonic.settings import DEFAULTS, Settings
 
 STATES = ("queued", "running", "done", "failed", "cancelled")
@@ -25,7 +37,8 @@ LIVE_WAIT_S = 0.1
 RECORD = ".json"
 LIVE_TYPE = "video/mp4"
 CAPTION_TYPES = {"vtt": "text/vtt; charset=utf-8", "srt": "application/x-subrip; charset=utf-8"}
-CAPTIONS = frozenset(("captions", "burn_in", "karaoke"))
+MAX_FROM_S = 36_000
+CAPTIONS = frozenset(("captions", "captions_from_s", "burn_in", "karaoke"))
 """What a job may say of them."""
 
 
@@ -77,18 +90,20 @@ def list_(request: Request) -> Response:
         user_of(request), kind=kind, state=state, text=query.get("q", "")[:200], before=before, limit=limit
     )
     last = rows[-1]["number"] if len(rows) == limit else None
-    return JSONResponse({"jobs": [queue.shown(row) for row in rows], "next_before": last, "waiting": queue.n_waiting})
+    return answered(
+        request, {"jobs": [queue.shown(row) for row in rows], "next_before": last, "waiting": queue.n_waiting}
+    )
 
 
 def show(request: Request) -> Response:
     """GET /jobs/{id}"""
-    return JSONResponse(studio_of(request).queue.shown(_row(request)))
+    return answered(request, studio_of(request).queue.shown(_row(request)))
 
 
 def cancel(request: Request) -> Response:
     """POST /jobs/{id}/cancel"""
     queue = studio_of(request).queue
-    return JSONResponse(queue.shown(queue.cancel(_row(request))))
+    return answered(request, queue.shown(queue.cancel(_row(request))))
 
 
 def remove(request: Request) -> Response:
@@ -134,7 +149,7 @@ async def live(request: Request) -> Response:
     studio = studio_of(request)
     row = await run_in_threadpool(_row, request)
     if not row["request"].get("live") or not studio.queue.is_running(row["id"]):
-        raise missing("live video")
+        raise Refused(404, "NotFound", "this job is not being made at present; fetch the video when it is done")
     return StreamingResponse(_growing(request, row), media_type=LIVE_TYPE, headers={"Cache-Control": "no-store"})
 
 
@@ -147,16 +162,18 @@ async def events(request: Request) -> Response:
         raise Refused(429, "TooManyWatchers", "too many pages are open; close some")
     first = [studio.queue.shown(row)] if row else []
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_told(studio.hub, watcher, first), media_type="text/event-stream", headers=headers)
+    told = _told(studio.hub, watcher, first, language_in(request))
+    return StreamingResponse(told, media_type="text/event-stream", headers=headers)
 
 
-async def _told(hub: Hub, watcher: Watcher, first: list[dict[str, Any]]) -> AsyncIterator[str]:
+async def _told(hub: Hub, watcher: Watcher, first: list[dict[str, Any]], language: str) -> AsyncIterator[str]:
     try:
         yield "retry: 2000\n\n"
         news = first
         while True:
             for job in news:
-                yield f"event: job\ndata: {json.dumps(job, ensure_ascii=False)}\n\n"
+                said = job if language == "en" else await run_in_threadpool(spoken, job, language)
+                yield f"event: job\ndata: {json.dumps(said, ensure_ascii=False)}\n\n"
                 if watcher.job and job["state"] not in ACTIVE:
                     return
             news = await watcher.taken(HEARTBEAT_S)
@@ -212,8 +229,15 @@ def _captioned(request: Request, values: dict[str, Any]) -> dict[str, Any]:
         if any(drawn.values()):
             raise Refused(422, "BadRequest", "burn_in and karaoke draw captions, and there are none; add captions")
         return {}
+    if values["captions"] == AUTO:
+        if not can_recognise():
+            raise Refused(422, "BadRequest", "this server recognises no captions; give a text or subtitles")
+        return {"captions": AUTO} | drawn
     media = studio_of(request).library.get(user_of(request), text_in(values, "captions"), "captions")
-    return {"captions": media["id"]} | drawn
+    from_s = values.get("captions_from_s", 0)
+    if isinstance(from_s, bool) or not isinstance(from_s, int | float) or not 0 <= from_s <= MAX_FROM_S:
+        raise Refused(422, "BadRequest", f"captions_from_s is {str(from_s)[:40]}; give 0 to {MAX_FROM_S} seconds")
+    return {"captions": media["id"], "captions_from_s": from_s} | drawn
 
 
 def _changes(settings: Settings) -> dict[str, Any]:
@@ -232,7 +256,7 @@ def _active_previews(request: Request) -> list[Row]:
 
 def _created(request: Request, row: Row) -> Response:
     shown = studio_of(request).queue.shown(row)
-    return JSONResponse(shown, 201, headers={"Location": f"/api/v1/jobs/{row['id']}"})
+    return answered(request, shown, 201, headers={"Location": f"/api/v1/jobs/{row['id']}"})
 
 
 def _row(request: Request) -> Row:
@@ -243,7 +267,7 @@ def _file(request: Request, name: str, type_: str) -> Response:
     """A file of a job by its name, or by its suffix where it is called as the video."""
     row, queue = _row(request), studio_of(request).queue
     if not row["result"] or "file" not in row["result"]:
-        raise missing("file: the job has made none yet" if row["state"] in ACTIVE else "file")
+        raise Refused(404, "NotFound", "this job has made no such file; see its state")
     made = queue.file(row, row["result"]["file"])
     beside = not name or name.startswith(".")
     path = made.with_suffix(name or made.suffix) if beside else queue.file(row, name)

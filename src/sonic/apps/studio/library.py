@@ -6,6 +6,7 @@ media/<id>/<file name>   complete, called as the user's file as far as a file sy
 
 import os
 import shutil
+import threading
 import unicodedata
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,8 @@ from typing import Any
 
 from sonic.apps.cli.names import shortened
 from sonic.apps.studio.config import UPLOAD_BYTES, Config
-from sonic.apps.studio.problems import Refused, missing
+from sonic.apps.studio.problems import Missing, Refused
+from sonic.apps.studio.quota import check_room
 from sonic.apps.studio.store import Row, Store, new_id, now
 from sonic.captions import read_captions
 from sonic.errors import MediaError, OutputError, SonicError
@@ -27,6 +29,11 @@ from sonic.media.recording import load_speech
 from sonic.media.sniff import sniff_file
 
 PART = "part"
+NAMES = {
+    "photo": "photo", "speech": "recording", "captions": "caption file", "video": "file to verify",
+    "evidence": "evidence file",
+}  # fmt: skip
+"""Kind of upload -> what people call it."""
 _LONGEST_NAME = 120
 _FORBIDDEN = frozenset('/\\:*?"<>|')
 _DEVICES = ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(10)))
@@ -44,37 +51,48 @@ class Library:
     def __init__(self, config: Config, store: Store) -> None:
         self._config, self._store = config, store
         self._folder = config.folder / "media"
+        self._finishing: dict[str, threading.Lock] = {}
         self._folder.mkdir(parents=True, exist_ok=True)
 
     def begin(self, owner: str, kind: str, name: str, n_bytes: int) -> Row:
         """An upload that nothing has come of yet. Raises Refused: 413, 422, 507."""
         if kind not in UPLOAD_BYTES:
-            raise Refused(422, "UploadError", f"kind {kind!r} is none; give one of {', '.join(UPLOAD_BYTES)}")
+            raise Refused(422, "UploadError", f"kind is {kind[:40]!r}; choose one of {', '.join(UPLOAD_BYTES)}")
         if n_bytes < 1:
             raise Refused(422, "UploadError", f"{safe_name(name)!r} is empty (0 bytes); give a complete file")
         if n_bytes > (most := UPLOAD_BYTES[kind]):
-            text = f"{safe_name(name)!r} has {n_bytes / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are taken"
-            raise Refused(413, "TooLarge", f"{text}, give a smaller file", limit_bytes=most)
+            size, limit = n_bytes / 1e6, most / 1e6
+            raise Refused(
+                413,
+                "TooLarge",
+                f"{safe_name(name)!r} has {size:.0f} MB; at most {limit:.0f} MB are taken, give a smaller file",
+                limit_bytes=most,
+            )
         self._forget_left()
+        check_room(self._store, self._config, owner, n_bytes)
         self._check_room(n_bytes)
         id_ = new_id()
-        (self._folder / id_).mkdir()
-        (self._folder / id_ / PART).touch()
         row = {"id": id_, "owner": owner, "kind": kind, "name": safe_name(name), "bytes": n_bytes, "state": "partial"}
-        return self._added(row)
+        try:
+            (self._folder / id_).mkdir()
+            (self._folder / id_ / PART).touch()
+            return self._added(row)
+        except (OSError, OutputError):
+            shutil.rmtree(self._folder / id_, ignore_errors=True)
+            raise
 
     def get(self, owner: str, id_: str, *kinds: str) -> Row:
         """The complete media of this owner. Raises Refused 404."""
         row = self._store.row("SELECT * FROM media WHERE id = ? AND owner = ? AND state = 'ready'", id_, owner)
         if row is None or (kinds and row["kind"] not in kinds):
-            raise missing(kinds[0] if kinds else "file")
+            raise Missing(NAMES[kinds[0]] if kinds else "file")
         return row
 
     def partial(self, owner: str, id_: str) -> Row:
         """The upload of this owner, complete or not. Raises Refused 404."""
         row = self._store.row("SELECT * FROM media WHERE id = ? AND owner = ?", id_, owner)
         if row is None:
-            raise missing("upload")
+            raise Missing("upload")
         return row
 
     def list(self, owner: str, kind: str, limit: int) -> list[Row]:
@@ -100,7 +118,8 @@ class Library:
         try:
             with path.open("r+b") as file:
                 if file.seek(0, os.SEEK_END) != offset:
-                    raise Refused(409, "WrongOffset", "the upload goes on elsewhere", offset=file.tell())
+                    at = file.tell()
+                    raise Refused(409, "WrongOffset", f"this upload goes on at byte {at}", offset=at)
                 if offset + len(data) > row["bytes"]:
                     raise Refused(413, "TooLarge", f"more than the {row['bytes']} bytes that were announced")
                 file.write(data)
@@ -109,7 +128,18 @@ class Library:
             raise OutputError(f"the upload cannot be kept ({error.strerror}); make room on the disk") from error
 
     def finish(self, row: Row) -> Row:
-        """Look at a complete upload and give it its name. Raises MediaError, after which it is gone."""
+        """Look at a complete upload and give it its name, once, however often it is asked for at the same time.
+
+        Raises MediaError, after which it is gone.
+        """
+        with self._finishing.setdefault(row["id"], threading.Lock()):
+            row = self.partial(row["owner"], row["id"])
+            try:
+                return row if row["state"] == "ready" else self._finished(row)
+            finally:
+                self._finishing.pop(row["id"], None)
+
+    def _finished(self, row: Row) -> Row:
         folder, part = self._folder / row["id"], self.path(row)
         path = folder / row["name"]
         try:
@@ -129,7 +159,11 @@ class Library:
     def keep(self, owner: str, kind: str, name: str, source: Path) -> Row:
         """A copy of a file of this machine as if it had been uploaded."""
         row = self.begin(owner, kind, name, source.stat().st_size)
-        shutil.copyfile(source, self.path(row))
+        try:
+            shutil.copyfile(source, self.path(row))
+        except OSError:
+            self.remove(row)
+            raise
         return self.finish(row)
 
     def scratch(self, name: str) -> Path:
@@ -144,8 +178,7 @@ class Library:
 
     def remove(self, row: Row) -> None:
         """It is gone."""
-        self._store.remove("media", row["id"])
-        shutil.rmtree(self._folder / row["id"], ignore_errors=True)
+        self._store.remove("media", row["id"], self._folder / row["id"])
 
     def sweep(self) -> None:
         """Remove folders that no row knows: what a kill left between the two."""
@@ -155,6 +188,9 @@ class Library:
                 shutil.rmtree(folder, ignore_errors=True)
         for row in self._store.rows("SELECT * FROM media WHERE state = 'partial'"):
             if not (self._folder / row["id"] / PART).exists():
+                self.remove(row)
+        for row in self._store.rows("SELECT * FROM media WHERE state = 'ready'"):
+            if not self.path(row).exists():  # deleted on a full disk, and killed before that was noted
                 self.remove(row)
 
     def _added(self, row: Row) -> Row:

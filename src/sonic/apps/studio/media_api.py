@@ -9,14 +9,23 @@ import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from sonic import demo
 from sonic.apps.studio import consents
 from sonic.apps.studio.config import UPLOAD_BYTES
 from sonic.apps.studio.library import Library
 from sonic.apps.studio.problems import Refused
-from sonic.apps.studio.requests import body_of, file_response, number_in, studio_of, text_in, user_of
+from sonic.apps.studio.requests import (
+    answered,
+    body_of,
+    file_response,
+    looked_at,
+    number_in,
+    studio_of,
+    text_in,
+    user_of,
+)
 from sonic.apps.studio.store import Row
 from sonic.apps.studio.work import smaller
 from sonic.media.cut import cut_sound
@@ -46,29 +55,30 @@ async def begin(request: Request) -> Response:
     name, kind = text_in(values, "name"), text_in(values, "kind")
     row = await run_in_threadpool(studio.library.begin, user_of(request), kind, name, n_bytes)
     answer = {"id": row["id"], "offset": 0, "bytes": n_bytes, "chunk_bytes": studio.config.chunk_bytes}
-    return JSONResponse(answer, 201, headers={"Location": f"/api/v1/uploads/{row['id']}"})
+    return answered(request, answer, 201, headers={"Location": f"/api/v1/uploads/{row['id']}"})
 
 
 def offset(request: Request) -> Response:
     """GET /uploads/{id}"""
     library = studio_of(request).library
     row = library.partial(user_of(request), request.path_params["id"])
-    return JSONResponse(_progress(library, row))
+    return answered(request, _progress(library, row))
 
 
 async def receive(request: Request) -> Response:
     """PUT /uploads/{id}: a piece; the last one is answered with the media."""
     library = studio_of(request).library
     row = await run_in_threadpool(library.partial, user_of(request), request.path_params["id"])
-    if row["state"] == "ready":
-        return JSONResponse(_progress(library, row))
+    if library.offset(row) == row["bytes"]:  # the answer to the last piece was lost
+        row = await looked_at(request, library.finish, row)
+        return answered(request, _progress(library, row))
     match = _RANGE.fullmatch(request.headers.get("content-range", ""))
     if match is None or int(match[3]) != row["bytes"] or int(match[1]) > int(match[2]):
         raise Refused(422, "BadRange", f"send Content-Range: bytes FIRST-LAST/{row['bytes']}")
     await _taken(request, library, row, int(match[1]), int(match[2]) + 1)
     if library.offset(row) == row["bytes"]:
-        row = await run_in_threadpool(library.finish, row)
-    return JSONResponse(_progress(library, row))
+        row = await looked_at(request, library.finish, row)
+    return answered(request, _progress(library, row))
 
 
 def drop(request: Request) -> Response:
@@ -93,8 +103,8 @@ async def add(request: Request) -> Response:
     except BaseException:  # also where the client is gone: nobody knows the id to go on with
         library.remove(row)
         raise
-    row = await run_in_threadpool(library.finish, row)
-    return JSONResponse(shown(row), 201, headers={"Location": f"/api/v1/media/{row['id']}"})
+    row = await looked_at(request, library.finish, row)
+    return answered(request, shown(row), 201, headers={"Location": f"/api/v1/media/{row['id']}"})
 
 
 def list_(request: Request) -> Response:
@@ -103,12 +113,14 @@ def list_(request: Request) -> Response:
     if kind not in UPLOAD_BYTES:
         raise Refused(422, "BadRequest", f"kind is {kind[:40]!r}; choose one of {', '.join(UPLOAD_BYTES)}")
     limit = number_in(request.query_params.get("limit"), "limit", 50, 1, 200)
-    return JSONResponse({"media": [shown(r) for r in studio_of(request).library.list(user_of(request), kind, limit)]})
+    return answered(
+        request, {"media": [shown(r) for r in studio_of(request).library.list(user_of(request), kind, limit)]}
+    )
 
 
 def show(request: Request) -> Response:
     """GET /media/{id}"""
-    return JSONResponse(shown(_row(request)))
+    return answered(request, shown(_row(request)))
 
 
 def file(request: Request) -> Response:
@@ -117,36 +129,29 @@ def file(request: Request) -> Response:
     return file_response(studio_of(request).library.path(row), row["about"]["type"])
 
 
-def picture(request: Request) -> Response:
+async def picture(request: Request) -> Response:
     """GET /media/{id}/picture?px=1600: the photo upright, in sRGB, as a JPEG that every browser shows."""
-    row = _row(request, "photo")
+    row = await run_in_threadpool(_row, request, "photo")
     side = number_in(request.query_params.get("px"), "px", 1600, 16, 4096)
-    rgb = smaller(load_photo(studio_of(request).library.path(row)).rgb, side)
-    data = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(data, "JPEG", quality=88)
-    return Response(data.getvalue(), media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
+    data = await looked_at(request, _jpeg, studio_of(request).library.path(row), side)
+    return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=86400"})
 
 
-def inspection(request: Request) -> Response:
+async def inspection(request: Request) -> Response:
     """GET /media/{id}/inspection?framing=9:16&face=2 ..."""
-    from sonic.evaluation.photo import inspected
-
-    row, query = _row(request, "photo"), request.query_params
+    row, query = await run_in_threadpool(_row, request, "photo"), request.query_params
     asked = {name: _number_or_text(name, query[name]) for name in _FRAMING if query.get(name)}
-    seen = inspected(load_photo(studio_of(request).library.path(row)), Settings().replace(**asked)).to_dict()
-    del seen["picture"]
-    return JSONResponse(seen)
+    settings = Settings().replace(**asked)
+    return answered(request, await looked_at(request, _seen, studio_of(request).library.path(row), settings))
 
 
-def sound(request: Request) -> Response:
+async def sound(request: Request) -> Response:
     """GET /media/{id}/sound?track=2: what is heard of a recording, and its waveform."""
-    row, track = _row(request, "speech"), request.query_params.get("track")
+    row = await run_in_threadpool(_row, request, "speech")
+    track = request.query_params.get("track")
     number = number_in(track, "track", 1, 1, 99) if track else None
-    notices: list[str] = []
-    speech = load_speech(studio_of(request).library.path(row), notices.append, audio_track=number)
-    peaks = envelope(speech.samples, N_PEAKS)
-    about = {"duration_s": round(speech.duration_s, 3), "track": speech.sound.track, "tracks": row["about"]["tracks"]}
-    return JSONResponse(about | {"notices": notices, "peaks": peaks})
+    heard = await looked_at(request, _heard, studio_of(request).library.path(row), number)
+    return answered(request, heard | {"tracks": row["about"]["tracks"]})
 
 
 async def cut(request: Request) -> Response:
@@ -157,8 +162,8 @@ async def cut(request: Request) -> Response:
     numbers = all(isinstance(v, int | float) and not isinstance(v, bool) and 0 <= v <= 36_000 for v in (start, end))
     if not numbers or (track is not None and type(track) is not int):
         raise Refused(422, "BadRequest", "start_s and end_s must be seconds, track a whole number")
-    made = await run_in_threadpool(_cut, studio_of(request).library, row, float(start or 0), float(end or 0), track)
-    return JSONResponse(shown(made), 201)
+    made = await looked_at(request, _cut, studio_of(request).library, row, float(start or 0), float(end or 0), track)
+    return answered(request, shown(made), 201)
 
 
 def demo_media(request: Request) -> Response:
@@ -169,7 +174,9 @@ def demo_media(request: Request) -> Response:
         for kind, path in (("photo", demo.PORTRAIT), ("speech", demo.SPEECH))
     }
     consent = consents.of_demo(studio.store, owner)
-    return JSONResponse({kind: shown(row) for kind, row in kept.items()} | {"consent": consents.summary(consent)}, 201)
+    return answered(
+        request, {kind: shown(row) for kind, row in kept.items()} | {"consent": consents.summary(consent)}, 201
+    )
 
 
 async def _taken(request: Request, library: Library, row: Row, first: int, last: int) -> None:
@@ -180,6 +187,27 @@ async def _taken(request: Request, library: Library, row: Row, first: int, last:
             raise Refused(413, "TooLarge", "the body is longer than was announced")
         if block:
             at = await run_in_threadpool(library.append, row, at, block)
+
+
+def _jpeg(path: Path, side_px: int) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(smaller(load_photo(path).rgb, side_px))).save(data, "JPEG", quality=88)
+    return data.getvalue()
+
+
+def _seen(path: Path, settings: Settings) -> dict[str, Any]:
+    from sonic.evaluation.photo import inspected
+
+    seen = inspected(load_photo(path), settings).to_dict()
+    del seen["picture"]
+    return seen
+
+
+def _heard(path: Path, track: int | None) -> dict[str, Any]:
+    notices: list[str] = []
+    speech = load_speech(path, notices.append, audio_track=track)
+    about = {"duration_s": round(speech.duration_s, 3), "track": speech.sound.track, "notices": notices}
+    return about | {"peaks": envelope(speech.samples, N_PEAKS)}
 
 
 def _row(request: Request, *kinds: str) -> Row:

@@ -7,7 +7,7 @@ from typing import Any
 from sonic import __version__
 from sonic.apps.studio.routes import PREFIX, ROUTES, Api
 
-ALWAYS = (401, 403, 421)
+ALWAYS = (401, 403, 421, 429)
 
 
 def description() -> dict[str, Any]:
@@ -24,7 +24,10 @@ def description() -> dict[str, Any]:
         "info": {
             "title": "Sonic Studio",
             "version": __version__,
-            "description": "Within /api/v1 names and meanings stay; there may be more of them.",
+            "description": (
+                "Within /api/v1 names and meanings stay; there may be more of them. Sentences for people come in "
+                "English, or as Accept-Language asks: en or zh."
+            ),
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,

@@ -1,16 +1,20 @@
 """Reading requests: bounded JSON bodies, checked values, the parts of the studio."""
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from sonic.apps.studio.problems import Refused
 from sonic.apps.studio.studio import Studio
+from sonic.apps.studio.words import language_of, spoken
 
 MAX_JSON_BYTES = 256 * 1024
 LONGEST_TITLE = 200
+T = TypeVar("T")
 
 
 def studio_of(request: Request) -> Studio:
@@ -35,12 +39,35 @@ async def body_of(request: Request) -> dict[str, Any]:
         if len(data) > MAX_JSON_BYTES:
             raise Refused(413, "TooLarge", f"at most {MAX_JSON_BYTES // 1024} kB of JSON are read")
     try:
-        values = json.loads(data)
+        values = json.loads(data, parse_constant=_no_number)
+        json.dumps(values, ensure_ascii=False).encode("utf-8")  # half a character can be escaped, and not be kept
     except (ValueError, RecursionError) as error:
         raise Refused(422, "NotJson", "the body is not JSON") from error
     if not isinstance(values, dict):
         raise Refused(422, "NotJson", "the body must be a JSON object")
     return values
+
+
+def _no_number(word: str) -> None:
+    """NaN and Infinity, which Python reads and JSON does not have."""
+    raise ValueError(word)
+
+
+def language_in(request: Request) -> str:
+    """The language in which the answer speaks."""
+    return language_of(request.headers, request.query_params)
+
+
+def answered(
+    request: Request, values: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    """These values as JSON, sentences in the language of the request."""
+    return JSONResponse(spoken(values, language_in(request)), status, headers)
+
+
+async def looked_at(request: Request, work: Callable[..., T], *arguments: Any) -> T:
+    """What decodes a whole photo or recording, in a thread; few at a time, for each may need hundreds of megabytes."""
+    return await to_thread.run_sync(work, *arguments, limiter=request.app.state.looking)
 
 
 def text_in(values: dict[str, Any], name: str, *, needed: bool = True) -> str:

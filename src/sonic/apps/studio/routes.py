@@ -25,7 +25,12 @@ JOB = _object(
     consent=TEXT | {"description": "id of a consent for this photo"},
     preset=TEXT | {"description": "fast, quality ...: see GET /settings"},
     settings={"type": "object", "description": "names and values of GET /settings"},
-    captions=TEXT | {"description": "id of a text or subtitles of what is said: WebVTT and SRT lie beside the video"},
+    captions=TEXT
+    | {
+        "description": "id of a text or subtitles of what is said, or auto, where GET /session says that this server "
+        "recognises them: WebVTT and SRT lie beside the video"
+    },
+    captions_from_s={"type": "number", "description": "where in subtitles a part of a recording begins", "default": 0},
     burn_in={"type": "boolean", "description": "captions are drawn into the picture as well", "default": False},
     karaoke={"type": "boolean", "description": "drawn, with the word that is being said in colour", "default": False},
     title=TEXT,
@@ -47,7 +52,7 @@ class Api:
     """Name -> what it does."""
     gives: str = "application/json"
     errors: tuple[int, ...] = ()
-    """Statuses besides 401, 403 and 421, which every path may answer."""
+    """Statuses besides 401, 403, 421 and 429, which every path may answer."""
 
 
 ROUTES = (
@@ -177,7 +182,7 @@ ROUTES = (
         errors=(404, 422),
     ),
     Api("POST", "/consents/{id}/revoke", about_api.revoke, "End a consent, for good.", errors=(404,)),
-    Api("POST", "/jobs", jobs_api.add, "Order a video.", 201, body=JOB, errors=(404, 422, 429)),
+    Api("POST", "/jobs", jobs_api.add, "Order a video.", 201, body=JOB, errors=(404, 422, 503, 507)),
     Api(
         "GET",
         "/jobs",
@@ -208,7 +213,7 @@ ROUTES = (
         jobs_api.report,
         "Measure the video of a job: a job of its own.",
         201,
-        errors=(404, 409, 429),
+        errors=(404, 409, 507),
     ),
     Api(
         "GET",
@@ -216,7 +221,7 @@ ROUTES = (
         jobs_api.events,
         "What changes of a job, until it is finished.",
         gives="text/event-stream",
-        errors=(404, 429),
+        errors=(404,),
     ),
     Api(
         "GET",
@@ -262,7 +267,7 @@ ROUTES = (
         "Two seconds, small, ahead of the queue; replaces the preview before.",
         201,
         body=JOB,
-        errors=(404, 422, 429),
+        errors=(404, 422, 503, 507),
     ),
     Api(
         "POST",
@@ -271,7 +276,7 @@ ROUTES = (
         "Say what an uploaded file is: a job.",
         201,
         body=_object("media", media=TEXT),
-        errors=(404, 429),
+        errors=(404, 507),
     ),
-    Api("GET", "/events", jobs_api.events, "What changes of all jobs.", gives="text/event-stream", errors=(429,)),
+    Api("GET", "/events", jobs_api.events, "What changes of all jobs.", gives="text/event-stream"),
 )

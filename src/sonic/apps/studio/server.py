@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from anyio import CapacityLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -24,6 +25,8 @@ from sonic.errors import SettingError
 
 PAGE = Path(__file__).parent / "page"
 GRACE_S = 2
+LOOKING = 3
+"""Photos and recordings that are decoded at once for requests."""
 
 
 def application(studio: Studio) -> Starlette:
@@ -39,9 +42,15 @@ def application(studio: Studio) -> Starlette:
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Access, config=studio.config, store=studio.store)],
-        exception_handlers={Exception: answer, Refused: answer, HTTPException: _http_error, **_sonic_errors()},
+        exception_handlers={
+            Exception: answer,
+            Refused: answer,
+            HTTPException: _http_error,
+            ClientDisconnect: _left,
+            **_sonic_errors(),
+        },
     )
-    app.state.studio = studio
+    app.state.studio, app.state.looking = studio, CapacityLimiter(LOOKING)
     return app
 
 
@@ -88,7 +97,12 @@ def _page(name: str, type_: str = "text/html; charset=utf-8") -> Callable[[Reque
 def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     detail = error.detail if isinstance(error, HTTPException) else ""
-    return Refused(status, "HttpError", str(detail)).response()
+    return answer(request, Refused(status, "HttpError", str(detail)))
+
+
+def _left(request: Request, error: Exception) -> Response:
+    """To a client that is gone: nobody reads it, and it is no fault."""
+    return Response(status_code=400)
 
 
 def _sonic_errors() -> dict[Any, Any]:

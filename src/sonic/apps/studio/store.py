@@ -5,6 +5,7 @@ Written ahead (WAL) and synchronised at every commit: killed at any moment, it o
 
 import json
 import secrets
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -71,9 +72,18 @@ class Store:
         names = ", ".join(f"{name} = ?" for name in values)
         self._run(f"UPDATE {table} SET {names} WHERE id = ?", *_texts(values).values(), id_)  # noqa: S608
 
-    def remove(self, table: str, id_: str) -> None:
-        """The row with this id is gone."""
-        self._run(f"DELETE FROM {table} WHERE id = ?", id_)  # noqa: S608
+    def remove(self, table: str, id_: str, folder: Path) -> None:
+        """The row with this id and the folder of its files are gone.
+
+        The row goes first, so that none has lost its files; but on a full disk it can only go once they made room.
+        """
+        query = f"DELETE FROM {table} WHERE id = ?"  # noqa: S608
+        try:
+            self._run(query, id_)
+        except OutputError:
+            shutil.rmtree(folder, ignore_errors=True)
+            self._run(query, id_)
+        shutil.rmtree(folder, ignore_errors=True)
 
     def row(self, query: str, *values: Any) -> Row | None:
         """The first row of a SELECT."""
@@ -91,23 +101,28 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of it or nothing; nobody else writes meanwhile."""
+        """All of it or nothing; nobody else writes meanwhile. Raises OutputError where it cannot be written."""
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
+            self._run("BEGIN IMMEDIATE")
             try:
                 yield
+                self._run("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a disk that is full may have ended it
+                    self._run("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def claim(self, lane: str) -> Row | None:
-        """The job of this lane that waits longest; it is running now."""
+        """The job of this lane whose turn it is; it is running now.
+
+        Users take turns: it is that of the user who was served longest ago, and of one user the one that waits longest.
+        """
         return next(
             iter(
                 self.rows(
                     "UPDATE jobs SET state = 'running', attempts = attempts + 1, started_at = ? WHERE id = (SELECT id "
-                    "FROM jobs WHERE lane = ? AND state = 'queued' ORDER BY number LIMIT 1) RETURNING *",
+                    "FROM jobs AS waiting WHERE lane = ? AND state = 'queued' ORDER BY (SELECT max(started_at) FROM "
+                    "jobs WHERE owner = waiting.owner AND lane = waiting.lane), number LIMIT 1) RETURNING *",
                     now(),
                     lane,
                 )

@@ -1,7 +1,6 @@
 """All parts of one studio, opened together."""
 
 import os
-import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +11,7 @@ from sonic.apps.studio.jobs import Queue
 from sonic.apps.studio.library import Library
 from sonic.apps.studio.store import Store
 from sonic.errors import OutputError, SettingError
+from sonic.files import try_lock
 
 NOTES = "studio.sqlite3"
 
@@ -50,17 +50,7 @@ class Studio:
 def _held(path: Path) -> int:
     """The lock of a folder, which the system lets go of when the process ends. Raises SettingError where it is held."""
     descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    if not try_lock(descriptor):
         os.close(descriptor)
-        folder = str(path.parent)
-        raise SettingError(f"a studio is running in {folder!r} already; stop it, or use another --folder") from error
+        raise SettingError(f"a studio is running in {str(path.parent)!r} already; stop it, or use another --folder")
     return descriptor

@@ -11,14 +11,14 @@ import numpy as np
 from sonic.apps.cli.names import fitting
 from sonic.apps.studio import consents
 from sonic.apps.studio.catalogue import for_preview
-from sonic.apps.studio.library import Library
+from sonic.apps.studio.library import Library, safe_name
 from sonic.apps.studio.store import Row, Store
 from sonic.captions.draw import style_of
 from sonic.errors import FaceError, SonicError
 from sonic.hashing import sha256_of_file
 from sonic.media.images import save_picture
 from sonic.media.video import sample_video
-from sonic.pipeline.captioning import CaptionRequest, caption_paths
+from sonic.pipeline.captioning import AUTO, CaptionRequest, caption_paths
 from sonic.pipeline.job import Job
 from sonic.session import Session
 from sonic.settings import Settings
@@ -56,7 +56,8 @@ def video(row: Row, job: Job, place: Place) -> Result:
     """The signed video, its record and its pictures."""
     owner, request = row["owner"], row["request"]
     photo, speech = (place.library.get(owner, request[kind], kind) for kind in ("photo", "speech"))
-    out = place.folder / fitting([row["title"]], ".mp4", place.folder)
+    # a title is whatever a client says: folders in it would lead elsewhere
+    out = place.folder / fitting([safe_name(f"{row['title']}.mp4").removesuffix(".mp4")], ".mp4", place.folder)
     made = place.session.generate(
         place.library.path(photo),
         place.library.path(speech),
@@ -125,8 +126,11 @@ def _captions(row: Row, place: Place) -> CaptionRequest | None:
     request = row["request"]
     if not request.get("captions"):
         return None
+    style = style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"])
+    if request["captions"] == AUTO:
+        return CaptionRequest(None, style)
     source = place.library.path(place.library.get(row["owner"], request["captions"], "captions"))
-    return CaptionRequest(source, style_of(None, burn_in=request["burn_in"], karaoke=request["karaoke"]))
+    return CaptionRequest(source, style, begin_s=request.get("captions_from_s", 0.0))
 
 
 def _save_pictures(video_file: Path, folder: Path, platform_name: str | None) -> None:

@@ -31,10 +31,8 @@ from sonic.motion import (
 from sonic.settings import Settings
 from sonic.types import F32, Opening, Speech
 
-_MODEL_LEAD_S = 0.005
-"""Measured: how much earlier than the sound the model's lips are (negative: later; docs/benchmarks.md)."""
-_WANTED_LEAD_S = 0.01
-"""How much earlier people like lips to be; they notice late lips more than early ones."""
+_LATER_S = 0.001
+"""By how much the networks' lips are delayed to fall together with filmed ones (unseen GRID speakers, docs/log.md)."""
 _CLOSE_S, _OPEN_S = 0.2, 0.8
 """Within which the lips close after speech, and from which they may open before it: the networks know better than a
 rule when they do."""
@@ -73,7 +71,7 @@ def _lips_alone(shape: F32, lip_gap: F32) -> Motion:
 def _shaped(window: Window, nonverbal: NonverbalMotion, manner: Manner, settings: Settings) -> Motion:
     """The window's lips with timing and silence, and the rest of the face around them; at FPS."""
     now = slice(window.begins, window.end)
-    late_s = _MODEL_LEAD_S - _WANTED_LEAD_S + settings.audio_offset_ms / 1000
+    late_s = _LATER_S + settings.audio_offset_ms / 1000
     mouth = offset(window.motion, late_s)
     mouth = close_in_silence(mouth, nonverbal.voice.speaking[now], close_s=_CLOSE_S, open_s=_OPEN_S)
     mouth = breathe(mouth, nonverbal.parted_mm[now])

@@ -15,13 +15,14 @@ from sonic.evaluation.metrics.eyes import brow_dynamics, eye_openness, find_blin
 from sonic.evaluation.metrics.head import head, head_complexity
 from sonic.evaluation.metrics.lips import (
     closes,
+    closures_shown,
     lip_dynamics_px,
     lip_gap_sd,
     lip_opening,
     loudness_mismatch,
     silent_lip_deviation,
 )
-from sonic.evaluation.metrics.offset import ClipOffset, clip_offset
+from sonic.evaluation.metrics.offset import ClipOffset, clip_offset, heard_closures
 from sonic.evaluation.metrics.picture import background_change, identity, mean_ycc
 from sonic.signals import (
     Mask,
@@ -47,7 +48,9 @@ __all__ = [
     "clip_offset",
     "closeness",
     "closes",
+    "closures_shown",
     "correlation",
+    "heard_closures",
     "identity",
     "lag_and_correlation",
     "lag_curve",

@@ -13,6 +13,9 @@ LIPS = tuple(sorted({*UPPER_INNER, *LOWER_INNER, *UPPER_OUTER, *LOWER_OUTER}))
 CLOSED_SHARE = 0.15
 """Lips are closed when the opening gets below this share of its range (5th to 95th percentile)."""
 
+FEWEST_CLOSURES = 5
+"""Of p b m in a recording, for a share of them to mean something."""
+
 
 def lip_opening(points: F64) -> F64:
     """(T,) mean vertical gap of the 8 inner-lip pairs over the outer-eye distance (THEval's opening)."""
@@ -58,3 +61,13 @@ def closes(opening: ArrayLike, start: float, end: float) -> bool:
     low, high = np.percentile(x, [5, 95])
     part = x[max(int(start) - 1, 0) : int(np.ceil(end)) + 1]
     return bool(len(part) and part.min() <= low + CLOSED_SHARE * (high - low))
+
+
+def closures_shown(opening: ArrayLike, heard: ArrayLike) -> float | None:
+    """Share of the p b m that are heard, (T,) probabilities, at which the opening (T,) falls shut; None of too few."""
+    sure = np.pad((np.asarray(heard) >= 0.5).astype(int), 1)
+    edges = np.flatnonzero(np.diff(sure))
+    spans = list(zip(edges[::2], edges[1::2], strict=True))
+    if len(spans) < FEWEST_CLOSURES:
+        return None
+    return float(np.mean([closes(opening, start, end) for start, end in spans]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sonic.engines.light.lips.articulation import SOUNDS
 from sonic.engines.light.lips.latents import N_LATENT, weights_of_latents
 from sonic.evaluation.metrics.eyes import eye_distance
 from sonic.faces.model import face_model
@@ -72,14 +73,24 @@ def seen_mouth(points: F32 | F64) -> F64:
 
 def expected_mouth(samples: Samples, n: int) -> F64:
     """(n, 3) opening, width and jaw in mm at 25 fps that the shipped networks expect of this sound."""
+    shape, gap = weights_of_latents(_heard(samples, n)[:, :N_LATENT])
+    shapes = face_model().shapes.astype(np.float64)
+    width, jaw = shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0], shapes[:, CHIN_TIP, 1]
+    return np.stack([gap, shape @ width, shape @ jaw], 1)
+
+
+def heard_closures(samples: Samples, n: int) -> F64:
+    """(n,) at 25 fps: how probable the shipped networks take p, b or m to be, 0 to 1."""
+    return _heard(samples, n)[:, N_LATENT + SOUNDS.index("shut")].astype(np.float64)
+
+
+def _heard(samples: Samples, n: int) -> F32:
+    """(n, N_LATENT + len(SOUNDS)) latents and sounds at 25 fps."""
     listener, network = WhisperListener(samples, shipped_encode()), session("lips")
-    pieces = [np.zeros((0, N_LATENT), np.float32)]
+    pieces = [np.zeros((0, N_LATENT + len(SOUNDS)), np.float32)]
     for first in range(0, n, _PIECE):
         last = min(first + _PIECE, n)
         features = listener.frames(INNER * (first - _MARGIN), INNER * (last + _MARGIN))
         heard = network.run(None, {"features": features[None]})[0][0]
-        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first, :N_LATENT]))
-    shape, gap = weights_of_latents(np.concatenate(pieces))
-    shapes = face_model().shapes.astype(np.float64)
-    width, jaw = shapes[:, MOUTH_RIGHT, 0] - shapes[:, MOUTH_LEFT, 0], shapes[:, CHIN_TIP, 1]
-    return np.stack([gap, shape @ width, shape @ jaw], 1)
+        pieces.append(np.asarray(heard[_MARGIN : _MARGIN + last - first]))
+    return np.concatenate(pieces)

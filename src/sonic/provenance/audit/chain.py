@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from sonic.errors import OutputError
-from sonic.files import flush_to_disk
+from sonic.files import flush_to_disk, open_regular
 from sonic.hashing import sha256_of
 from sonic.provenance.audit import head
 from sonic.provenance.audit.head import GENESIS
@@ -148,7 +148,7 @@ def last() -> Entry | None:
     """The last whole entry; None if there is none. Raises OutputError if the log cannot be read."""
     path = home() / LOG
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _tail(file)[0]
     except FileNotFoundError:
         return None

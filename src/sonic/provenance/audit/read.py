@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sonic.errors import OutputError
+from sonic.files import open_regular
 from sonic.provenance.audit import head
 from sonic.provenance.audit.chain import LOG, MAX_LINE, Entry, entry_hash, parsed, while_nobody_writes
 from sonic.provenance.audit.head import GENESIS
@@ -136,7 +137,7 @@ def _lines() -> Iterator[tuple[int, bytes]]:
     """(number, bytes with their line feed) of every line there was when it began; overlong ones cut."""
     path = home() / LOG
     try:
-        with path.open("rb") as log:
+        with open_regular(path) as log:
             left, number, inside = os.fstat(log.fileno()).st_size, 0, False
             while left > 0 and (line := log.readline(min(left, MAX_LINE))):
                 left -= len(line)

@@ -136,7 +136,7 @@ def _later(consent: Consent, one: Revocation) -> bool:
     """Whether it was given and confirmed after that revocation, as a new one is; times are compared as texts."""
     if not consent.confirmed_at or consent.confirmed_at <= one.at:
         return False
-    with suppress(ValueError):
+    with suppress(ValueError, OverflowError):
         return consent.given_on >= datetime.fromisoformat(one.at).astimezone().date()
     return False
 

@@ -19,13 +19,15 @@ CERTAIN = 6.0
 
 
 def presence(frames: Iterable[U8], content_id: int) -> float:
-    """How far these frames (h, w, 3) of one size, uncropped and unscaled, lean towards this id, in standard deviations.
+    """How far these frames (h, w, 3), uncropped and unscaled, lean towards this id, in standard deviations.
 
-    0 where there is no frame; another id, or none, gives a normal deviate. From CERTAIN on it is there.
+    0 where there is no frame; another id, or none, gives a normal deviate. From CERTAIN on it is there. Frames of
+    another size than those before begin a new sum.
     """
     total, n, zoom = np.zeros((0, 0), np.float32), 0, 1.0
     for rgb in frames:
-        total, n = (total + luma(rgb), n + 1) if n else (luma(rgb), 1)
+        one = luma(rgb)
+        total, n = (total + one, n + 1) if total.shape == one.shape else (one, 1)
         height, width = rgb.shape[:2]
         zoom = cell_px((width, height)) * SIDE / min(height, width)
     if not n:

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from sonic.engines.light.renderers.warp.between import between
 from sonic.engines.light.renderers.warp.colours import picture_style
 from sonic.engines.light.renderers.warp.interior import N_ROW, TONGUE, interior, somebody, tongue_field
 from sonic.engines.light.renderers.warp.lighting import estimate_light
-from sonic.engines.light.renderers.warp.native import MouthScene, paint_mouth
+from sonic.engines.light.renderers.warp.native import MouthMesh, MouthScene, paint_mouth
 from sonic.faces.model import face_model, face_triangles
 from sonic.faces.tones import toning_of
 
@@ -32,7 +33,7 @@ def painted(shape, drop_mm=8.0, **changes):
     )
     wide = np.full((height, width), 5, np.float32)
     return paint_mouth(
-        scene(**changes), shape.mesh(), places.astype(np.float32), inside_mm=wide, below_mm=wide, reach_mm=1
+        scene(**changes), shape.mesh(), places.astype(np.float32), inside_mm=wide, below_mm=wide, reach_mm=1, samples=4
     )
 
 
@@ -99,13 +100,42 @@ def test_what_is_told_apart_less_has_less_contrast():
     assert steps(plain) < 0.75 * steps(sharp)
 
 
+def test_an_edge_that_creeps_along_the_grid_passes_a_pixel_in_small_steps():
+    corners = np.array([[-50, -50], [50, -50], [-50, 0], [50, 0]], np.float32)
+    surface = np.tile(np.array([0, 0, -1, 0, 5, 1], np.float32), (4, 1))
+    square = MouthMesh(surface, np.array([[0, 1, 2], [1, 3, 2]], np.int32), np.zeros(2, np.uint8), 2)
+    flat, shares = np.ones((9, 9), np.float32), []
+    for down in np.arange(3.5, 4.5, 0.01):
+        places = np.column_stack([corners + np.array([4, down]), np.ones((4, 2))]).astype(np.float32)
+        shares.append(paint_mouth(scene(), square, places, inside_mm=flat, below_mm=flat, reach_mm=1, samples=4)[1])
+    covered = np.array(shares)[:, 4, 4]
+    assert covered[0] == 0
+    assert covered[-1] == 1
+    assert 0 <= np.diff(covered).min() <= np.diff(covered).max() <= 1 / 16 + 1e-6
+
+
+def test_an_opening_covers_pixels_by_what_lies_between_the_lips():
+    x = np.linspace(10, 50, 81)
+    bow = 1 - ((x - 30) / 20) ** 2
+    upper, lower = np.column_stack([x, 20.3 - 4 * bow]), np.column_stack([x, 20.3 + 6 * bow])
+    cut = between(upper, lower, (60, 60), px_per_mm=2.0, pad_px=6, soft_px=0.5)
+    assert cut is not None
+    assert cut.alpha.sum() == pytest.approx(10 * 40 * 2 / 3, rel=0.02)
+    row, column = 20 - cut.box.top, 30 - cut.box.left
+    assert cut.inside_mm[row, column] == pytest.approx(3.7 / 2, abs=0.05)
+    assert cut.open_mm[column] == pytest.approx(5, abs=0.05)
+    assert cut.inside_mm[row, 0] < -2
+    assert between(upper, upper, (60, 60), px_per_mm=2.0, pad_px=6, soft_px=0.5).alpha.max() < 1e-6
+    assert between(upper + 500, lower + 500, (60, 60), px_per_mm=2.0, pad_px=6, soft_px=0.5) is None
+
+
 def test_places_that_are_not_finite_are_refused():
     shape = interior()
     places = np.zeros((len(shape.at), 4), np.float32)
     places[5, 1] = np.inf
     flat = np.ones((9, 9), np.float32)
     with pytest.raises(ValueError, match="finite"):
-        paint_mouth(scene(), shape.mesh(), places, inside_mm=flat, below_mm=flat, reach_mm=1)
+        paint_mouth(scene(), shape.mesh(), places, inside_mm=flat, below_mm=flat, reach_mm=1, samples=4)
 
 
 @pytest.mark.parametrize("side", [-1, 1])

@@ -5,53 +5,10 @@ inventories repeat them; they were not compared with the files themselves. Those
 known: what is shown as their size is parameters times four bytes, which agrees with the 6.7 GB that people report.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Licence:
-    """What the user of a file may do with it."""
-
-    name: str
-    meaning: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One file of a repository."""
-
-    path: str
-    """In the repository."""
-    n_bytes: int | None = None
-    sha256: str | None = None
-    """None: not known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One network, or one group of settings, and where it is published."""
-
-    name: str
-    purpose: str
-    repository: str
-    """On huggingface.co."""
-    revision: str | None
-    """Commit that the sizes and hashes are those of; None: not known, the newest is taken."""
-    files: tuple[File, ...]
-    """What is needed of it, weights last."""
-    licence: Licence
-    n_parameters: int = 0
-    n_tensors: int = 0
-    half: tuple[File, ...] = ()
-    """The same in half precision, where that is published."""
-
-    @property
-    def n_bytes(self) -> int:
-        """Of what would be downloaded; in single precision where the size of a file is not known."""
-        return sum(file.n_bytes or 4 * self.n_parameters for file in self.files)
-
+from sonic.published import File, Licence, Part
 
 SONIC_LICENCE = Licence(
     "CC BY-NC-SA 4.0",
@@ -67,13 +24,15 @@ WHISPER_LICENCE = Licence("Apache-2.0", "free, also commercially", "https://hugg
 RIFE_LICENCE = Licence("MIT", "free, also commercially", "https://github.com/hzwer/Practical-RIFE")
 
 SONIC, SVD, WHISPER = "LeonJoe13/Sonic", "stabilityai/stable-video-diffusion-img2vid-xt", "openai/whisper-tiny"
+FOLDERS = {SONIC: ".", SVD: "stable-video-diffusion-img2vid-xt", WHISPER: "whisper-tiny"}
+"""Repository -> where its files go below a folder of the user's: the layout that Sonic's authors describe."""
 _SVD_REVISION = "9e43909513c6714f1bc78bcb44d96e733cd242aa"
 _WHISPER_REVISION = "169d4a4341b33bc18d8881c4b69c2e104e1cc0af"
 _ENCODER_CONFIG = File("image_encoder/config.json", 685)
 _VAE_CONFIG = File("vae/config.json", 607)
 
 PARTS = {
-    part.name: part
+    part.name: replace(part, folder=FOLDERS[part.repository])
     for part in (
         Part(
             "unet",

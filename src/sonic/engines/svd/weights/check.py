@@ -8,9 +8,10 @@ from pathlib import Path
 
 from sonic.engines.svd.weights import tensorfiles
 from sonic.engines.svd.weights.catalogue import PARTS, SINGLE_FILE
-from sonic.engines.svd.weights.checkpoints import Located, digest, search
+from sonic.engines.svd.weights.checkpoints import Located, search
 from sonic.engines.svd.weights.signatures import differences, expected
 from sonic.errors import InstallError, SonicError
+from sonic.published import digest
 
 EXTRA = ("torch", "diffusers", "transformers", "safetensors")
 """Modules that the engine cannot do without."""

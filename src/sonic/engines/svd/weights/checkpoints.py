@@ -5,12 +5,9 @@ folder (the given folder may be ComfyUI itself); the Hugging Face cache. A safet
 same part. Nothing is downloaded here, and PyTorch is imported only by ``Located.state``.
 """
 
-import contextlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +15,12 @@ from sonic.engines.svd.weights import tensorfiles
 from sonic.engines.svd.weights.catalogue import CONFIGS, PARTS, SONIC, SVD, WHISPER
 from sonic.errors import InstallError
 from sonic.files import read_small_text
-from sonic.hashing import sha256_of_file
+from sonic.published import digest, has_home, hub_cache, named_folder, snapshots
 from sonic.types import OnProgress, Progress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-FOLDER_VARIABLE = "SONIC_WEIGHTS"
 COMFYUI_FOLDERS = ("ComfyUI", "comfy/ComfyUI")
 _MAX_TEXT_BYTES = 1024**2
 """Below the user's home: by hand, and by ComfyUI's own installer."""
@@ -39,6 +35,7 @@ _SVD_HOMES = (
 )
 _WHISPER_HOMES = ("whisper-tiny", "checkpoints/whisper-tiny", "models/sonic/whisper-tiny", "models/whisper-tiny")
 _SINGLE_FILES = ("svd_xt*.safetensors", "checkpoints/svd_xt*.safetensors", "models/checkpoints/**/svd_xt*.safetensors")
+_REVISIONS = {part.repository: part.revision for part in PARTS.values()}
 _STEMS = {"vae": "diffusion_pytorch_model", "image_encoder": "model", "whisper": "model"}
 _ENDINGS = ("safetensors", "fp16.safetensors", "bin")
 
@@ -163,49 +160,10 @@ def roots(folder: Path | None = None) -> list[Path]:
 
     Raises InstallError if the given folder, or what SONIC_WEIGHTS names, is none.
     """
-    named = folder or (Path(os.environ[FOLDER_VARIABLE]) if os.environ.get(FOLDER_VARIABLE) else None)
-    if named and not os.path.isdir(named):
-        raise InstallError(f"weights folder {named} is not a folder; name one, or leave it out")
-    usual = [Path.home() / name for name in COMFYUI_FOLDERS] if _has_home() else []
+    named = named_folder(folder)
+    usual = [Path.home() / name for name in COMFYUI_FOLDERS] if has_home() else []
     found = [*_with_comfyui(named), *(p for p in [*usual, hub_cache()] if p is not None and p.is_dir())]
     return list(dict.fromkeys(found))
-
-
-def hub_cache() -> Path | None:
-    """The Hugging Face cache as its documentation places it; None where the user has no home folder."""
-    if os.environ.get("HF_HUB_CACHE"):
-        return Path(os.environ["HF_HUB_CACHE"])
-    if os.environ.get("HF_HOME"):
-        return Path(os.environ["HF_HOME"]) / "hub"
-    caches = os.environ.get("XDG_CACHE_HOME")
-    if not caches and not _has_home():
-        return None
-    return (Path(caches) if caches else Path.home() / ".cache") / "huggingface" / "hub"
-
-
-def snapshots(cache_folder: Path, repository: str) -> list[Path]:
-    """Folders of a repository's files in a Hugging Face cache: the known revision first, then what ``main`` was."""
-    home = cache_folder / f"models--{repository.replace('/', '--')}"
-    wanted = [part.revision for part in PARTS.values() if part.repository == repository and part.revision][:1]
-    with contextlib.suppress(OSError, ValueError):
-        wanted.append(read_small_text(home / "refs" / "main", _MAX_TEXT_BYTES).strip())
-    found = [p for p in (home / "snapshots").glob("*") if p.is_dir()]
-    first = {revision: place for place, revision in enumerate(wanted)}
-    return sorted(found, key=lambda p: (first.get(p.name, len(first)), -p.stat().st_mtime))
-
-
-def digest(file: Path) -> str:
-    """SHA-256 of a file; read once as long as it does not change. Raises InstallError if it cannot be read."""
-    try:
-        status = file.stat()
-        return _digest(file, status.st_size, status.st_mtime_ns)
-    except OSError as error:
-        raise InstallError(f"weights {file} cannot be read: {error.strerror}") from error
-
-
-@cache
-def _digest(file: Path, n_bytes: int, changed_ns: int) -> str:
-    return sha256_of_file(file)
 
 
 def _with_comfyui(named: Path | None) -> list[Path]:
@@ -245,7 +203,7 @@ def _homes(root: Path, patterns: tuple[str, ...]) -> list[Path]:
 
 
 def _snapshots(root: Path, repository: str, places: tuple[str, ...]) -> list[Path]:
-    return [found / place for found in snapshots(root, repository) for place in places]
+    return [found / place for found in snapshots(root, repository, _REVISIONS[repository]) for place in places]
 
 
 def _first(part: str, folder: Path, stem: str, endings: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
@@ -271,11 +229,3 @@ def _renamed(part: str, found: dict[str, Any]) -> dict[str, Any]:
     renamed = {name.removeprefix(wrapping): value for name, value in found.items()}
     # Kept by other programs, and not by this network: Whisper's output layer, CLIP's row numbers.
     return {name: v for name, v in renamed.items() if name != "proj_out.weight" and not name.endswith("position_ids")}
-
-
-def _has_home() -> bool:
-    try:
-        Path.home()
-    except RuntimeError:
-        return False
-    return True

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from sonic.engines.svd.weights import tensorfiles
 from sonic.engines.svd.weights.catalogue import PARTS
-from sonic.engines.svd.weights.checkpoints import digest, pickles
+from sonic.engines.svd.weights.checkpoints import pickles
 from sonic.errors import InstallError, OutputError
 from sonic.files import replacing
+from sonic.published import digest
 
 if TYPE_CHECKING:
     from torch import Tensor

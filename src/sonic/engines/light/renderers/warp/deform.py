@@ -60,9 +60,7 @@ class Deformer:
     def __init__(self, neutral: Neutral, rest: Rest, model: FaceModel, lids: list[LidPath]) -> None:
         self._neutral, self._lids, self._rest = neutral, lids, rest
         self._shapes = _fitted(model, neutral).reshape(len(model.shapes), -1)
-        x = neutral.points_mm[_UPPER, 0]
-        t = np.clip(np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE])), 0, 1)
-        self._profile = 1 - t**2.2
+        self._profile = _profile(neutral.points_mm)
 
     def __call__(self, shape: F32, lip_gap: float, lids: F32) -> Pose:
         """The face for one sample of Motion (the fields of the same names)."""
@@ -111,12 +109,24 @@ class Deformer:
         d[np.ix_(lower, [0, 2])] -= difference
 
 
+def _profile(points: F64) -> F64:
+    """(11,) a lens: 1 in the middle of the lips, 0 at their corners."""
+    x = points[_UPPER, 0]
+    t = np.abs((x - x[_CENTRE]) / np.where(x < x[_CENTRE], x[_CENTRE] - x[0], x[-1] - x[_CENTRE]))
+    return np.asarray(1 - np.clip(t, 0, 1) ** 2.2)
+
+
 def _fitted(model: FaceModel, neutral: Neutral) -> F64:
-    """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them."""
+    """The shapes at the size of this mouth: as wide as it is, and lips roll in by what there is of them.
+
+    The upper lip stays where it is when the jaw sinks: in filmed people it rises by a quarter of the lips' gap.
+    """
     own, mean = neutral.points_mm, model.template.astype(np.float64)
     width = neutral.mouth_width_mm / np.linalg.norm(mean[topology.MOUTH_LEFT] - mean[topology.MOUTH_RIGHT])
     fitted = model.shapes.astype(np.float64) * np.array([np.clip(width, 0.7, 1.3), 1.0, 1.0])
     for name, (outer, inner) in _ROLLS.items():
         height = (own[inner, 1] - own[outer, 1]) / (mean[inner, 1] - mean[outer, 1])
         fitted[shape_column(name), :, 1] *= np.clip(height, 0.2, 1.2)
+    jaw = fitted[shape_column("jawOpen")]
+    jaw[:, 1] -= neutral.lips.upper @ (jaw[topology.LIP_TOP, 1] * _profile(own))
     return np.asarray(fitted)

@@ -17,7 +17,7 @@
 #define EXPORT __attribute__((visibility("default")))
 #endif
 
-#define ABI_VERSION 5
+#define ABI_VERSION 6
 #define BAND_ROWS 32  /* rows rastered and sampled together: map and depth of a band stay in the cache */
 #define FAR_AWAY 1e30f
 #define STILL_PX 1e-3f /* shifts below this leave a pixel as it is */
@@ -284,37 +284,67 @@ typedef struct {
     float lip_reach_mm;
 } Scene;
 
-#define SAMPLES 4 /* a side of a pixel: with 2, edges of teeth tremble under a swaying head */
+#define MOST_SAMPLES 8 /* a side of a pixel; with too few, edges of teeth tremble under a swaying head */
 
-EXPORT int sonic_mouth_samples(void) { return SAMPLES * SAMPLES; }
+EXPORT int sonic_most_mouth_samples(void) { return MOST_SAMPLES; }
+
+/* A pixel's samples, `n` to a side. They stand askew: no two share a row or a column, so that an edge which creeps along the grid,
+ * as teeth often lie, passes them one by one. Those of row or column i are shifted along it by shift[i] samples. */
+typedef struct { int n; float shift[MOST_SAMPLES]; } Samples;
+
+static Samples askew(int n)
+{
+    Samples s = {n, {0.0f}};
+    for (int i = 0; i < n; i++) s.shift[i] = ((float)i - 0.5f * (float)(n - 1)) / (float)n;
+    return s;
+}
 
 static inline float dot3(const float a[3], const float b[3]) { return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]; }
 
-/* Depth and triangle seen at each sample of a grid of width x height, the nearest one. */
-static void cover(const Place *a, const Place *b, const Place *c, int triangle, int width, int height, float *depth, int32_t *seen)
+/* What is seen at each sample of a grid of width x height: the depth and the number of the nearest triangle. Of each row of pixels
+ * only those from spans[2 y] to before spans[2 y + 1] count. */
+typedef struct { Samples samples; int width, height; const int32_t *spans; float *depth; int32_t *seen; } Grid;
+
+/* Narrow [*low, *high] to where p * x + q >= 0. */
+static inline void narrow(float p, float q, float *low, float *high)
 {
-    float n = (float)SAMPLES, bias = 0.5f * (n - 1.0f);
-    float ax = a->x * n + bias, ay = a->y * n + bias, bx = b->x * n + bias, by = b->y * n + bias;
-    float cx = c->x * n + bias, cy = c->y * n + bias, area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax);
+    if (p > 0.0f) *low = maxf(*low, -q / p);
+    else if (p < 0.0f) *high = minf(*high, -q / p);
+}
+
+static void cover(const Grid *grid, const Place *a, const Place *b, const Place *c, int triangle)
+{
+    const Samples *s = &grid->samples;
+    float n = (float)s->n, bias = 0.5f * (n - 1.0f), most = s->shift[s->n - 1];
+    float ax = a->x * n + bias, ay = a->y * n + bias, bx = (b->x - a->x) * n, by = (b->y - a->y) * n;
+    float cx = (c->x - a->x) * n, cy = (c->y - a->y) * n, area = bx * cy - by * cx;
     if (fabsf(area) < 1e-7f) return;
-    int x0 = (int)ceilf(clampf(minf(ax, minf(bx, cx)), 0.0f, (float)width));
-    int x1 = (int)floorf(clampf(maxf(ax, maxf(bx, cx)), -1.0f, (float)width - 1.0f));
-    int y0 = (int)ceilf(clampf(minf(ay, minf(by, cy)), 0.0f, (float)height));
-    int y1 = (int)floorf(clampf(maxf(ay, maxf(by, cy)), -1.0f, (float)height - 1.0f));
-    float inv = 1.0f / area;
-    for (int y = y0; y <= y1; y++)
-        for (int x = x0; x <= x1; x++) {
-            float px = (float)x, py = (float)y;
-            float wa = ((bx - px) * (cy - py) - (by - py) * (cx - px)) * inv;
-            float wb = ((cx - px) * (ay - py) - (cy - py) * (ax - px)) * inv, wc = 1.0f - wa - wb;
-            if (wa < 0.0f || wb < 0.0f || wc < 0.0f) continue;
-            float z = wa * a->z + wb * b->z + wc * c->z;
-            size_t i = (size_t)y * (size_t)width + (size_t)x;
-            if (z < depth[i]) {
-                depth[i] = z;
-                seen[i] = triangle;
+    int y0 = (int)ceilf(clampf(ay + minf(0.0f, minf(by, cy)) - most, 0.0f, (float)grid->height));
+    int y1 = (int)floorf(clampf(ay + maxf(0.0f, maxf(by, cy)) + most, -1.0f, (float)grid->height - 1.0f));
+    float inv = 1.0f / area, bz = b->z - a->z, cz = c->z - a->z;
+    float left = minf(0.0f, minf(bx, cx)), right = maxf(0.0f, maxf(bx, cx));
+    bx *= inv, by *= inv, cx *= inv, cy *= inv;
+    for (int y = y0, row = y0 % s->n; y <= y1; y++, row = row + 1 < s->n ? row + 1 : 0) {
+        const int32_t *span = grid->spans + 2 * (y / s->n);
+        float low = left, high = right, down = (float)y - ay;
+        narrow(cy, fabsf(cx) * most - cx * down, &low, &high);
+        narrow(-by, fabsf(bx) * most + bx * down, &low, &high);
+        narrow(by - cy, fabsf(cx - bx) * most + (cx - bx) * down + 1.0f, &low, &high);
+        float shifted = ax - s->shift[row];
+        int x0 = (int)ceilf(clampf(low + shifted - 1e-3f, (float)(span[0] * s->n), (float)grid->width));
+        int x1 = (int)floorf(clampf(high + shifted + 1e-3f, -1.0f, (float)(span[1] * s->n) - 1.0f));
+        for (int x = x0, column = x0 % s->n; x <= x1; x++, column = column + 1 < s->n ? column + 1 : 0) {
+            float px = (float)x - shifted, py = down + s->shift[column];
+            float wb = px * cy - py * cx, wc = py * bx - px * by;
+            if (minf(minf(wb, wc), 1.0f - wb - wc) < -1e-6f) continue;
+            float z = a->z + wb * bz + wc * cz;
+            size_t i = (size_t)y * (size_t)grid->width + (size_t)x;
+            if (z < grid->depth[i]) {
+                grid->depth[i] = z;
+                grid->seen[i] = triangle;
             }
         }
+    }
 }
 
 /* A soft pattern of about a millimetre, -1 .. 1, for what is not smooth. */
@@ -362,36 +392,53 @@ static void shade_sample(const Scene *s, int part, const Surface *const p[3], co
     float wet = part == TOOTH ? shine16 * shine16 * shine4 : part == CHEEK ? 0.0f : 0.25f * shine16;
     if (part == TOOTH) tooth_colour(s, across, along, rgb);
     else soft_colour(s, part, across, along, rgb);
-    for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light;
+    static const float bounced[3] = {0.16f, -0.02f, -0.14f}; /* what reaches a shaded place comes off lips and cheeks */
+    float shaded = 1.0f - minf(light, 1.0f);
+    for (int k = 0; k < 3; k++) rgb[k] = (rgb[k] * lit * tone + s->gloss * wet) * light * (1.0f + shaded * bounced[k]);
 }
 
 /* What of a pixel shows one triangle: how many samples, and the sum of their places. */
 typedef struct { int triangle, count; float x, y; } Share;
 
 /* The triangles seen in pixel (x, y), -1 for none; returns how many. */
-static int shares_of(const int32_t *seen, int fine, int x, int y, Share shares[SAMPLES * SAMPLES])
+static int shares_of(const Grid *grid, int x, int y, Share shares[MOST_SAMPLES * MOST_SAMPLES])
 {
-    int n = 0;
-    for (int fy = y * SAMPLES; fy < (y + 1) * SAMPLES; fy++)
-        for (int fx = x * SAMPLES; fx < (x + 1) * SAMPLES; fx++) {
-            int triangle = seen[(size_t)fy * (size_t)fine + (size_t)fx], k = 0;
+    const Samples *s = &grid->samples;
+    int n = 0, left = x * s->n, top = y * s->n;
+    for (int row = 0; row < s->n; row++)
+        for (int column = 0; column < s->n; column++) {
+            int triangle = grid->seen[(size_t)(top + row) * (size_t)grid->width + (size_t)(left + column)], k = 0;
             while (k < n && shares[k].triangle != triangle) k++;
             if (k == n) shares[n++] = (Share){triangle, 0, 0.0f, 0.0f};
             shares[k].count++;
-            shares[k].x += (float)fx;
-            shares[k].y += (float)fy;
+            shares[k].x += (float)(left + column) + s->shift[row];
+            shares[k].y += (float)(top + row) + s->shift[column];
         }
     return n;
 }
 
+/* The pixels of each row less than `reach` outside the lips, from the first to behind the last: two numbers a row. */
+static void find_spans(const float *inside_mm, float reach, int width, int height, int32_t *spans)
+{
+    for (int y = 0; y < height; y++) {
+        const float *row = inside_mm + (size_t)y * (size_t)width;
+        int first = 0, end = width;
+        while (first < width && row[first] < -reach) first++;
+        while (end > first && row[end - 1] < -reach) end--;
+        spans[2 * y] = first;
+        spans[2 * y + 1] = end;
+    }
+}
+
 /* Linear RGB of one triangle in the middle of its share of a pixel. */
 static void shade_share(const Scene *s, const Surface *surface, const Place *places, const int32_t *t, int part, const Share *share,
-                        float rgb[3])
+                        int samples, float rgb[3])
 {
     const Place *const q[3] = {places + t[0], places + t[1], places + t[2]};
     const Surface *const p[3] = {surface + t[0], surface + t[1], surface + t[2]};
-    float px = (share->x / (float)share->count - 0.5f * (SAMPLES - 1)) / SAMPLES, w[3];
-    float py = (share->y / (float)share->count - 0.5f * (SAMPLES - 1)) / SAMPLES;
+    float size = (float)samples, w[3];
+    float px = (share->x / (float)share->count - 0.5f * (size - 1.0f)) / size;
+    float py = (share->y / (float)share->count - 0.5f * (size - 1.0f)) / size;
     float inv = 1.0f / ((q[1]->x - q[0]->x) * (q[2]->y - q[0]->y) - (q[1]->y - q[0]->y) * (q[2]->x - q[0]->x));
     w[0] = ((q[1]->x - px) * (q[2]->y - py) - (q[1]->y - py) * (q[2]->x - px)) * inv;
     w[1] = ((q[2]->x - px) * (q[0]->y - py) - (q[2]->y - py) * (q[0]->x - px)) * inv;
@@ -402,31 +449,34 @@ static void shade_share(const Scene *s, const Surface *surface, const Place *pla
 /* Linear RGB of what is seen through the lips, for pixels inside them or less than `reach_mm` outside, and how much of each pixel
  * is upper teeth. `inside_mm` (height, width): distance to the lip edge, negative outside. `below_mm`: distance below the upper
  * lip. `parts` names each triangle's part; triangles before n_upper are the upper teeth. `depth` and `seen` hold one value for
- * each of the SAMPLES x SAMPLES samples of each pixel; each triangle is shaded once a pixel. */
+ * each of the `samples` x `samples` samples of each pixel, at most MOST_SAMPLES, `spans` two
+ * for each row; each triangle is shaded once a pixel. */
 EXPORT void sonic_paint_mouth(const Scene *scene, const Surface *surface, const Place *places, const int32_t *triangles,
                               const uint8_t *parts, int n_triangles, int n_upper, const float *inside_mm, const float *below_mm,
-                              float reach_mm, int width, int height, float *depth, int32_t *seen, float *out, float *upper)
+                              float reach_mm, int samples, int width, int height, float *depth, int32_t *seen,
+                              int32_t *spans, float *out, float *upper)
 {
-    int fine = width * SAMPLES;
-    for (size_t i = 0; i < (size_t)fine * (size_t)height * SAMPLES; i++) {
+    const Grid grid = {askew(samples), width * samples, height * samples, spans, depth, seen};
+    find_spans(inside_mm, reach_mm, width, height, spans);
+    for (size_t i = 0; i < (size_t)grid.width * (size_t)grid.height; i++) {
         depth[i] = FAR_AWAY;
         seen[i] = -1;
     }
     for (int i = 0; i < n_triangles; i++) {
         const int32_t *t = triangles + 3 * i;
-        cover(places + t[0], places + t[1], places + t[2], i, fine, height * SAMPLES, depth, seen);
+        cover(&grid, places + t[0], places + t[1], places + t[2], i);
     }
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
             size_t pixel = (size_t)y * (size_t)width + (size_t)x;
             float sum[3] = {0.0f, 0.0f, 0.0f}, teeth = 0.0f, rgb[3];
-            Share shares[SAMPLES * SAMPLES];
-            int n = inside_mm[pixel] < -reach_mm ? 0 : shares_of(seen, fine, x, y, shares);
+            Share shares[MOST_SAMPLES * MOST_SAMPLES];
+            int n = inside_mm[pixel] < -reach_mm ? 0 : shares_of(&grid, x, y, shares);
             for (int k = 0; k < n; k++) {
                 const int i = shares[k].triangle;
-                float weight = (float)shares[k].count / (SAMPLES * SAMPLES);
+                float weight = (float)shares[k].count / (float)(samples * samples);
                 for (int c = 0; c < 3; c++) rgb[c] = scene->cavity_rgb[c];
-                if (i >= 0) shade_share(scene, surface, places, triangles + 3 * i, parts[i], shares + k, rgb);
+                if (i >= 0) shade_share(scene, surface, places, triangles + 3 * i, parts[i], shares + k, samples, rgb);
                 for (int c = 0; c < 3; c++) sum[c] += weight * maxf(rgb[c], 0.3f * scene->cavity_rgb[c]);
                 if (i >= 0 && i < n_upper) teeth += weight;
             }

@@ -15,7 +15,7 @@ from sonic.types import F32, U8
 I32 = NDArray[np.int32]
 U32 = NDArray[np.uint32]
 
-_ABI_VERSION = 5
+_ABI_VERSION = 6
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -121,13 +121,14 @@ def soften(out: U8, marks: U8) -> None:
 
 
 def paint_mouth(
-    scene: MouthScene, mesh: MouthMesh, places: F32, *, inside_mm: F32, below_mm: F32, reach_mm: float
+    scene: MouthScene, mesh: MouthMesh, places: F32, *, inside_mm: F32, below_mm: F32, reach_mm: float, samples: int
 ) -> tuple[F32, F32]:
     """((h, w, 3) linear RGB of what is seen through the lips, (h, w) share of each pixel that is upper teeth).
 
     ``places`` (N, 4): x, y, depth of the mesh's points in px of the buffer, and the light that reaches them.
     ``inside_mm`` (h, w): distance to the lips' edge, negative outside; ``below_mm``: distance below the upper lip.
-    Pixels more than ``reach_mm`` outside are 0. Raises ValueError for wrong shapes or places that are not finite.
+    Pixels more than ``reach_mm`` outside are 0. ``samples``: to a side of each pixel, 1 to 8.
+    Raises ValueError for wrong shapes, places that are not finite, or other numbers of samples.
     """
     height, width = inside_mm.shape
     if below_mm.shape != inside_mm.shape:
@@ -137,13 +138,15 @@ def paint_mouth(
     _checked(places, np.float32, 2, "places")
     if places.shape != (len(mesh.surface), 4) or not np.isfinite(places).all():
         raise ValueError(f"places must be finite ({len(mesh.surface)}, 4), got {places.shape}")
-    samples = int(_library().sonic_mouth_samples()) * width * height
-    depth, seen = np.empty(samples, np.float32), np.empty(samples, np.int32)
+    if not 1 <= samples <= int(_library().sonic_most_mouth_samples()):
+        raise ValueError(f"{samples} samples to a side of a pixel are too few or too many")
+    n = samples * samples * width * height
+    depth, seen, spans = np.empty(n, np.float32), np.empty(n, np.int32), np.empty(2 * height, np.int32)
     out, upper = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     _library().sonic_paint_mouth(
         ctypes.byref(scene), _pointer(mesh.surface), _pointer(places), _pointer(mesh.triangles), _pointer(mesh.parts),
-        len(mesh.triangles), mesh.n_upper, _pointer(inside_mm), _pointer(below_mm), reach_mm, width, height,
-        _pointer(depth), _pointer(seen), _pointer(out), _pointer(upper),
+        len(mesh.triangles), mesh.n_upper, _pointer(inside_mm), _pointer(below_mm), reach_mm, samples, width, height,
+        _pointer(depth), _pointer(seen), _pointer(spans), _pointer(out), _pointer(upper),
     )  # fmt: skip
     return out, upper
 
@@ -222,7 +225,7 @@ def _library() -> ctypes.CDLL:
         "sonic_warp": (p, p, i, i, p, i, i, p, size, p, p),
         "sonic_raster": (p, p, i, i, i, p, p),
         "sonic_soften": (p, size, p, i, i, p),
-        "sonic_paint_mouth": (p, p, p, p, p, i, i, p, p, f, i, i, p, p, p, p),
+        "sonic_paint_mouth": (p, p, p, p, p, i, i, p, p, f, i, i, i, p, p, p, p, p),
         "sonic_lay": (p, size, p, p, p, i, i, p, p, i),
     }
     for name, arguments in signatures.items():
