@@ -3,11 +3,13 @@
 import os
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,6 +28,8 @@ from sonic.weights import TABLE, read
 PACKAGES = ("numpy", "av", "pillow", "onnxruntime", "opencv-python-headless", "torch")
 CODECS = ("libx264", "aac", "mp3", "opus", "flac", "vorbis")
 N_TIMED = 50
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +75,10 @@ def examine() -> Examination:
     problems: list[str] = []
     codecs = {name: _has_codec(name) for name in CODECS}
     problems += [f"codec {name} is missing from PyAV; reinstall av" for name, found in codecs.items() if not found]
-    weights = {}
-    for name, entry in TABLE.items():
-        try:
-            weights[entry.file] = f"{len(read(name)) / 1e6:.1f} MB, SHA-256 {entry.sha256}, {entry.licence}"
-        except SonicError as error:
-            weights[entry.file] = "DAMAGED"
-            problems.append(str(error))
-    policy = "BROKEN"
-    try:
-        policy = active().to_text()
-    except SonicError as error:
-        problems.append(str(error))
+    weights = {entry.file: _tried(partial(_described, name), "DAMAGED", problems) for name, entry in TABLE.items()}
+    policy = _tried(lambda: active().to_text(), "BROKEN", problems)
     problems += exposed_keys()
-    speed_ms = 0.0
-    try:
-        speed_ms = _render_ms()
-    except SonicError as error:
-        problems.append(str(error))
+    speed_ms = _tried(_render_ms, 0.0, problems)
     return Examination(
         sonic=__version__,
         python=platform.python_version(),
@@ -102,6 +92,21 @@ def examine() -> Examination:
         render_ms_512=speed_ms,
         problems=tuple(problems),
     )
+
+
+def _tried(find: Callable[[], T], otherwise: T, problems: list[str]) -> T:
+    """What was found, or ``otherwise``, with a line among ``problems``."""
+    try:
+        return find()
+    except SonicError as error:
+        problems.append(str(error))
+        return otherwise
+
+
+def _described(name: str) -> str:
+    """Size, hash and licence of one file of weights. Raises SonicError if it is damaged."""
+    entry = TABLE[name]
+    return f"{len(read(name)) / 1e6:.1f} MB, SHA-256 {entry.sha256}, {entry.licence}"
 
 
 def _version(package: str) -> str:

@@ -1,6 +1,7 @@
 """Strangers' files: the content decides, and nothing that a file claims is believed."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -443,4 +444,6 @@ def test_closing_the_generator_closes_the_file(tmp_path: Path) -> None:
     chunks = decode_sound(path)
     next(chunks)
     chunks.close()  # type: ignore[attr-defined]
+    if sys.platform == "linux":
+        assert str(path) not in {os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()}
     path.unlink()  # on Windows an open file could not be removed

@@ -72,7 +72,9 @@ def one_face(photo: Photo, face: int | None) -> tuple[F32, list[F32]]:
         raise FaceError(f"photo has {len(faces)} faces; choose one with --face 1..{len(faces)}, counted from the left")
     if face is not None and face > len(faces):
         count = "1 face" if len(faces) == 1 else f"{len(faces)} faces"
-        raise FaceError(f"photo has {count}, counted from the left; there is no face {face}")
+        raise FaceError(
+            f"photo has {count}, counted from the left; there is no face {face}, choose one of 1..{len(faces)}"
+        )
     points = faces[(face or 1) - 1]
     if side := _lost_side(photo, points):
         raise _part_of(photo, side)

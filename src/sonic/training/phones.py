@@ -21,8 +21,6 @@ TIP_UP = tuple(INDEX[p] for p in ("T", "D", "N", "L"))
 """The tip of the tongue is behind the upper teeth ..."""
 TIP_DOWN = tuple(INDEX[p] for p in ("TH", "DH"))
 """... and between the teeth."""
-ROUNDED = tuple(INDEX[p] for p in ("UW", "OW", "AO", "UH", "W", "OY", "R", "SH", "ZH", "CH", "JH"))
-OPEN_VOWELS = tuple(INDEX[p] for p in ("AA", "AE", "AH", "AO", "AW", "AY", "EH", "EY", "OW", "OY"))
 
 _WORDS = """
 bin B IH N|lay L EY|place P L EY S|set S EH T|blue B L UW|green G R IY N|red R EH D|white W AY T|at AE T|by B AY

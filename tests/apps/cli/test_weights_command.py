@@ -267,7 +267,7 @@ def test_only_what_is_missing_is_fetched(hub: Hub, tmp_path: Path, monkeypatch: 
 def test_ctrl_c_keeps_what_is_there_and_says_how_to_go_on(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
     hub.breaks_at = "RIFE/flownet.pkl"
     assert main(["weights", "fetch", "--yes"]) == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     assert sorted(checkpoints.search().files) == ["audio2bucket", "audio2token", "unet"]
     hub.breaks_at = ""
     hub.got.clear()

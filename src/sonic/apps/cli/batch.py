@@ -75,7 +75,7 @@ def add_batch(parent: Any, add_settings: Any) -> None:
     consent.add_argument("--confirmed", action="store_true", help="what the terminal would ask to confirm is true")
     consent.set_defaults(consent_given=None, consent_expires=None)
     add_settings(command)
-    command.set_defaults(run=batch, when_stopped="finished videos are kept; the same command goes on")
+    command.set_defaults(run=batch, when_stopped="finished videos are kept; run the same command again to resume")
 
 
 def add_caption_style(group: Any) -> None:

@@ -133,7 +133,7 @@ def run_all(tasks: list[Task], reporter: Reporter, run: Any) -> list[Path]:
 def fail_with(failures: list[SonicError], n: int, what: str) -> None:
     """Raise what became of ``n`` inputs of which each was tried, if any failed."""
     if failures and n > 1:
-        raise type(failures[0])(f"{len(failures)} of {n} {what} failed; each is told above with its remedy")
+        raise type(failures[0])(f"{len(failures)} of {n} {what} failed; the errors above say why and what to do")
     if failures:
         raise failures[0]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 GROUP = """\
 Every video has a line here before it has its name; so have consents when made and revoked. A line holds hashes,
-no names of people, and the hash of the line before: whoever changes one is found out by `sonic log verify`.
+no names of people, and the hash of the line before: `sonic log verify` finds any that was changed.
 
   sonic log list --since 2026-05-01                     what was made
   sonic log show out.mp4                                everything about one video

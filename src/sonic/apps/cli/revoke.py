@@ -21,7 +21,7 @@ def add_revoke(command: argparse.ArgumentParser) -> None:
     """Its options."""
     command.add_argument("consent", metavar="FILE|ID", help="a consent file, or the beginning of the id of one")
     command.add_argument(
-        "--all", action="store_true", help="end the other consents for the same photo too, whoever they are of"
+        "--all", action="store_true", help="also end the other consents for the same photo, whatever person they name"
     )
     add_confirmed(command)
 

@@ -29,7 +29,7 @@ def add_studio(parent: Any) -> None:
     """The command."""
     help_ = "Open the studio: a web page that makes, shows and verifies videos (extra `studio`)."
     command = add_command(
-        parent, "studio", help_, studio, EPILOG, when_stopped="jobs go on when the studio is started again"
+        parent, "studio", help_, studio, EPILOG, when_stopped="jobs resume when the studio is started again"
     )
     command.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     command.add_argument("--port", type=int, default=8747, help="port, 0 for any that is free (default: %(default)s)")

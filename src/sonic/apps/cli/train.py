@@ -41,7 +41,7 @@ WORK/recipe.toml is a copy of the recipe: change it, or give your own with --rec
 """
 SCORING = {"more": None, "steps": 25, "seed": 0}
 """How ``evaluate`` scores unless told otherwise, and how ``all`` does."""
-WHEN_STOPPED = "what is finished is kept; the same command goes on from there"
+WHEN_STOPPED = "what is finished is kept; run the same command again to resume"
 
 
 def add_train(parent: Any) -> None:

@@ -45,14 +45,14 @@ examples:
   sonic weights fetch --for captions                    what recognises captions: Whisper base, 148 MB
   sonic weights fetch --yes --json                      for scripts: agrees to the licences without being asked
 
-Stopped with Ctrl-C, or by a network that fails, it keeps what has arrived; the same command goes on from there.
+After Ctrl-C or a network failure, what has been downloaded is kept; run the same command again to resume.
 """
 CONVERT_ABOUT = """\
 .pth and .pkl files are pickles: a format that can hold programs. Sonic reads only tensors from them and refuses all
 else; a safetensors file cannot hold a program, and opens at once. Written beside each source, which stays and can be
 deleted afterwards; where both are, the safetensors file is used.
 """
-WHEN_STOPPED = "what has arrived or is finished is kept; the same command goes on from there"
+WHEN_STOPPED = "what has been downloaded or finished is kept; run the same command again to resume"
 
 
 def add_weights(parent: Any) -> None:
