@@ -14,7 +14,9 @@ from small_videos import Job, save_sound, tone
 import sonic
 import sonic.unfinished
 from sonic import demo
+from sonic.captions.draw import CaptionStyle
 from sonic.errors import OutputError
+from sonic.pipeline.captioning import CaptionRequest
 from sonic.pipeline.kept import kept_names
 from sonic.pipeline.mark import LabelledFrames
 from sonic.pipeline.write import is_foreign, record_path
@@ -153,7 +155,7 @@ def test_a_finished_video_waits_for_a_second_attempt(
     assert verify(out).verdict == "intact" and names(tmp_path) == ["other.json", "other.mp4", "out.json", "out.mp4"]
 
 
-@pytest.mark.parametrize("change", ["video", "seed"])
+@pytest.mark.parametrize("change", ["video", "seed", "captions"])
 def test_what_was_kept_of_another_job_or_changed_is_not_taken_up(
     change: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +169,10 @@ def test_what_was_kept_of_another_job_or_changed_is_not_taken_up(
         data[-1] ^= 1
         kept.write_bytes(data)
         generate(out)
+    elif change == "captions":
+        text = tmp_path / "said.srt"
+        text.write_text("1\n00:00:00,000 --> 00:00:00,500\nHello\n")
+        generate(out, captions=CaptionRequest(text, CaptionStyle()))
     else:
         settings = SMALL.replace(seed=99)
         sonic.generate(demo.PORTRAIT, demo.SPEECH, out, consent=demo.consent(), settings=settings)

@@ -13,6 +13,7 @@ from sonic.captions.timing import recognised
 from sonic.errors import OutputError
 from sonic.files import atomic_write, open_regular
 from sonic.pipeline.job import Job
+from sonic.pipeline.kept import DRAWN
 from sonic.pipeline.prepare import Prepared
 from sonic.settings import Settings
 from sonic.settings.platforms import platform
@@ -68,7 +69,7 @@ class CaptionRequest:
     def timed(self, script: Script | None, prepared: Prepared, job: Job) -> Captions:
         """The captions of the speech that is in the video; what was done is among the job's notices."""
         heard = Opening(prepared.speech.samples, round(prepared.duration_s * 16_000))
-        where = "drawn into the picture" if self.style else "beside the video"
+        where = DRAWN if self.style else "beside the video"
         if script is None:
             return self._recognised(heard, where, job)
         made = timed(script, heard, job.observer.notice, language=job.settings.language, begin_s=self.begin_s)

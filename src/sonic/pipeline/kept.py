@@ -17,6 +17,8 @@ TAKEN_UP = "the finished video that an earlier run had kept is taken up again; n
 _MAX_RECORD_BYTES = 4 * 1024 * 1024
 _OF_THE_RUN = ("produce_id", "watermark", "made_at", "notices", "log_head", "aigc", "credentials", "video")
 """What differs between two videos of one job."""
+DRAWN = "drawn into the picture"
+"""In the notice of captions that are part of the picture; no record says what they are."""
 
 
 def kept_names(out: Path) -> tuple[Path, Path]:
@@ -38,12 +40,16 @@ def keep(video: Path, beside: Path, out: Path) -> str:
 
 
 def take_up(out: Path, record: Record, fingerprint: str) -> tuple[Path, Path, Record] | None:
-    """(video, its record's file, its record) if one is kept of this very job, whole, signed by this key; else None."""
+    """(video, its record's file, its record) if one is kept of this very job, whole, signed by this key; else None.
+
+    One with captions in its picture, or asked for with them, is made anew: nothing tells which captions they are.
+    """
     video, beside = kept_names(out)
     try:
         values = json.loads(read_small(beside, _MAX_RECORD_BYTES))
         produce_id = str(values["produce_id"])
         fits = _of_the_job(values) == _of_the_job(json.loads(json.dumps(record.core())))
+        fits = fits and not any(DRAWN in str(notice) for notice in (*values["notices"], *record.notices))
         if not fits or values["video"]["sha256"] != sha256_of_file(video) or values["video"]["name"] != out.name:
             return None
         signed = read_credentials(video)

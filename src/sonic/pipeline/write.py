@@ -74,8 +74,9 @@ def write(  # noqa: PLR0913 - the one exit: what, where to, and under what
         else:
             work = _Work(clip, record, photo_file, out, signer, settings, observer, live)
             work.make(place, video, beside)
-        check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
-        _name(place, video, beside, out, record)
+        with _kept_if_unnamed(video, beside, out):
+            check_output(out, photo_file, clip.sound.source, overwrite=overwrite)  # it has been a while
+            _name(place, video, beside, out, record)
     return out
 
 
@@ -216,15 +217,21 @@ def verify(video: Path, clip: Clip, aigc: str) -> None:
         raise OutputError(f"picture and sound of the written video last {read} s, not {clip.duration_s:.3f} s")
 
 
-def _name(place: "_Place", video: Path, beside: Path, out: Path, record: Record) -> None:
-    """Enter the video in the log and give both files their names, together; what cannot be is kept."""
+@contextmanager
+def _kept_if_unnamed(video: Path, beside: Path, out: Path) -> Iterator[None]:
+    """A finished video that cannot get its name is kept."""
     try:
-        with _writing(out):
-            sha256 = sha256_of_file(video)
-        with entered(record, _readable(out.name), sha256), _writing(out):
-            _publish(place, video, beside, out)
+        yield
     except OutputError as error:
         raise OutputError(f"{error}{keep(video, beside, out)}") from error
+
+
+def _name(place: "_Place", video: Path, beside: Path, out: Path, record: Record) -> None:
+    """Enter the video in the log and give both files their names, together."""
+    with _writing(out):
+        sha256 = sha256_of_file(video)
+    with entered(record, _readable(out.name), sha256), _writing(out):
+        _publish(place, video, beside, out)
 
 
 def _publish(place: "_Place", video: Path, beside: Path, out: Path) -> None:
