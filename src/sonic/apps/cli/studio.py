@@ -21,7 +21,7 @@ It answers this machine alone, and everybody who is on it. Others on the network
   sonic studio --host 0.0.0.0 --no-browser      for the network; put a proxy with HTTPS before it, for camera and
                                                 microphone work only there: --allow-host studio.example.org
 
-Uploads, jobs and videos lie in its folder; jobs go on where they were, whatever the server was stopped by.
+Uploads, jobs and videos lie in its folder; jobs go on where they were, however the server stopped.
 """
 
 
