@@ -78,7 +78,7 @@ def test_a_full_disk_fails_the_job_and_leaves_nothing(tmp_path: Path, monkeypatc
 
     from sonic.apps.studio import work
 
-    def full(*_: object) -> None:
+    def full(row: dict[str, str], *_: object) -> None:
         (tmp_path / "jobs" / row["id"] / "half.mp4").write_bytes(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
