@@ -14,8 +14,10 @@ pytest.importorskip("starlette", reason="needs the extra studio")
 from studio_client import Client, running
 
 from sonic import demo
+from sonic.apps.studio import library
 from sonic.apps.studio.config import Config
 from sonic.apps.studio.hub import MAX_EACH
+from sonic.apps.studio.library import examined
 from sonic.apps.studio.store import Store
 from sonic.apps.studio.tokens import add_token
 
@@ -124,7 +126,12 @@ def test_streams_that_are_left_are_forgotten(tmp_path: Path) -> None:
         _until(lambda: studio.hub.n_watchers == 0)
 
 
-def test_an_upload_whose_last_answer_was_lost_is_finished_once(tmp_path: Path) -> None:
+def test_an_upload_whose_last_answer_was_lost_is_finished_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(path: Path, kind: str) -> Any:
+        time.sleep(0.3)
+        return examined(path, kind)
+
+    monkeypatch.setattr(library, "examined", slowly)
     with running(Config(tmp_path)) as (client, _):
         begun = client.post("uploads", kind="photo", name="p.png", bytes=SIZE).json
         address, data = f"uploads/{begun['id']}", demo.PORTRAIT.read_bytes()
