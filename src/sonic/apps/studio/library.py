@@ -108,9 +108,9 @@ class Library:
         """Bytes that have come."""
         if row["state"] == "ready":
             return int(row["bytes"])
-        for name in (PART, row["name"]):  # while a complete one is looked at, it already has its name
+        for name in (PART, str(row["name"])):  # while a complete one is looked at, it already has its name
             with suppress(OSError):
-                return (self._folder / row["id"] / name).stat().st_size
+                return (self._folder / str(row["id"]) / name).stat().st_size
         return 0
 
     def append(self, row: Row, offset: int, data: bytes) -> int:
