@@ -15,12 +15,12 @@ import safetensors_files  # noqa: E402
 import tiny_svd  # noqa: E402
 from safetensors.torch import load_file, save_file  # noqa: E402
 
+from sonic import downloads  # noqa: E402
 from sonic.engines.svd.weights import (  # noqa: E402
     catalogue,
     check,
     checkpoints,
     convert,
-    fetch,
     signatures,
     single_file,
     tensorfiles,
@@ -423,8 +423,8 @@ def test_the_hub_is_asked_for_the_known_revision(
 ) -> None:
     asked: list[tuple[tuple[object, ...], dict[str, object]]] = []
     monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *g, **n: asked.append((g, n)) or "file")
-    item = fetch.Wanted(PARTS["vae"], PARTS["vae"].files[0])
-    assert fetch.from_hub(item, tmp_path if own_folder else None) == Path("file")
+    item = downloads.Wanted(PARTS["vae"], PARTS["vae"].files[0])
+    assert downloads.from_hub(item, tmp_path if own_folder else None) == Path("file")
     place = (
         {"local_dir": tmp_path / "stable-video-diffusion-img2vid-xt"}
         if own_folder
@@ -451,5 +451,5 @@ def test_a_failed_download_is_one_line(kind: str, words: str, monkeypatch: pytes
 
     monkeypatch.setattr("huggingface_hub.hf_hub_download", fail)
     with pytest.raises(InstallError, match=words) as caught:
-        fetch.from_hub(fetch.Wanted(PARTS["unet"], PARTS["unet"].files[0]), None)
+        downloads.from_hub(downloads.Wanted(PARTS["unet"], PARTS["unet"].files[0]), None)
     assert "\n" not in str(caught.value)
