@@ -378,7 +378,7 @@ def test_a_platform_shows_its_safe_area_and_what_to_declare(chromium: Any, clien
 
 def test_captions_are_written_shown_and_saved(chromium: Any, client: Client, axe: str, tmp_path: Path) -> None:
     words = "Good morning. This is what the recording says."
-    (tmp_path / "said.srt").write_text("1\n00:00:00,200 --> 00:00:09,000\nFrom a file of subtitles\n", "utf-8")
+    (tmp_path / "said.srt").write_text("1\n00:00:00,200 --> 00:00:02,900\nFrom a file of subtitles\n", "utf-8")
     with visitor(chromium, client.port, color_scheme="dark") as visit:
         page = visit.page
         visit.go()
