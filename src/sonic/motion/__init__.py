@@ -3,7 +3,7 @@
 from sonic.motion.alignment import align_lips
 from sonic.motion.brows import brow_raise, brow_weights
 from sonic.motion.data import Motion, join, part
-from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest
+from sonic.motion.gains import lid_follow, limit, scale_mouth, scale_rest, soft_limit
 from sonic.motion.shapes import BROWS, MIRRORED, MOUTH, N_SHAPE, SHAPES, shape_column
 from sonic.motion.smoothing import close_in_silence, smooth, start_at_rest
 from sonic.motion.timing import offset, retime
@@ -34,6 +34,7 @@ __all__ = [
     "scale_rest",
     "shape_column",
     "smooth",
+    "soft_limit",
     "start_at_rest",
     "windows",
 ]

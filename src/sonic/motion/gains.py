@@ -18,12 +18,12 @@ def limit(motion: Motion) -> Motion:
     """
     return replace(
         motion,
-        shape=_soft(motion.shape, 1.4),
-        lip_gap=_soft(motion.lip_gap, 24.0),
+        shape=soft_limit(motion.shape, 1.4),
+        lip_gap=soft_limit(motion.lip_gap, 24.0),
         lids=np.clip(motion.lids, np.float32(0), np.float32(1.15)),
         gaze=_soft_length(motion.gaze, 2.0),
         pose_deg=_soft_length(motion.pose_deg, 12.0),
-        shift=np.hstack([_soft_length(motion.shift[:, :2], 0.12), _soft(motion.shift[:, 2:], 0.08)]),
+        shift=np.hstack([_soft_length(motion.shift[:, :2], 0.12), soft_limit(motion.shift[:, 2:], 0.08)]),
     )
 
 
@@ -62,7 +62,7 @@ def _scaled(shape: F32, part: slice, gain: float) -> F32:
     return scaled
 
 
-def _soft(x: Floats, most: float) -> F32:
+def soft_limit(x: Floats, most: float) -> F32:
     """Odd and monotone: identity up to 70 % of ``most``, then bending towards it."""
     size = np.abs(x)
     knee = 0.7 * most
@@ -71,6 +71,6 @@ def _soft(x: Floats, most: float) -> F32:
 
 
 def _soft_length(x: F32, most: float) -> F32:
-    """_soft on the length of each row."""
+    """soft_limit on the length of each row."""
     length = np.linalg.norm(x, axis=1, keepdims=True)
-    return f32(x * (_soft(length, most) / np.maximum(length, 1e-9)))
+    return f32(x * (soft_limit(length, most) / np.maximum(length, 1e-9)))

@@ -13,7 +13,7 @@ from functools import cache
 import numpy as np
 
 from sonic.engines.light.lips.latents import COLUMNS, bare
-from sonic.motion import SHAPES
+from sonic.motion import SHAPES, soft_limit
 from sonic.types import F32, F64
 
 SOUNDS = ("shut", "teeth", "round", "hush", "tip", "between", "voice")
@@ -26,8 +26,8 @@ filmed lips are on the mean a third as far apart as at their widest."""
 SEEN = {"mouthSmile": 2.0, "mouthStretch": 2.0, "mouthPucker": 2.0, "mouthFunnel": 2.0}
 """How much farther the mesh must move a mouth's corners than a tracker then sees: it sees half of what departs from the
 line. What goes with the gap is not raised, or wide openings grin."""
-FULL, MOST = 0.7, 1.0
-"""Weight from which a shape is held back, and the one that it never reaches: no face goes beyond its shapes."""
+MOST = 1.0
+"""Weight that a shape never reaches: no face goes beyond its shapes."""
 NEAR, FADE = 10, 4
 """Frames around a voice in which lips may move, as they do before and after words, and over which that fades."""
 EASE = 0.5
@@ -154,9 +154,7 @@ def _spread(shape: F32, expected_mm: F64, gap_mm: F64) -> F64:
     moved = shape.astype(np.float64)
     departs = moved[:, COLUMNS] - rest - np.outer(expected_mm, slope)
     wanted = filmed_rest + np.outer(gap_mm, filmed_slope) + spread * departs
-    over = np.maximum(wanted - FULL, 0)
-    held = FULL + (MOST - FULL) * np.tanh(over / (MOST - FULL))
-    moved[:, COLUMNS] = np.where(over > 0, held, np.maximum(wanted, 0))
+    moved[:, COLUMNS] = soft_limit(np.maximum(wanted, 0), MOST)
     return np.asarray(moved)
 
 

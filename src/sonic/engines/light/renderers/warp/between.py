@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sonic.engines.light.renderers.warp.mask import box_around
 from sonic.engines.light.renderers.warp.mesh import Box
 from sonic.types import F32, F64
 
@@ -41,13 +42,9 @@ def between(
     import cv2
 
     both = np.vstack([upper, lower])
-    height, width = shape[:2]
-    low, high = np.floor(both.min(0) - pad_px), np.ceil(both.max(0) + pad_px) + 1
-    left, top = (int(v) for v in np.clip(low, 0, [width, height]))
-    right, bottom = (int(v) for v in np.clip(high, 0, [width, height]))
-    if right - left < 3 or bottom - top < 3:
+    if (box := box_around(both, shape, pad_px)) is None:
         return None
-    x, y = np.arange(left, right, dtype=np.float64), np.arange(top, bottom, dtype=np.float32)[:, None]
+    x, y = np.arange(box.left, box.right, dtype=np.float64), np.arange(box.top, box.bottom, dtype=np.float32)[:, None]
     (up, up_across), (down, down_across) = _edge(upper, x), _edge(lower, x)
     below = y - up.astype(np.float32)
     above = down.astype(np.float32) - y
@@ -60,7 +57,7 @@ def between(
     inside = np.where(beside > 0, -np.hypot(beside, inside), inside)
     gap = np.where((x > first) & (x < last), np.maximum(down - up, 0), 0)
     return Between(
-        Box(left, top, right, bottom), alpha, inside / np.float32(px_per_mm), below / np.float32(px_per_mm),
+        box, alpha, inside / np.float32(px_per_mm), below / np.float32(px_per_mm),
         gap / px_per_mm, first, last,
     )  # fmt: skip
 
